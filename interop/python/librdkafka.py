@@ -128,4 +128,4 @@ def run(bootstrap, checks):
     consumer.close()
 
 
-main("librdkafka", run)
+main("confluent-kafka", run)

@@ -1,0 +1,161 @@
+// The load of the kill test: numbered records to every partition until told to stop, and the whole topic read back.
+//
+//	load produce HOST:PORT TOPIC PARTITIONS   creates the topic; "ack PARTITION OFFSET SEQUENCE" for every record that the
+//	                                          broker acknowledged, until stdin ends; then "done COUNT"
+//	load dump HOST:PORT TOPIC PARTITIONS      "record PARTITION OFFSET SEQUENCE" for every record of the topic
+//
+// The producer is franz-go's own: idempotent, acks=all, retrying for ever. It judges nothing but the bytes of each
+// record; what was lost or doubled is found by `cargo xtask kill`, which reads these lines.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// limit bounds the waits of dump and the last flush of produce.
+const limit = 120 * time.Second
+
+func main() {
+	if len(os.Args) != 5 {
+		fail("usage: load produce|dump HOST:PORT TOPIC PARTITIONS")
+	}
+	bootstrap, topic := os.Args[2], os.Args[3]
+	partitions, err := strconv.Atoi(os.Args[4])
+	must(err, "partitions")
+	switch os.Args[1] {
+	case "produce":
+		produce(bootstrap, topic, int32(partitions))
+	case "dump":
+		dump(bootstrap, topic, int32(partitions))
+	default:
+		fail("no mode %q", os.Args[1])
+	}
+}
+
+// value is what record `sequence` of a partition holds: the sequence, then noise that it determines.
+func value(partition int32, sequence uint64) []byte {
+	noise := rand.New(rand.NewSource(int64(sequence)<<8 | int64(partition)))
+	out := make([]byte, 8+noise.Intn(400))
+	binary.BigEndian.PutUint64(out, sequence)
+	noise.Read(out[8:])
+	return out
+}
+
+func produce(bootstrap, topic string, partitions int32) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.DefaultProduceTopic(topic),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.StopProducerOnDataLossDetected())
+	must(err, "client")
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	_, err = kadm.NewClient(client).CreateTopic(ctx, partitions, 1, nil, topic)
+	must(err, "topic creation")
+
+	stop := make(chan struct{})
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		close(stop)
+	}()
+	lines := make(chan string, 10_000)
+	written := make(chan struct{})
+	go write(lines, written)
+
+	sent := uint64(0)
+	for running := true; running; sent++ {
+		select {
+		case <-stop:
+			running = false
+		default:
+		}
+		partition, sequence := int32(sent%uint64(partitions)), sent/uint64(partitions)
+		record := &kgo.Record{Partition: partition, Value: value(partition, sequence)}
+		client.Produce(context.Background(), record, func(r *kgo.Record, err error) {
+			must(err, fmt.Sprintf("partition %d sequence %d", partition, sequence))
+			lines <- fmt.Sprintf("ack %d %d %d\n", partition, r.Offset, sequence)
+		})
+	}
+	last, cancelLast := context.WithTimeout(context.Background(), limit)
+	defer cancelLast()
+	must(client.Flush(last), "last flush")
+	lines <- fmt.Sprintf("done %d\n", sent)
+	close(lines)
+	<-written
+}
+
+// write passes lines on to stdout and never holds one back for want of another.
+func write(lines <-chan string, written chan<- struct{}) {
+	out := bufio.NewWriter(os.Stdout)
+	for line := range lines {
+		out.WriteString(line)
+		if len(lines) == 0 {
+			must(out.Flush(), "stdout")
+		}
+	}
+	must(out.Flush(), "stdout")
+	close(written)
+}
+
+func dump(bootstrap, topic string, partitions int32) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	start := map[int32]kgo.Offset{}
+	for p := range partitions {
+		start[p] = kgo.NewOffset().At(0)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: start}))
+	must(err, "client")
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topic)
+	must(err, "end offsets")
+	must(ends.Error(), "end offsets")
+	open := map[int32]int64{}
+	for p := range partitions {
+		if end, _ := ends.Lookup(topic, p); end.Offset > 0 {
+			open[p] = end.Offset
+		}
+	}
+
+	out := bufio.NewWriter(os.Stdout)
+	for len(open) > 0 {
+		fetches := client.PollFetches(ctx)
+		for _, e := range fetches.Errors() {
+			fail("fetch from partition %d: %v; offsets left: %v", e.Partition, e.Err, open)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			if len(r.Value) < 8 {
+				fail("partition %d offset %d: %d bytes, never sent so", r.Partition, r.Offset, len(r.Value))
+			}
+			sequence := binary.BigEndian.Uint64(r.Value)
+			if !bytes.Equal(r.Value, value(r.Partition, sequence)) {
+				fail("partition %d offset %d: the bytes of sequence %d are damaged", r.Partition, r.Offset, sequence)
+			}
+			fmt.Fprintf(out, "record %d %d %d\n", r.Partition, r.Offset, sequence)
+			if r.Offset+1 >= open[r.Partition] {
+				delete(open, r.Partition)
+			}
+		})
+	}
+	must(out.Flush(), "stdout")
+}
+
+func must(err error, what string) {
+	if err != nil {
+		fail("%s: %v", what, err)
+	}
+}
+
+func fail(message string, values ...any) {
+	fmt.Fprintf(os.Stderr, "load: "+message+"\n", values...)
+	os.Exit(1)
+}
