@@ -1,0 +1,124 @@
+//! A broker process of the binary under test: started on a folder, stopped or killed, its output kept for later.
+//!
+//! What is asked of the binary: `ottla start listeners=PLAINTEXT://127.0.0.1:PORT log.dirs=FOLDER`, a line with
+//! `listening on 127.0.0.1:PORT` on stdout once it serves (port 0: any free one), and a clean end on SIGTERM.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::process::{self, Next, Running};
+
+/// How long a start may take: recovery after a kill is part of it.
+const START_MAX: Duration = Duration::from_secs(120);
+/// How long a clean stop may take.
+const STOP_MAX: Duration = Duration::from_secs(60);
+/// Lines of output that are kept for the report.
+const LOG_LINES_MAX: usize = 200;
+
+/// One running broker.
+pub(crate) struct Broker {
+    running: Running,
+    port: u16,
+    log: Vec<String>,
+}
+
+/// The binary that a release build makes.
+pub(crate) fn release_binary() -> PathBuf {
+    process::target().join("release/ottla")
+}
+
+impl Broker {
+    /// Starts `binary` on `folder` and waits until it listens; `port` 0 takes any free one.
+    pub(crate) fn start(binary: &Path, folder: &Path, port: u16) -> Result<Self, String> {
+        if !binary.exists() {
+            return Err(format!("{} is not there: cargo build --release builds it", binary.display()));
+        }
+        let mut command = Command::new(binary);
+        command.arg("start").arg(format!("listeners=PLAINTEXT://127.0.0.1:{port}"));
+        command.arg(format!("log.dirs={}", folder.display()));
+        let running = Running::start(&mut command, true)?;
+        let mut broker = Self { running, port, log: Vec::new() };
+        let end = Instant::now() + START_MAX;
+        loop {
+            match broker.running.next(end.saturating_duration_since(Instant::now())) {
+                Next::Line(line) => {
+                    let found = listening_port(&line);
+                    broker.keep(line);
+                    if let Some(port) = found {
+                        broker.port = port;
+                        return Ok(broker);
+                    }
+                }
+                Next::End => return Err(format!("the broker ended before it listened\n{}", broker.log())),
+                Next::Timeout => {
+                    let seconds = START_MAX.as_secs();
+                    return Err(format!("the broker did not listen within {seconds} s\n{}", broker.log()));
+                }
+            }
+        }
+    }
+
+    /// `HOST:PORT` for clients.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The port it listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The last lines it wrote.
+    pub(crate) fn log(&mut self) -> String {
+        while let Some(line) = self.running.ready() {
+            self.keep(line);
+        }
+        let lines: String = self.log.iter().map(|line| format!("  broker | {line}\n")).collect();
+        if lines.is_empty() { "  broker | (wrote nothing)\n".to_owned() } else { lines }
+    }
+
+    /// `kill -9`: no chance to write anything more.
+    pub(crate) fn kill(&mut self) {
+        self.running.kill();
+    }
+
+    /// SIGTERM, and an error unless it ends cleanly in time.
+    pub(crate) fn stop(&mut self) -> Result<(), String> {
+        process::signal("TERM", self.running.id());
+        let mut lines = Vec::new();
+        let ended = self.running.finish(STOP_MAX, |line| lines.push(line));
+        lines.into_iter().for_each(|line| self.keep(line));
+        match ended {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(format!("the broker ended with {status} on SIGTERM")),
+            Err(why) => Err(format!("the broker {why} after SIGTERM")),
+        }
+    }
+
+    fn keep(&mut self, line: String) {
+        if self.log.len() == LOG_LINES_MAX {
+            self.log.remove(0);
+        }
+        self.log.push(line);
+    }
+}
+
+/// The port in `listening on 127.0.0.1:PORT`.
+fn listening_port(line: &str) -> Option<u16> {
+    let (_, after) = line.split_once("listening on 127.0.0.1:")?;
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_port_it_listens_on() {
+        assert_eq!(listening_port("12:00 INFO listening on 127.0.0.1:9092 (PLAINTEXT)"), Some(9092));
+        assert_eq!(listening_port("listening on 127.0.0.1:70000"), None);
+        assert_eq!(listening_port("will be listening"), None);
+    }
+}

@@ -1,0 +1,76 @@
+//! `cargo xtask check`: everything a machine can find without running the tests. Writes nothing; `fix` does.
+
+use std::process::Command;
+use std::time::Instant;
+
+use crate::{EXIT_UNKNOWN, process, tidy};
+
+/// One thing that is checked: its name, and the check.
+type Step = (&'static str, fn() -> Result<Verdict, String>);
+
+/// How a check that found nothing wrong ended.
+enum Verdict {
+    Clean,
+    /// It could not be made here, and why.
+    Skipped(&'static str),
+}
+
+const STEPS: [Step; 5] =
+    [("format", format), ("clippy", clippy), ("codegen", codegen), ("tidy", rules), ("licences", licences)];
+
+/// Runs every check, even after one failed, and sums up.
+pub(crate) fn run() -> Result<(), String> {
+    let mut failed = Vec::new();
+    let mut summary = String::new();
+    for (name, step) in STEPS {
+        let began = Instant::now();
+        let verdict = match step() {
+            Ok(Verdict::Clean) => "clean".to_owned(),
+            Ok(Verdict::Skipped(why)) => format!("skipped: {why}"),
+            Err(why) => {
+                eprintln!("{name}: {why}");
+                failed.push(name);
+                "FAILED".to_owned()
+            }
+        };
+        summary += &format!("  {name:<10} {:>6.1} s  {verdict}\n", began.elapsed().as_secs_f32());
+    }
+    print!("{summary}");
+    if failed.is_empty() { Ok(()) } else { Err(format!("{} failed; cargo xtask fix repairs some", failed.join(", "))) }
+}
+
+fn format() -> Result<Verdict, String> {
+    process::run(&mut process::cargo(&["fmt", "--all", "--check"]))?;
+    Ok(Verdict::Clean)
+}
+
+fn clippy() -> Result<Verdict, String> {
+    process::run(&mut process::cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
+    Ok(Verdict::Clean)
+}
+
+fn codegen() -> Result<Verdict, String> {
+    let this = std::env::current_exe().map_err(|e| e.to_string())?;
+    let out = Command::new(this).args(["codegen", "--check"]).output().map_err(|e| e.to_string())?;
+    if out.status.code() == Some(EXIT_UNKNOWN.into()) {
+        return Ok(Verdict::Skipped("no generator here"));
+    }
+    if out.status.success() {
+        return Ok(Verdict::Clean);
+    }
+    let text = [out.stdout, out.stderr].concat();
+    Err(format!("generated code differs from its source\n{}", String::from_utf8_lossy(&text)))
+}
+
+fn rules() -> Result<Verdict, String> {
+    tidy::run()?;
+    Ok(Verdict::Clean)
+}
+
+fn licences() -> Result<Verdict, String> {
+    if process::output(&mut process::cargo(&["deny", "--version"])).is_err() {
+        return Ok(Verdict::Skipped("cargo install --locked cargo-deny"));
+    }
+    process::run(&mut process::cargo(&["deny", "--log-level", "error", "check", "licenses", "bans", "sources"]))?;
+    Ok(Verdict::Clean)
+}
