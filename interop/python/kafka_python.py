@@ -68,9 +68,9 @@ def run(bootstrap, checks):
     for what, settings in variants:
         topic = topic_name("kafka-python", what)
         admin.create_topics([NewTopic(topic, PARTITIONS, 1)])
+        sent = produce(bootstrap, topic, settings)
         [described] = admin.describe_topics([topic])
         checks.equal(f"{topic} partitions", PARTITIONS, len(described["partitions"]))
-        sent = produce(bootstrap, topic, settings)
         checks.in_order(topic, sent)
 
         assignment = [TopicPartition(topic, p) for p in range(PARTITIONS)]

@@ -32,8 +32,8 @@ fn lints(file: &File) -> Option<Breach> {
 
 /// Every pure crate that ARCHITECTURE.md names has a `clippy.toml` that keeps the world out.
 ///
-/// A crate's file takes the place of the root's, so it repeats the root's settings; all pure crates begin with the same
-/// text, which is that of `types`.
+/// A crate's file takes the place of the root's, so it repeats the root's settings; all pure crates repeat those of
+/// `types` and may add to them.
 fn pure(files: &[File]) -> Vec<Breach> {
     let at = |path: &str| files.iter().find(|file| file.path == path);
     let (Some(page), Some(root)) = (at("ARCHITECTURE.md"), at(ROOT_SETTINGS)) else { return Vec::new() };
@@ -41,24 +41,27 @@ fn pure(files: &[File]) -> Vec<Breach> {
     let Some(model) = at(PURE_MODEL) else {
         return vec![root.breach(1, "pure", format!("{PURE_MODEL} is not there"))];
     };
-    for line in settings(root).filter(|line| !model.text.lines().any(|other| other == *line)) {
-        breaches.push(model.breach(1, "pure", format!("repeat the root's setting: {line}")));
-    }
+    breaches.extend(missing(root, model));
     for name in pure_crates(page) {
         let (manifest, path) = (format!("crates/{name}/Cargo.toml"), format!("crates/{name}/clippy.toml"));
         let Some(manifest) = at(&manifest) else { continue };
         match at(&path) {
             None => breaches.push(manifest.breach(1, "pure", format!("{path} is not there: copy {PURE_MODEL}"))),
-            Some(file) if !file.text.starts_with(&model.text) => {
-                breaches.push(file.breach(1, "pure", format!("begin with the whole text of {PURE_MODEL}")));
+            Some(file) => {
+                breaches.extend(missing(model, file));
+                if MACHINES.contains(&name.as_str()) && !bans_hash_order(file) {
+                    breaches.push(file.breach(1, "pure", "ban std's HashMap and HashSet by disallowed-types"));
+                }
             }
-            Some(file) if MACHINES.contains(&name.as_str()) && !bans_hash_order(file) => {
-                breaches.push(file.breach(1, "pure", "ban std's HashMap and HashSet by disallowed-types"));
-            }
-            Some(_) => {}
         }
     }
     breaches
+}
+
+/// The settings of `model` that `file` does not repeat.
+fn missing(model: &File, file: &File) -> Vec<Breach> {
+    let lines = settings(model).filter(|line| !settings(file).any(|other| other == *line));
+    lines.map(|line| file.breach(1, "pure", format!("repeat this line of {}: {line}", model.path))).collect()
 }
 
 fn settings(file: &File) -> impl Iterator<Item = &str> {
@@ -90,7 +93,7 @@ mod tests {
         assert_eq!(lints(&file("crates/a/fuzz/Cargo.toml", "[package]\n")), None);
     }
 
-    const MODEL: &str = "limit = 70\ndisallowed-methods = []\n";
+    const MODEL: &str = "limit = 70\nbans = [\n  { path = \"now\" },\n]\n";
     const HASHES: &str = "disallowed-types = [\n  { path = \"std::collections::HashMap\" },\n  { path = \"std::collections::HashSet\" },\n]\n";
 
     /// What is found if `types` has `model` and `metadata` has `machine`.
@@ -116,7 +119,11 @@ mod tests {
         for (model, machine, expected) in [
             (MODEL, None, "crates/metadata/Cargo.toml:1: pure: crates/metadata/clippy.toml is not there"),
             (MODEL, Some(MODEL.to_owned()), "crates/metadata/clippy.toml:1: pure: ban std's HashMap"),
-            (MODEL, Some(HASHES.to_owned()), "crates/metadata/clippy.toml:1: pure: begin with the whole text"),
+            (
+                MODEL,
+                Some(format!("limit = 70\nbans = [\n]\n{HASHES}")),
+                "crates/metadata/clippy.toml:1: pure: repeat this line of",
+            ),
             (
                 "x = 1\n",
                 Some(format!("x = 1\n{HASHES}")),
