@@ -20,6 +20,8 @@ use crate::process::{Next, Running};
 const TOPIC: &str = "kill-test";
 /// How long the producer may go without an acknowledgement, a restart included.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// After this long without a line from the producer of a dead broker, none is on its way any more.
+const QUIET: Duration = Duration::from_millis(200);
 /// How long the producer's end, and reading everything back, may take each.
 const END_MAX: Duration = Duration::from_secs(180);
 /// Findings that are printed; the rest is only counted.
@@ -73,19 +75,31 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     if outcome.is_err() {
         println!("== the broker's last lines\n{}", broker.log());
     }
-    let findings = outcome?;
-    for finding in findings.iter().take(FINDINGS_SHOWN) {
-        println!("  {finding}");
-    }
-    if !findings.is_empty() {
-        return Err(format!("{} findings; the data stays in {}", findings.len(), folder.display()));
-    }
+    outcome.map_err(|why| format!("{why}; the data stays in {}", folder.display()))?;
     std::fs::remove_dir_all(&folder).map_err(|e| e.to_string())
 }
 
-/// All rounds, then the reading back.
-fn test(options: &Options, folder: &Path, broker: &mut Broker) -> Result<Vec<verify::Finding>, String> {
+/// All rounds, then the reading back, which is done too if the producer gave up: it tells more than the producer can.
+fn test(options: &Options, folder: &Path, broker: &mut Broker) -> Result<(), String> {
     let mut load = Load::start(&broker.address(), options.partitions)?;
+    let produced = rounds(options, folder, broker, &mut load).and_then(|()| load.finish());
+    if let Err(why) = &produced {
+        println!("  {why}");
+    }
+    let log = dump(&broker.address(), options.partitions)?;
+    let findings = verify::check(&load.acknowledged, &log);
+    for finding in findings.iter().take(FINDINGS_SHOWN) {
+        println!("  {finding}");
+    }
+    let (acknowledged, stored) = (load.acknowledged.len(), log.len());
+    println!("kill: {acknowledged} records acknowledged, {stored} in the log, {} findings", findings.len());
+    produced?;
+    broker.stop()?;
+    if findings.is_empty() { Ok(()) } else { Err(format!("{} findings", findings.len())) }
+}
+
+/// Kills and restarts the broker as often as asked for.
+fn rounds(options: &Options, folder: &Path, broker: &mut Broker, load: &mut Load) -> Result<(), String> {
     let mut draw = options.seed;
     println!("  round  acknowledged  listening after  first acknowledgement after");
     for round in 1..=options.rounds {
@@ -102,13 +116,7 @@ fn test(options: &Options, folder: &Path, broker: &mut Broker) -> Result<Vec<ver
         let (count, first) = (load.acknowledged.len(), began.elapsed());
         println!("  {round:>5}  {count:>12}  {:>12} ms  {:>24} ms", listening.as_millis(), first.as_millis());
     }
-    let acknowledged = load.finish()?;
-    let log = dump(&broker.address(), options.partitions)?;
-    broker.stop()?;
-    let findings = verify::check(&acknowledged, &log);
-    let (acked, stored) = (acknowledged.len(), log.len());
-    println!("kill: {acked} records acknowledged, {stored} in the log, {} findings", findings.len());
-    Ok(findings)
+    Ok(())
 }
 
 /// The next of a row of numbers that only the seed decides (xorshift).
@@ -143,7 +151,7 @@ impl Load {
 
     /// Takes what was acknowledged before a kill, so that what comes next came after it.
     fn drain(&mut self) -> Result<(), String> {
-        while let Some(line) = self.running.ready() {
+        while let Next::Line(line) = self.running.next(QUIET) {
             self.take(&line)?;
         }
         Ok(())
@@ -158,8 +166,8 @@ impl Load {
         Ok(())
     }
 
-    /// Lets the producer finish what it has begun; everything that was acknowledged, in order of the answers.
-    fn finish(mut self) -> Result<Vec<Entry>, String> {
+    /// Lets the producer finish what it has begun, and takes the last acknowledgements.
+    fn finish(&mut self) -> Result<(), String> {
         self.running.close_input();
         let mut lines = Vec::new();
         let status = self.running.finish(END_MAX, |line| lines.push(line)).map_err(|e| format!("the producer {e}"))?;
@@ -170,7 +178,7 @@ impl Load {
             let (got, sent) = (self.acknowledged.len(), self.done);
             return Err(format!("the producer ended with {status}: sent {sent:?}, acknowledged {got}"));
         }
-        Ok(self.acknowledged)
+        Ok(())
     }
 }
 

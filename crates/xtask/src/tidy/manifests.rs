@@ -127,7 +127,7 @@ mod tests {
             (
                 "x = 1\n",
                 Some(format!("x = 1\n{HASHES}")),
-                "crates/types/clippy.toml:1: pure: repeat the root's setting",
+                "crates/types/clippy.toml:1: pure: repeat this line of clippy.toml: limit",
             ),
         ] {
             let found = found(model, machine.as_deref());
