@@ -10,6 +10,9 @@ import time
 
 from cases import CODECS, SECONDS, Failed, main, short, topic_name
 
+ORDERED = ("-X", "max.in.flight.requests.per.connection=1")
+"""Without acknowledged offsets only the order tells which record is which, and a batch sent again must not lose it."""
+
 
 def kcat(bootstrap, *arguments, stdin=b""):
     """Runs kcat to its end and returns what it wrote."""
@@ -51,7 +54,7 @@ def run(bootstrap, checks):
         expected = []
         for flags, records, headers in groups:
             lines = b"".join((k or b"") + b"\t" + (v or b"") + b"\n" for k, v in records)
-            kcat(bootstrap, "-P", "-t", topic, "-p", "0", "-z", codec, "-K", "\t", *flags, stdin=lines)
+            kcat(bootstrap, "-P", "-t", topic, "-p", "0", "-z", codec, "-K", "\t", *ORDERED, *flags, stdin=lines)
             expected += [(k, v, headers) for k, v in records]
         ended = int(time.time() * 1000)
 

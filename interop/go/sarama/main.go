@@ -63,7 +63,7 @@ func round(checks *cases.Checks, what, bootstrap string, config *sarama.Config) 
 	for p, records := range sent {
 		fetched[p] = fetch(consumer, topic, p, sarama.OffsetOldest, len(records))
 	}
-	checks.SameLog(topic, sent, fetched)
+	checks.SameLog(topic, config.Producer.Idempotent, sent, fetched)
 
 	for p, records := range sent {
 		end, err := client.GetOffset(topic, p, sarama.OffsetNewest)
