@@ -191,7 +191,7 @@ impl Writer {
     /// Fills in the length of everything written since `mark` was reserved, plus `more` bytes that follow from
     /// elsewhere.
     pub fn fill_length(&mut self, mark: Mark, more: usize) -> Result<(), EncodeError> {
-        let length = self.len() - mark.0 - 4 + more;
+        let length = (self.len() - mark.0 - 4).saturating_add(more);
         let length = i32::try_from(length).map_err(|_| EncodeError::TooLong { length })?;
         self.overwrite(mark.0, &length.to_be_bytes());
         Ok(())
