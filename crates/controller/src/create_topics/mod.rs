@@ -142,7 +142,7 @@ fn check_name(name: &str, image: &Image) -> Result<TopicName, CreateTopicRefusal
     }
     let name = TopicName::new(name).map_err(CreateTopicRefusal::InvalidName)?;
     if image.topic_by_name(name.as_str()).is_some() {
-        return Err(CreateTopicRefusal::Exists);
+        return Err(CreateTopicRefusal::Exists(name));
     }
     match image.topic_colliding_with(&name) {
         Some(other) => Err(CreateTopicRefusal::Collides(other.clone())),

@@ -15,8 +15,8 @@ pub enum CreateTopicRefusal {
     #[error(transparent)]
     InvalidName(InvalidTopicName),
     /// The topic is there.
-    #[error("the topic exists already")]
-    Exists,
+    #[error("topic {0} exists already")]
+    Exists(TopicName),
     /// Another topic has the same name but for `.` and `_`.
     #[error("the name differs from that of topic {0} only in '.' and '_', which metrics cannot tell apart")]
     Collides(TopicName),
@@ -130,7 +130,7 @@ impl CreateTopicRefusal {
         match self {
             Self::Duplicate | Self::Reserved | Self::AssignedAndCounted(_) => ErrorCode::InvalidRequest,
             Self::InvalidName(_) | Self::Collides(_) => ErrorCode::InvalidTopicException,
-            Self::Exists => ErrorCode::TopicAlreadyExists,
+            Self::Exists(_) => ErrorCode::TopicAlreadyExists,
             Self::InvalidConfig(_) => ErrorCode::InvalidConfig,
             Self::InvalidAssignment(_) => ErrorCode::InvalidReplicaAssignment,
             Self::InvalidReplicationFactor(_) | Self::TooFewBrokers { .. } | Self::AllBrokersFenced => {
