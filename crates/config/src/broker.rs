@@ -13,7 +13,7 @@ use crate::endpoints::{self, Endpoints};
 use crate::listener::Listener;
 use crate::report::{ConfigError, Notice, NoticeKind, Origin};
 use crate::settings::{Findings, Settings};
-use crate::topic::TopicConfig;
+use crate::topic::{Overrides, TopicConfig};
 
 /// The configuration of one broker. Fields name the key that they come from.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub struct BrokerConfig {
     /// `num.partitions`.
     pub default_partitions: i32,
     /// `default.replication.factor`. Not above 1 on a lone node, or topics that leave it to the broker are refused.
-    pub default_replication_factor: i32,
+    pub default_replication_factor: i16,
     /// `auto.create.topics.enable`.
     pub auto_create_topics: bool,
     /// `delete.topic.enable`.
@@ -64,7 +64,7 @@ impl BrokerConfig {
         let (settings, mut findings) = Settings::from_layers(file, overrides)?;
         let node_id = node_id(&settings, &mut findings);
         check_roles(&settings, node_id, &mut findings);
-        check_pairs(&settings, &mut findings);
+        check_rules(&settings, &mut findings);
         let Endpoints { listeners, advertised } = endpoints::resolve(&settings, &mut findings);
         let log_dir = log_dir(&settings, &mut findings);
         if !findings.problems.is_empty() {
@@ -81,7 +81,8 @@ impl BrokerConfig {
             advertised_listeners: advertised,
             log_dir,
             default_partitions: int("num.partitions"),
-            default_replication_factor: int("default.replication.factor"),
+            default_replication_factor: i16::try_from(settings.number("default.replication.factor"))
+                .expect("the bounds were checked"),
             auto_create_topics: settings.boolean("auto.create.topics.enable"),
             delete_topics: settings.boolean("delete.topic.enable"),
             request_bytes_max: int("socket.request.max.bytes"),
@@ -91,10 +92,16 @@ impl BrokerConfig {
             recovery_threads_per_dir: count("num.recovery.threads.per.data.dir"),
             recovery_point_interval_ms: int("log.flush.offset.checkpoint.interval.ms"),
             producer_id_expiration_ms: int("producer.id.expiration.ms"),
-            topic_defaults: TopicConfig::resolve(&Default::default(), &settings),
+            topic_defaults: TopicConfig::resolve(&Overrides::new(), &settings),
             settings,
         };
         Ok((config, findings.notices))
+    }
+
+    /// What a topic with these overrides runs with.
+    #[must_use]
+    pub fn topic_config(&self, overrides: &Overrides) -> TopicConfig {
+        TopicConfig::resolve(overrides, &self.settings)
     }
 }
 
@@ -133,10 +140,15 @@ fn check_roles(settings: &Settings, node_id: BrokerId, findings: &mut Findings) 
         let reason = format!("{other} is another node than this one ({node_id}): clusters of several nodes come later");
         findings.problems.push(settings.problem("controller.quorum.voters", reason));
     }
+    let servers = "controller.quorum.bootstrap.servers";
+    if settings.list(servers).len() > 1 {
+        let reason = "must hold one server only: clusters of several nodes come later";
+        findings.problems.push(settings.problem(servers, reason.to_owned()));
+    }
 }
 
-/// Rules between two keys, of those that Kafka checks at the start.
-fn check_pairs(settings: &Settings, findings: &mut Findings) {
+/// Rules that the table cannot hold, of those that Kafka checks when it starts or when it needs the value.
+fn check_rules(settings: &Settings, findings: &mut Findings) {
     let mut refuse = |name: &str, reason: String| findings.problems.push(settings.problem(name, reason));
     for name in ["log.retention.ms", "log.retention.minutes", "log.retention.hours"] {
         if settings.optional_number(name) == Some(0) {
@@ -147,6 +159,10 @@ fn check_pairs(settings: &Settings, findings: &mut Findings) {
         if settings.optional_number(name).is_some_and(|number| number < min) {
             refuse(name, format!("must be at least {min}"));
         }
+    }
+    let factor = "default.replication.factor";
+    if !(1..=i64::from(i16::MAX)).contains(&settings.number(factor)) {
+        refuse(factor, format!("must be from 1 to {}", i16::MAX));
     }
     let (min, max) = ("log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms");
     if settings.number(min) > settings.number(max) {

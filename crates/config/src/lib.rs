@@ -9,25 +9,26 @@ mod properties;
 
 pub mod key;
 pub mod keys;
+mod listener;
 mod value;
 
 mod report;
 mod settings;
 
-mod listener;
-
 mod endpoints;
 
 mod broker;
+
+mod describe;
 mod topic;
 
 pub use broker::BrokerConfig;
+pub use describe::{ConfigSource, Described, describe_topic_config};
 pub use listener::{Listener, Protocol};
 pub use properties::{MalformedEscape, Property, parse as parse_properties};
 pub use report::{ConfigError, Notice, NoticeKind, Origin, Problem};
 pub use settings::Settings;
 pub use topic::{
-    CompressionType, ConfigSource, Described, Overrides, TimestampType, TopicConfig, describe_topic_config,
-    validate_topic_config, validate_topic_configs,
+    CompressionType, Overrides, TimestampType, TopicConfig, validate_topic_config, validate_topic_configs,
 };
 pub use value::{Value, parse as parse_value};

@@ -107,12 +107,16 @@ fn parse_listener(text: &str) -> Result<Listener, String> {
     }
     let (host, port) = address.rsplit_once(':').ok_or_else(form)?;
     let port = port.parse().map_err(|_| format!("{text} must end with a port from 0 to 65535"))?;
-    let host = match host.strip_prefix('[') {
-        Some(rest) => rest.strip_suffix(']').filter(|host| is_ipv6(host)).ok_or_else(form)?,
-        None if is_host(host) || is_ipv6(host) => host,
-        None => return Err(form()),
-    };
+    let host = read_host(host).ok_or_else(form)?;
     Ok(Listener { name: name.to_ascii_uppercase(), host: host.to_owned(), port })
+}
+
+/// The host of `host:port` without the brackets of an IPv6 address; `None` if it cannot be a host.
+pub(crate) fn read_host(text: &str) -> Option<&str> {
+    match text.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').filter(|host| is_ipv6(host)),
+        None => (is_host(text) || is_ipv6(text)).then_some(text),
+    }
 }
 
 fn is_host(text: &str) -> bool {

@@ -1,10 +1,11 @@
-//! What a topic runs with: its overrides over the broker's keys, typed, checked and described.
+//! What a topic runs with: its overrides over the broker's keys, typed and checked. `describe.rs` lists them for clients.
 
 use std::collections::BTreeMap;
 
-use crate::key::{Kind, Status};
-use crate::keys::{TopicKey, topic_key, topic_keys};
-use crate::report::Origin;
+use crate::broker::BrokerConfig;
+use crate::describe::ConfigSource;
+use crate::key::Status;
+use crate::keys::{TopicKey, topic_key};
 use crate::settings::Settings;
 use crate::value::{Value, parse};
 
@@ -85,40 +86,11 @@ pub enum CompressionType {
     Zstd,
 }
 
-/// One topic key with the value it has, as CreateTopics (from version 5 on) and DescribeConfigs answer it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Described {
-    /// The key's name.
-    pub name: &'static str,
-    /// Its value as it was written; `None` where it must not be shown.
-    pub value: Option<String>,
-    /// Where the value comes from.
-    pub source: ConfigSource,
-    /// Whether it can only be changed by a restart; never so for topics.
-    pub read_only: bool,
-    /// Whether its value must not be shown.
-    pub sensitive: bool,
-    /// Its type.
-    pub kind: Kind,
-}
-
-/// Where a described value comes from, with the number that the wire has for it (`DescribeConfigsResponse`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(i8)]
-pub enum ConfigSource {
-    /// The topic's own override.
-    Topic = 1,
-    /// The file or the command line of the broker.
-    StaticBroker = 4,
-    /// Nobody set it.
-    Default = 5,
-}
-
 impl TopicConfig {
     /// Overrides that are not allowed (they were checked when they were made, but perhaps by another version) count as
     /// not set.
     #[must_use]
-    pub fn resolve(overrides: &Overrides, broker: &Settings) -> Self {
+    pub(crate) fn resolve(overrides: &Overrides, broker: &Settings) -> Self {
         let values = Values { overrides, broker };
         let policy = values.list("cleanup.policy");
         let limit = |number: i64| (number >= 0).then_some(number);
@@ -175,11 +147,11 @@ pub fn validate_topic_config(key: &str, value: &str) -> Result<(), String> {
 }
 
 /// Checks all overrides of a topic, each one and with one another.
-pub fn validate_topic_configs(overrides: &Overrides, broker: &Settings) -> Result<(), String> {
+pub fn validate_topic_configs(overrides: &Overrides, broker: &BrokerConfig) -> Result<(), String> {
     for (key, value) in overrides {
         validate_topic_config(key, value)?;
     }
-    let values = Values { overrides, broker };
+    let values = Values { overrides, broker: &broker.settings };
     let (min, max) = (values.long("min.compaction.lag.ms"), values.long("max.compaction.lag.ms"));
     if min > max {
         return Err(format!("min.compaction.lag.ms={min}: must not be above max.compaction.lag.ms={max}"));
@@ -187,44 +159,26 @@ pub fn validate_topic_configs(overrides: &Overrides, broker: &Settings) -> Resul
     Ok(())
 }
 
-/// Every topic key with its value, by name, as a real Kafka lists them in the answer to CreateTopics.
-#[must_use]
-pub fn describe_topic_config(overrides: &Overrides, broker: &Settings) -> Vec<Described> {
-    let values = Values { overrides, broker };
-    topic_keys()
-        .map(|topic| {
-            let (text, source) = values.text_of(topic);
-            let sensitive = topic.key.sensitive();
-            let (name, kind) = (topic.key.name, topic.key.kind);
-            Described { name, value: (!sensitive).then_some(text), source, read_only: false, sensitive, kind }
-        })
-        .collect()
-}
-
 /// A topic's values: its overrides, else the broker's synonyms, else the defaults.
-struct Values<'a> {
-    overrides: &'a Overrides,
-    broker: &'a Settings,
+pub(crate) struct Values<'a> {
+    pub(crate) overrides: &'a Overrides,
+    pub(crate) broker: &'a Settings,
 }
 
 impl Values<'_> {
     /// The text of the key and where it was found.
-    fn text_of(&self, topic: &TopicKey) -> (String, ConfigSource) {
+    pub(crate) fn text_of(&self, topic: &TopicKey) -> (String, ConfigSource) {
         if let Some(text) = self.overrides.get(topic.key.name)
             && parse(&topic.key, text).is_ok()
         {
             return (text.clone(), ConfigSource::Topic);
         }
         for synonym in topic.synonyms {
-            if self.broker.origin(synonym.name) == Origin::Default {
-                continue;
-            }
             let Some(text) = self.broker.explicit(synonym.name) else { continue };
-            let text = match synonym.factor {
-                1 => text.to_owned(),
-                _ => synonym.convert(text).map(|number| number.to_string()).unwrap_or_default(),
-            };
-            return (text, ConfigSource::StaticBroker);
+            // A time below -1 is Kafka's "for good" on a broker, but not on a topic.
+            let as_is = synonym.factor == 1 && parse(&topic.key, text).is_ok();
+            let converted = || synonym.convert(text).map(|number| number.to_string()).unwrap_or_default();
+            return (if as_is { text.to_owned() } else { converted() }, ConfigSource::StaticBroker);
         }
         (topic.key.default.expect("every topic key has a default").to_owned(), ConfigSource::Default)
     }

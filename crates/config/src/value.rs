@@ -1,6 +1,7 @@
 //! Checks a text against a key: its type first (`ConfigDef.parseType`), then what the key allows.
 
 use crate::key::{Allowed, Key, Kind};
+use crate::listener::read_host;
 
 /// A value that its key allows.
 #[derive(Clone, PartialEq, Debug)]
@@ -104,9 +105,6 @@ fn list_refusal(of: &[&str], empty: bool, elements: &[String]) -> Option<String>
 }
 
 fn elements_refusal(elements: &[String], fits: fn(&str) -> bool, form: &str) -> Option<String> {
-    if elements.is_empty() {
-        return Some(format!("must hold at least one {form}"));
-    }
     let bad = elements.iter().find(|element| !fits(element))?;
     Some(format!("{bad} must have the form {form}"))
 }
@@ -116,7 +114,8 @@ fn is_voter(text: &str) -> bool {
 }
 
 fn is_server(text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+    text.rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && read_host(host).is_some() && port.parse::<u16>().is_ok())
 }
 
 fn is_number_pair(text: &str) -> bool {

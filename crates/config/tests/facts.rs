@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use ottla_config::key::{Key, Status};
-use ottla_config::{keys, parse_properties};
+use ottla_config::key::{Allowed, Key, Kind, Status};
+use ottla_config::{keys, parse_properties, parse_value};
 
 const KAFKA: &str = include_str!("facts/kafka-4.3.1.tsv");
 const JAVA: &str = include_str!("facts/java-properties.tsv");
+const VALUES: &str = include_str!("facts/values.tsv");
 
 /// Key, Kafka's default, ours, why.
 const OTHER_DEFAULTS: &[(&str, &str, &str, &str)] = &[
@@ -115,4 +116,29 @@ fn properties_are_read_as_java_reads_them() {
         let ours: Vec<_> = read.unwrap().into_iter().flat_map(|property| [property.key, property.value]).collect();
         assert_eq!(ours, fields[1..], "{vector}");
     }
+}
+
+#[test]
+fn values_are_taken_and_refused_as_kafka_does() {
+    let mut rows =
+        VALUES.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').collect::<Vec<_>>());
+    let texts = rows.next().unwrap();
+    let mut keys_seen = 0;
+    for row in rows {
+        let key = match row[0] {
+            "topic" => &keys::topic_key(row[1]).unwrap().key,
+            _ => keys::broker_key(row[1]).unwrap(),
+        };
+        for text in &texts[1..] {
+            let taken = parse_value(key, text);
+            if *text == "NaN" && key.kind == Kind::Double && key.allowed != Allowed::Any {
+                // Kafka lets it through every bound, because it compares as neither less nor more.
+                assert!(taken.is_err(), "{}", key.name);
+                continue;
+            }
+            assert_eq!(taken.is_ok(), row[2..].contains(text), "{}={text}: {taken:?}", key.name);
+        }
+        keys_seen += 1;
+    }
+    assert!(keys_seen > 60);
 }

@@ -111,10 +111,7 @@ mod tests {
     fn every_default_is_allowed_by_its_own_key() {
         for key in broker_keys().chain(legacy_keys()).chain(topic_keys().map(|topic| &topic.key)) {
             if let Some(default) = key.default {
-                // Kafka checks these two only when they are set.
-                if !matches!(key.name, "controller.quorum.voters" | "controller.quorum.bootstrap.servers") {
-                    assert_eq!(parse(key, default).err(), None, "{}", key.name);
-                }
+                assert_eq!(parse(key, default).err(), None, "{}", key.name);
             }
         }
     }
