@@ -15,14 +15,21 @@
 //! - a producer may never claim LogAppendTime (Kafka lets that pass into CreateTime topics);
 //! - a producer id comes with an epoch, and a transactional batch with a producer id.
 
+mod batches;
+mod build;
 mod check;
 mod compress;
 mod error;
+mod frame;
 mod header;
+mod read;
 mod varint;
 mod walk;
 
+pub use batches::{Batches, single_batch};
+pub use build::{BatchBuilder, BatchOptions, BuildError, Compressor};
 pub use check::{CheckedBatch, Limits, Rules, Scratch, TimestampRule, check_batch};
 pub use compress::{Codec, CompressionError};
 pub use error::{BatchError, FramingFault, HeaderFault, RecordError, RecordFault, RefusedRecords};
 pub use header::{Attributes, BATCH_HEADER_BYTES, BatchHeader, LOG_OVERHEAD, MAGIC, MAGIC_POSITION, TimestampType};
+pub use read::{Header, Headers, Record, RecordBatch, Records};

@@ -2,27 +2,13 @@
 //!
 //! It takes the uncompressed records in one piece or in many, so that a compressed batch never lies in memory as a whole. It
 //! allocates only when it has a record to refuse. What the header must say is decided in `check`; access to keys and
-//! values is in `read`.
-//!
-//! ```text
-//! length varint │ attributes i8 │ timestamp delta varlong │ offset delta varint
-//!               │ key length varint, key │ value length varint, value │ header count varint, headers
-//! header: key length varint, key │ value length varint, value          a length below 0 means null, not for header keys
-//! ```
+//! values is in `read`, the layout of a record in `frame`.
 
 use ottla_types::Timestamp;
 
 use crate::error::{BatchError, FramingFault, RecordError, RecordFault, RefusedRecords};
+use crate::frame::Frame;
 use crate::varint::{self, VarintError};
-
-impl From<VarintError> for FramingFault {
-    fn from(error: VarintError) -> Self {
-        match error {
-            VarintError::Truncated => Self::Length,
-            VarintError::TooLong => Self::Number,
-        }
-    }
-}
 
 /// Bounds on timestamps and keys, in the form that the loop compares.
 #[derive(Clone, Copy, Debug)]
@@ -103,40 +89,26 @@ impl Walk {
     /// One record, without its length.
     #[inline(always)]
     fn record(&mut self, body: &[u8]) -> Result<(), FramingFault> {
-        // Byte 0 is the attributes, which have no meaning yet and may be anything.
-        let mut at = 1;
-        let timestamp_delta = varint::read_i64(body, &mut at)?;
-        let offset_delta = varint::read_i32(body, &mut at)?;
-        if offset_delta != self.index {
-            return Err(FramingFault::OffsetDelta(offset_delta));
-        }
-        let key_length = varint::read_i32(body, &mut at)?;
-        at = skip(body, at, key_length).ok_or(FramingFault::KeyOrValue)?;
-        let value_length = varint::read_i32(body, &mut at)?;
-        at = skip(body, at, value_length).ok_or(FramingFault::KeyOrValue)?;
-        let header_count = varint::read_i32(body, &mut at)?;
-        if header_count != 0 {
-            at = skip_headers(body, at, header_count)?;
-        }
-        if at != body.len() {
-            return Err(FramingFault::Length);
+        let frame = Frame::parse(body)?;
+        if frame.offset_delta != self.index {
+            return Err(FramingFault::OffsetDelta(frame.offset_delta));
         }
 
         // Java's addition wraps, and so must this: the sum is what every consumer will see.
-        let timestamp = self.base_timestamp.wrapping_add(timestamp_delta);
+        let timestamp = self.base_timestamp.wrapping_add(frame.timestamp_delta);
         self.max_timestamp = self.max_timestamp.max(timestamp);
         let out_of_bounds = timestamp < self.rules.earliest || timestamp > self.rules.latest;
         if out_of_bounds || self.rules.key_required {
-            self.apply_rules(timestamp, key_length);
+            self.apply_rules(timestamp, frame.key.is_some());
         }
         Ok(())
     }
 
     /// Notes what the topic's rules have against a record. A missing key comes first, as in Kafka's `LogValidator`.
     #[inline(never)]
-    fn apply_rules(&mut self, timestamp: i64, key_length: i32) {
+    fn apply_rules(&mut self, timestamp: i64, has_key: bool) {
         let rules = self.rules;
-        let fault = if rules.key_required && key_length < 0 {
+        let fault = if rules.key_required && !has_key {
             RecordFault::NullKey
         } else if (timestamp < rules.earliest || timestamp > rules.latest) && timestamp != Timestamp::NONE.0 {
             RecordFault::Timestamp {
@@ -160,32 +132,4 @@ impl Walk {
     fn fault(&self, at: usize, fault: FramingFault) -> BatchError {
         BatchError::Framing { index: self.index, position: self.walked + at, fault }
     }
-}
-
-/// The position behind `length` bytes at `at`, or `None` if they reach beyond the record. A negative length is a null.
-#[inline(always)]
-fn skip(body: &[u8], at: usize, length: i32) -> Option<usize> {
-    let length = usize::try_from(length).unwrap_or(0);
-    // Both are below 2^32, so the sum does not wrap where this is built for (64 bits) and is checked where not.
-    let end = at.checked_add(length)?;
-    (end <= body.len()).then_some(end)
-}
-
-#[inline(never)]
-fn skip_headers(body: &[u8], mut at: usize, count: i32) -> Result<usize, FramingFault> {
-    let count = usize::try_from(count).map_err(|_| FramingFault::HeaderCount)?;
-    // A header takes two bytes at least.
-    if count > (body.len() - at) / 2 {
-        return Err(FramingFault::HeaderCount);
-    }
-    for _ in 0..count {
-        let key_length = varint::read_i32(body, &mut at)?;
-        if key_length < 0 {
-            return Err(FramingFault::HeaderKey);
-        }
-        at = skip(body, at, key_length).ok_or(FramingFault::HeaderKey)?;
-        let value_length = varint::read_i32(body, &mut at)?;
-        at = skip(body, at, value_length).ok_or(FramingFault::HeaderValue)?;
-    }
-    Ok(at)
 }

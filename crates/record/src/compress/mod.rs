@@ -121,6 +121,34 @@ impl Decompressor {
     }
 }
 
+impl Decompressor {
+    /// The whole uncompressed form of `input`.
+    pub(crate) fn whole(&mut self, codec: Codec, input: &[u8], bytes_max: usize) -> Result<&[u8], BatchError> {
+        self.pieces(codec, input, bytes_max, |_, _| Ok(0))?;
+        Ok(self.window.filled())
+    }
+}
+
+/// Contexts of compression, kept from batch to batch. One per thread is the idea.
+#[derive(Debug, Default)]
+pub struct Compressor {
+    zstd: zstd::Compressor,
+}
+
+impl Compressor {
+    /// Appends the compressed form of `records` to `out`.
+    pub(crate) fn compress(&mut self, codec: Codec, level: Option<i32>, records: &[u8], mut out: Vec<u8>) -> Vec<u8> {
+        match codec {
+            Codec::None => out.extend_from_slice(records),
+            Codec::Gzip => return gzip::compress(records, level, out),
+            Codec::Snappy => snappy::compress(records, &mut out),
+            Codec::Lz4 => return lz4::compress(records, out),
+            Codec::Zstd => self.zstd.compress(records, level, &mut out),
+        }
+        out
+    }
+}
+
 /// A stream being read. `fill` adds some output to the window, at least a byte unless the end is reached, and says whether it is.
 enum Stream<'i, 'c> {
     None(&'i [u8]),
