@@ -2,6 +2,7 @@
 //! default. What the settings mean together is decided in `broker.rs`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::key::{Key, Status};
 use crate::keys::broker_key;
@@ -10,12 +11,12 @@ use crate::report::{ConfigError, Notice, NoticeKind, Origin, Problem};
 use crate::value::{Value, parse};
 
 /// Every broker key that somebody set, checked. A key that nobody set answers with its default.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default)]
 pub struct Settings {
     set: BTreeMap<String, Setting>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Setting {
     origin: Origin,
     text: String,
@@ -152,6 +153,17 @@ impl Settings {
             Some(Value::List(elements)) => elements,
             _ => Vec::new(),
         }
+    }
+}
+
+impl fmt::Debug for Settings {
+    /// Values of unknown keys are hidden too: a key of a single listener can hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |name: &str| broker_key(name).is_some_and(|key| !key.sensitive());
+        let entries = self.set.iter();
+        f.debug_map()
+            .entries(entries.map(|(name, setting)| (name, if shown(name) { &setting.text } else { "(hidden)" })))
+            .finish()
     }
 }
 
