@@ -175,3 +175,18 @@ fn asks_for_something(value: &Value) -> bool {
         Value::Number(_) | Value::Double(_) => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_with_a_secret_does_not_show_it() {
+        let file = Some("ssl.key.password=hunter2\nnum.partitions=7");
+        let (settings, _) = Settings::from_layers(file, &[]).unwrap();
+        let secret = settings.problem("ssl.key.password", "must be better".to_owned());
+        assert_eq!(secret.to_string(), "line 1: ssl.key.password=(hidden): must be better");
+        let open = settings.problem("num.partitions", "must be better".to_owned());
+        assert_eq!(open.to_string(), "line 2: num.partitions=7: must be better");
+    }
+}

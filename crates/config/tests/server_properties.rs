@@ -170,6 +170,11 @@ fn every_problem_is_told_at_once_with_its_line() {
 line 5: num.io.threads=many: must be a whole number from -2147483648 to 2147483647, without a unit
 line 6: message.max.bytes=-1: must be at least 0";
     assert_eq!(refusal(file), expected);
+    // A value that cannot be read is not held against other rules as well.
+    let unreadable = "node.id=x\nbroker.id=5\ncontroller.quorum.voters=5@h:1\ndefault.replication.factor=x
+log.cleaner.max.compaction.lag.ms=x\nlog.cleaner.min.compaction.lag.ms=5\nlisteners=\nlog.dirs=";
+    let lines: Vec<_> = start(unreadable).unwrap_err().problems.into_iter().map(|problem| problem.origin).collect();
+    assert_eq!(lines, [1, 4, 5, 7, 8].map(Origin::Line));
     assert!(refusal("a=1\nb=\\u00g0").starts_with("line 2: \\u must"));
 }
 
