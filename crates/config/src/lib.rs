@@ -6,8 +6,8 @@
 //! and a topic make of them. [`keys`] also yields what documentation needs.
 //!
 //! Differences to Kafka, all meant:
-//! - No file is needed. `node.id` is 1, a node is broker and controller, and the logs are in `ottla-data` of the current
-//!   directory, because Kafka's default below `/tmp` is lost at a reboot.
+//! - No file is needed. `node.id` is 1, a node is broker and controller, and the logs are in `ottla-data` of the
+//!   current directory, because Kafka's default below `/tmp` is lost at a reboot.
 //! - A broker that listens on every interface and is told no address advertises `localhost`, with a notice: a laptop's
 //!   or container's own host name, which Kafka would advertise, often resolves nowhere.
 //! - Listeners named in `controller.listener.names` are not opened: controllers share the brokers' listeners.
