@@ -1,9 +1,7 @@
 //! What a broker runs with: every key that it honours, typed, after all layers were read and checked together.
 //!
-//! Three defaults differ from Kafka's on purpose, so that a broker runs without any file: `node.id` is 1, the logs are
-//! in `ottla-data` of the current directory (Kafka's /tmp loses them at a reboot), and a broker that listens on every
-//! interface and is told no address advertises `localhost`, because a laptop's or container's own host name often
-//! resolves nowhere.
+//! Which addresses it opens and advertises is in `endpoints.rs`, what its topics get in `topic.rs`; where the defaults
+//! differ from Kafka's is told in `lib.rs`.
 
 use std::path::PathBuf;
 
@@ -24,8 +22,8 @@ pub struct BrokerConfig {
     pub rack: Option<String>,
     /// `listeners` without those of `controller.listener.names`; at least one.
     pub listeners: Vec<Listener>,
-    /// `advertised.listeners`, or what follows from the listeners. Every name is one of `listeners`. Port 0 stands
-    /// for the port that the listener of the same name got.
+    /// `advertised.listeners`, or what follows from the listeners. Every name is one of `listeners`, but a
+    /// listener may be left out. Port 0 stands for the port that the listener of the same name got.
     pub advertised_listeners: Vec<Listener>,
     /// The first of `log.dirs`, or `log.dir`.
     pub log_dir: PathBuf,
@@ -107,8 +105,10 @@ impl BrokerConfig {
 
 /// `node.id`, else `broker.id`; a file that sets both must not contradict itself.
 fn node_id(settings: &Settings, findings: &mut Findings) -> BrokerId {
-    let node = settings.number("node.id");
-    let broker = settings.number("broker.id");
+    let (Some(node), Some(broker)) = (settings.optional_number("node.id"), settings.optional_number("broker.id"))
+    else {
+        return BrokerId::NONE; // already a problem
+    };
     let id = match (settings.origin("node.id"), settings.origin("broker.id")) {
         (_, Origin::Default) => node,
         (Origin::Default, _) if broker == -1 => node,
@@ -135,7 +135,10 @@ fn check_roles(settings: &Settings, node_id: BrokerId, findings: &mut Findings) 
         findings.problems.push(settings.problem("process.roles", reason.to_owned()));
     }
     let voters = settings.list("controller.quorum.voters");
-    let other = voters.iter().find(|voter| voter.split('@').next() != Some(node_id.to_string().as_str()));
+    let other = voters
+        .iter()
+        .filter(|_| node_id != BrokerId::NONE)
+        .find(|voter| voter.split('@').next() != Some(node_id.to_string().as_str()));
     if let Some(other) = other {
         let reason = format!("{other} is another node than this one ({node_id}): clusters of several nodes come later");
         findings.problems.push(settings.problem("controller.quorum.voters", reason));
@@ -161,12 +164,14 @@ fn check_rules(settings: &Settings, findings: &mut Findings) {
         }
     }
     let factor = "default.replication.factor";
-    if !(1..=i64::from(i16::MAX)).contains(&settings.number(factor)) {
+    if settings.optional_number(factor).is_some_and(|number| !(1..=i64::from(i16::MAX)).contains(&number)) {
         refuse(factor, format!("must be from 1 to {}", i16::MAX));
     }
     let (min, max) = ("log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms");
-    if settings.number(min) > settings.number(max) {
-        refuse(min, format!("must not be above {max}={}", settings.number(max)));
+    if let (Some(least), Some(most)) = (settings.optional_number(min), settings.optional_number(max))
+        && least > most
+    {
+        refuse(min, format!("must not be above {max}={most}"));
     }
 }
 

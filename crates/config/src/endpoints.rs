@@ -1,4 +1,6 @@
-//! Which addresses a broker opens and which it tells to clients, from the five generations of keys that say so.
+//! Which addresses a broker opens and which it tells to clients, from all the keys, old and new, that say so.
+//!
+//! The notation itself is in `listener.rs`.
 
 use crate::listener::{Listener, Protocol, parse_advertised, parse_listeners, parse_protocol_map};
 use crate::report::NoticeKind;

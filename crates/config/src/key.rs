@@ -139,8 +139,8 @@ pub(crate) const fn between_or(min: i64, max: i64, or: i64) -> Allowed {
 impl Key {
     /// What the key does, in a sentence or two.
     #[must_use]
-    pub fn doc(&self) -> String {
-        self.doc.trim().to_owned()
+    pub fn doc(&self) -> &'static str {
+        self.doc.trim_start()
     }
 
     /// Whether values must not be shown, in messages or answers.

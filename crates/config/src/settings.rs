@@ -2,6 +2,7 @@
 //! default. What the settings mean together is decided in `broker.rs`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::key::{Key, Status};
 use crate::keys::broker_key;
@@ -10,12 +11,12 @@ use crate::report::{ConfigError, Notice, NoticeKind, Origin, Problem};
 use crate::value::{Value, parse};
 
 /// Every broker key that somebody set, checked. A key that nobody set answers with its default.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default)]
 pub struct Settings {
     set: BTreeMap<String, Setting>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Setting {
     origin: Origin,
     text: String,
@@ -155,11 +156,37 @@ impl Settings {
     }
 }
 
+impl fmt::Debug for Settings {
+    /// Values of unknown keys are hidden too: a key of a single listener can hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |name: &str| broker_key(name).is_some_and(|key| !key.sensitive());
+        let entries = self.set.iter();
+        f.debug_map()
+            .entries(entries.map(|(name, setting)| (name, if shown(name) { &setting.text } else { "(hidden)" })))
+            .finish()
+    }
+}
+
 fn asks_for_something(value: &Value) -> bool {
     match value {
         Value::Boolean(on) => *on,
         Value::Text(text) => !text.is_empty(),
         Value::List(elements) => !elements.is_empty(),
         Value::Number(_) | Value::Double(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_with_a_secret_does_not_show_it() {
+        let file = Some("ssl.key.password=hunter2\nnum.partitions=7");
+        let (settings, _) = Settings::from_layers(file, &[]).unwrap();
+        let secret = settings.problem("ssl.key.password", "must be better".to_owned());
+        assert_eq!(secret.to_string(), "line 1: ssl.key.password=(hidden): must be better");
+        let open = settings.problem("num.partitions", "must be better".to_owned());
+        assert_eq!(open.to_string(), "line 2: num.partitions=7: must be better");
     }
 }

@@ -1,4 +1,6 @@
-//! What a topic runs with: its overrides over the broker's keys, typed and checked. `describe.rs` lists them for clients.
+//! What a topic runs with: its overrides over the broker's keys, typed and checked.
+//!
+//! `describe.rs` lists the same values for clients.
 
 use std::collections::BTreeMap;
 

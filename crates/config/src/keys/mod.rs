@@ -6,7 +6,8 @@
 macro_rules! keys {
     ($(
         $(#[doc = $doc:literal])+
-        $name:literal: $kind:ident $(= $default:literal)?, $allowed:expr, $importance:ident, $update:ident, $status:expr;
+        $name:literal: $kind:ident $(= $default:literal)?,
+            $allowed:expr, $importance:ident, $update:ident, $status:expr;
     )*) => {
         pub(super) const KEYS: &[Key] = &[$(
             Key {

@@ -8,9 +8,9 @@ keys! {
     /// The addresses that clients are told to connect to. Without it the listeners' own are told.
     "advertised.listeners": List, FILLED_LIST, High, ReadOnly, HONOURED;
     /// Which protocol each listener name speaks, as `NAME:PROTOCOL`. Only PLAINTEXT is served yet.
-    "listener.security.protocol.map": String = "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT",
-        ANY, Low, PerBroker,
-        HONOURED;
+    "listener.security.protocol.map": String =
+        "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT",
+        ANY, Low, PerBroker, HONOURED;
     /// The listener over which brokers talk to each other.
     "inter.broker.listener.name": String, ANY, Medium, ReadOnly, ACCEPTED;
     /// The protocol between brokers, where no listener name says it.

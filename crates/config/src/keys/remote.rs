@@ -13,7 +13,8 @@ keys! {
     /// The prefix of the keys that are handed to that class.
     "remote.log.storage.manager.impl.prefix": String = "rsm.config.", Allowed::NotEmpty, Medium, ReadOnly, ACCEPTED;
     /// A Java class that remembers which segments are remote.
-    "remote.log.metadata.manager.class.name": String = "org.apache.kafka.server.log.remote.metadata.storage.TopicBasedRemoteLogMetadataManager",
+    "remote.log.metadata.manager.class.name": String =
+        "org.apache.kafka.server.log.remote.metadata.storage.TopicBasedRemoteLogMetadataManager",
         Allowed::NotEmpty, Medium, ReadOnly,
         ACCEPTED;
     /// Where that class is found.
