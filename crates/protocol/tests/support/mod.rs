@@ -1,0 +1,57 @@
+//! What several tests of this crate share: the schemas, and samples made from them.
+//!
+//! A sample is the bytes of a message with random content, written straight from the schema by [`sample::bytes`]: a
+//! second way from schema to bytes, which shares with the generated code nothing but the notation and the words of
+//! the `wire` crate.
+
+#![allow(dead_code, reason = "each test binary uses a part of this")]
+
+pub(crate) mod random;
+pub(crate) mod sample;
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use xtask::codegen::model::{Message, SchemaFile};
+
+/// Every schema file.
+pub(crate) fn schemas() -> &'static [SchemaFile] {
+    static SCHEMAS: OnceLock<Vec<SchemaFile>> = OnceLock::new();
+    SCHEMAS.get_or_init(|| {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
+        xtask::codegen::read_schemas(&directory).expect("the schemas can be read")
+    })
+}
+
+/// The schema of one message by its Rust name, and the file it is in.
+pub(crate) fn schema_of(name: &str) -> (&'static SchemaFile, &'static Message) {
+    let find = |file: &'static SchemaFile| {
+        file.messages.iter().find(|message| message.body.name == name).map(|message| (file, message))
+    };
+    schemas().iter().find_map(find).expect("every generated message has a schema")
+}
+
+/// Calls `$run!(Message, second opinion's message)` for every request and response.
+#[macro_export]
+macro_rules! for_every_message {
+    ($run:ident) => {{
+        use kafka_protocol::messages as other;
+        use ottla_protocol as ours;
+        $run!(ours::api_versions::ApiVersionsRequest, other::ApiVersionsRequest);
+        $run!(ours::api_versions::ApiVersionsResponse, other::ApiVersionsResponse);
+        $run!(ours::create_topics::CreateTopicsRequest, other::CreateTopicsRequest);
+        $run!(ours::create_topics::CreateTopicsResponse, other::CreateTopicsResponse);
+        $run!(ours::delete_topics::DeleteTopicsRequest, other::DeleteTopicsRequest);
+        $run!(ours::delete_topics::DeleteTopicsResponse, other::DeleteTopicsResponse);
+        $run!(ours::fetch::FetchRequest, other::FetchRequest);
+        $run!(ours::fetch::FetchResponse, other::FetchResponse);
+        $run!(ours::init_producer_id::InitProducerIdRequest, other::InitProducerIdRequest);
+        $run!(ours::init_producer_id::InitProducerIdResponse, other::InitProducerIdResponse);
+        $run!(ours::list_offsets::ListOffsetsRequest, other::ListOffsetsRequest);
+        $run!(ours::list_offsets::ListOffsetsResponse, other::ListOffsetsResponse);
+        $run!(ours::metadata::MetadataRequest, other::MetadataRequest);
+        $run!(ours::metadata::MetadataResponse, other::MetadataResponse);
+        $run!(ours::produce::ProduceRequest, other::ProduceRequest);
+        $run!(ours::produce::ProduceResponse, other::ProduceResponse);
+    }};
+}
