@@ -1,5 +1,7 @@
 //! Our schemas against Kafka's own, field by field and version by version, for every release in `facts/`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::BTreeSet;

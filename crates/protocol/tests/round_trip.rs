@@ -1,6 +1,8 @@
 //! Every message in every version: what is read can be written again, to the same bytes, and a second, independent
 //! codec agrees on them.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use kafka_protocol::protocol::{Decodable, Encodable, Message as OtherMessage};
