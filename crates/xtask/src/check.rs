@@ -1,9 +1,8 @@
 //! `cargo xtask check`: everything a machine can find without running the tests. Writes nothing; `fix` does.
 
-use std::process::Command;
 use std::time::Instant;
 
-use crate::{EXIT_UNKNOWN, process, tidy};
+use crate::{process, tidy};
 
 /// One thing that is checked: its name, and the check.
 type Step = (&'static str, fn() -> Result<Verdict, String>);
@@ -50,16 +49,8 @@ fn clippy() -> Result<Verdict, String> {
 }
 
 fn codegen() -> Result<Verdict, String> {
-    let this = std::env::current_exe().map_err(|e| e.to_string())?;
-    let out = Command::new(this).args(["codegen", "--check"]).output().map_err(|e| e.to_string())?;
-    if out.status.code() == Some(EXIT_UNKNOWN.into()) {
-        return Ok(Verdict::Skipped("no generator here"));
-    }
-    if out.status.success() {
-        return Ok(Verdict::Clean);
-    }
-    let text = [out.stdout, out.stderr].concat();
-    Err(format!("generated code differs from its source\n{}", String::from_utf8_lossy(&text)))
+    xtask::codegen::run(&["--check".to_owned()])?;
+    Ok(Verdict::Clean)
 }
 
 fn rules() -> Result<Verdict, String> {

@@ -1,5 +1,6 @@
-//! The project's own checks and generators: `cargo xtask NAME`. Each name is one module; this file only picks it.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks by printing")]
+//! `cargo xtask <command>`: picks the command. What each does is in the module of its name.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to the one who typed it")]
 
 mod broker;
 mod check;
@@ -11,34 +12,31 @@ mod tidy;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask NAME
+const USAGE: &str = "usage: cargo xtask COMMAND
   check      everything a machine can find without running the tests; writes nothing
-  fix        what a machine can repair: format, simple lints, generated code
+  fix        what a machine can repair: generated code, simple lints, format
   tidy       the house rules alone
+  codegen [--check]    the message types, from their schemas
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
   kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count";
 
-/// The exit code for a name that is not there, so that a caller can tell it from a failure.
-const EXIT_UNKNOWN: u8 = 64;
-
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (name, rest) = arguments.split_first().map_or(("", &[][..]), |(name, rest)| (name.as_str(), rest));
-    let outcome = match name {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    let outcome = match command.as_str() {
         "check" => check::run(),
         "fix" => fix::run(),
         "tidy" => tidy::run(),
-        "interop" => interop::run(rest),
-        "kill" => kill::run(rest),
-        _ => {
-            eprintln!("{USAGE}");
-            return ExitCode::from(EXIT_UNKNOWN);
-        }
+        "codegen" => xtask::codegen::run(&rest),
+        "interop" => interop::run(&rest),
+        "kill" => kill::run(&rest),
+        _ => Err(USAGE.to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("xtask {name}: {why}");
+        Err(message) => {
+            eprintln!("xtask: {message}");
             ExitCode::FAILURE
         }
     }

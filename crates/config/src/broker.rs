@@ -1,0 +1,186 @@
+//! What a broker runs with: every key that it honours, typed, after all layers were read and checked together.
+//!
+//! Which addresses it opens and advertises is in `endpoints.rs`, what its topics get in `topic.rs`; where the defaults
+//! differ from Kafka's is told in `lib.rs`.
+
+use std::path::PathBuf;
+
+use ottla_types::BrokerId;
+
+use crate::endpoints::{self, Endpoints};
+use crate::listener::Listener;
+use crate::report::{ConfigError, Notice, NoticeKind, Origin};
+use crate::settings::{Findings, Settings};
+use crate::topic::{Overrides, TopicConfig};
+
+/// The configuration of one broker. Fields name the key that they come from.
+#[derive(Clone, Debug)]
+pub struct BrokerConfig {
+    /// `node.id`, or `broker.id`.
+    pub node_id: BrokerId,
+    /// `broker.rack`.
+    pub rack: Option<String>,
+    /// `listeners` without those of `controller.listener.names`; at least one.
+    pub listeners: Vec<Listener>,
+    /// `advertised.listeners`, or what follows from the listeners. Every name is one of `listeners`, but a
+    /// listener may be left out. Port 0 stands for the port that the listener of the same name got.
+    pub advertised_listeners: Vec<Listener>,
+    /// The first of `log.dirs`, or `log.dir`.
+    pub log_dir: PathBuf,
+    /// `num.partitions`.
+    pub default_partitions: i32,
+    /// `default.replication.factor`. Not above 1 on a lone node, or topics that leave it to the broker are refused.
+    pub default_replication_factor: i16,
+    /// `auto.create.topics.enable`.
+    pub auto_create_topics: bool,
+    /// `delete.topic.enable`.
+    pub delete_topics: bool,
+    /// `socket.request.max.bytes`: a larger request closes its connection.
+    pub request_bytes_max: i32,
+    /// `fetch.max.bytes`: a fetch answer stops there, whatever the consumer asked for.
+    pub fetch_bytes_max: i32,
+    /// `num.network.threads`.
+    pub network_threads: usize,
+    /// `num.io.threads`.
+    pub io_threads: usize,
+    /// `num.recovery.threads.per.data.dir`: logs that are opened at once.
+    pub recovery_threads_per_dir: usize,
+    /// `log.flush.offset.checkpoint.interval.ms`: between two writes of the recovery points.
+    pub recovery_point_interval_ms: i32,
+    /// `producer.id.expiration.ms`: after which an idle producer is forgotten.
+    pub producer_id_expiration_ms: i32,
+    /// What a topic without overrides gets.
+    pub topic_defaults: TopicConfig,
+    /// Every key, honoured or not, as it was set.
+    pub settings: Settings,
+}
+
+impl BrokerConfig {
+    /// Lays `overrides` (of the command line) over `file` (the text of a `server.properties`) over the defaults. The
+    /// error holds every problem at once. Notices are in the order of the file.
+    pub fn from_layers(file: Option<&str>, overrides: &[(String, String)]) -> Result<(Self, Vec<Notice>), ConfigError> {
+        let (settings, mut findings) = Settings::from_layers(file, overrides)?;
+        let node_id = node_id(&settings, &mut findings);
+        check_roles(&settings, node_id, &mut findings);
+        check_rules(&settings, &mut findings);
+        let Endpoints { listeners, advertised } = endpoints::resolve(&settings, &mut findings);
+        let log_dir = log_dir(&settings, &mut findings);
+        if !findings.problems.is_empty() {
+            findings.problems.sort_by_key(|problem| problem.origin);
+            return Err(ConfigError { problems: findings.problems });
+        }
+        findings.notices.sort_by_key(|notice| notice.origin);
+        let int = |name| i32::try_from(settings.number(name)).expect("the key is an Int and was checked");
+        let count = |name| usize::try_from(settings.number(name)).expect("the key is at least 1 and was checked");
+        let config = Self {
+            node_id,
+            rack: settings.text("broker.rack"),
+            listeners,
+            advertised_listeners: advertised,
+            log_dir,
+            default_partitions: int("num.partitions"),
+            default_replication_factor: i16::try_from(settings.number("default.replication.factor"))
+                .expect("the bounds were checked"),
+            auto_create_topics: settings.boolean("auto.create.topics.enable"),
+            delete_topics: settings.boolean("delete.topic.enable"),
+            request_bytes_max: int("socket.request.max.bytes"),
+            fetch_bytes_max: int("fetch.max.bytes"),
+            network_threads: count("num.network.threads"),
+            io_threads: count("num.io.threads"),
+            recovery_threads_per_dir: count("num.recovery.threads.per.data.dir"),
+            recovery_point_interval_ms: int("log.flush.offset.checkpoint.interval.ms"),
+            producer_id_expiration_ms: int("producer.id.expiration.ms"),
+            topic_defaults: TopicConfig::resolve(&Overrides::new(), &settings),
+            settings,
+        };
+        Ok((config, findings.notices))
+    }
+
+    /// What a topic with these overrides runs with.
+    #[must_use]
+    pub fn topic_config(&self, overrides: &Overrides) -> TopicConfig {
+        TopicConfig::resolve(overrides, &self.settings)
+    }
+}
+
+/// `node.id`, else `broker.id`; a file that sets both must not contradict itself.
+fn node_id(settings: &Settings, findings: &mut Findings) -> BrokerId {
+    let (Some(node), Some(broker)) = (settings.optional_number("node.id"), settings.optional_number("broker.id"))
+    else {
+        return BrokerId::NONE; // already a problem
+    };
+    let id = match (settings.origin("node.id"), settings.origin("broker.id")) {
+        (_, Origin::Default) => node,
+        (Origin::Default, _) if broker == -1 => node,
+        (Origin::Default, _) if broker >= 0 => broker,
+        (Origin::Default, _) => {
+            findings.problems.push(settings.problem("broker.id", "must be at least 0, or -1 for none".to_owned()));
+            node
+        }
+        _ => {
+            if broker != -1 && broker != node {
+                let reason = format!("must be the same as node.id={node}, or be left out");
+                findings.problems.push(settings.problem("broker.id", reason));
+            }
+            node
+        }
+    };
+    BrokerId(i32::try_from(id).expect("the key is an Int and was checked"))
+}
+
+/// A node is broker and controller, and the only one: anything else would make several clusters of one silently.
+fn check_roles(settings: &Settings, node_id: BrokerId, findings: &mut Findings) {
+    if settings.list("process.roles").len() == 1 {
+        let reason = "must hold broker and controller both: nodes that work together come later";
+        findings.problems.push(settings.problem("process.roles", reason.to_owned()));
+    }
+    let voters = settings.list("controller.quorum.voters");
+    let other = voters
+        .iter()
+        .filter(|_| node_id != BrokerId::NONE)
+        .find(|voter| voter.split('@').next() != Some(node_id.to_string().as_str()));
+    if let Some(other) = other {
+        let reason = format!("{other} is another node than this one ({node_id}): clusters of several nodes come later");
+        findings.problems.push(settings.problem("controller.quorum.voters", reason));
+    }
+    let servers = "controller.quorum.bootstrap.servers";
+    if settings.list(servers).len() > 1 {
+        let reason = "must hold one server only: clusters of several nodes come later";
+        findings.problems.push(settings.problem(servers, reason.to_owned()));
+    }
+}
+
+/// Rules that the table cannot hold, of those that Kafka checks when it starts or when it needs the value.
+fn check_rules(settings: &Settings, findings: &mut Findings) {
+    let mut refuse = |name: &str, reason: String| findings.problems.push(settings.problem(name, reason));
+    for name in ["log.retention.ms", "log.retention.minutes", "log.retention.hours"] {
+        if settings.optional_number(name) == Some(0) {
+            refuse(name, "must be at least 1, or -1 for good".to_owned());
+        }
+    }
+    for (name, min) in [("log.roll.ms", 1), ("log.roll.jitter.ms", 0)] {
+        if settings.optional_number(name).is_some_and(|number| number < min) {
+            refuse(name, format!("must be at least {min}"));
+        }
+    }
+    let factor = "default.replication.factor";
+    if settings.optional_number(factor).is_some_and(|number| !(1..=i64::from(i16::MAX)).contains(&number)) {
+        refuse(factor, format!("must be from 1 to {}", i16::MAX));
+    }
+    let (min, max) = ("log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms");
+    if let (Some(least), Some(most)) = (settings.optional_number(min), settings.optional_number(max))
+        && least > most
+    {
+        refuse(min, format!("must not be above {max}={most}"));
+    }
+}
+
+fn log_dir(settings: &Settings, findings: &mut Findings) -> PathBuf {
+    let named = if settings.explicit("log.dirs").is_some() { "log.dirs" } else { "log.dir" };
+    let dirs = settings.list(named);
+    if dirs.len() > 1 {
+        let text = format!("only the first directory, {}, is used yet", dirs[0]);
+        findings.notice(settings.origin(named), named, NoticeKind::Remark(text));
+    }
+    PathBuf::from(dirs.into_iter().next().unwrap_or_default())
+}

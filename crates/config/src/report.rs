@@ -1,0 +1,107 @@
+//! What is said about a configuration: notices, with which a broker starts, and problems, with which it does not.
+
+use std::fmt;
+
+/// Where a setting comes from.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Origin {
+    /// Nobody set it.
+    Default,
+    /// A line of the file, counted from 1.
+    Line(usize),
+    /// The command line.
+    CommandLine,
+}
+
+/// Something that a user should hear of, though the broker starts: one line for the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Notice {
+    /// Where the setting comes from.
+    pub origin: Origin,
+    /// Its name.
+    pub key: String,
+    /// What kind of notice it is.
+    pub kind: NoticeKind,
+}
+
+/// The kinds of notices.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NoticeKind {
+    /// Neither Kafka nor Ottla has a key of this name.
+    Unknown,
+    /// The key is known and its value is allowed, but it changes nothing, for this reason.
+    NoEffect(&'static str),
+    /// The key stands on a later line of the file again, and that one counts.
+    Repeated,
+    /// The key is honoured, but the user may expect something else of it.
+    Remark(String),
+}
+
+/// One thing that keeps the broker from starting.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// Where the setting comes from.
+    pub origin: Origin,
+    /// Its name; empty where the file's text itself is wrong.
+    pub key: String,
+    /// Its value as it was given; `None` where it must not be shown.
+    pub value: Option<String>,
+    /// What is allowed, or why it is refused.
+    pub reason: String,
+}
+
+/// The configuration is wrong. Holds every problem, so that a user can mend all of them at once.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigError {
+    /// At least one problem, those of the file first and in its order.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Line(line) => write!(f, "line {line}"),
+            Self::CommandLine => f.write_str("command line"),
+        }
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: ", self.origin, self.key)?;
+        match &self.kind {
+            NoticeKind::Unknown => f.write_str("not a known key, ignored"),
+            NoticeKind::NoEffect(reason) => f.write_str(reason),
+            NoticeKind::Repeated => f.write_str("set again further down, this one is ignored"),
+            NoticeKind::Remark(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.origin)?;
+        if !self.key.is_empty() {
+            match &self.value {
+                Some(value) => write!(f, "{}={value}: ", self.key)?,
+                None => write!(f, "{}=(hidden): ", self.key)?,
+            }
+        }
+        f.write_str(&self.reason)
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, problem) in self.problems.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}

@@ -1,0 +1,124 @@
+//! Checks a text against a key: its type first (`ConfigDef.parseType`), then what the key allows.
+
+use crate::key::{Allowed, Key, Kind};
+use crate::listener::read_host;
+
+/// A value that its key allows.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Value {
+    /// Of [`Kind::Boolean`].
+    Boolean(bool),
+    /// Of [`Kind::Short`], [`Kind::Int`] and [`Kind::Long`], within the bounds of that kind.
+    Number(i64),
+    /// Of [`Kind::Double`].
+    Double(f64),
+    /// Of [`Kind::String`], [`Kind::Password`] and [`Kind::Class`], without blanks around it.
+    Text(String),
+    /// Of [`Kind::List`], the elements without blanks around them.
+    List(Vec<String>),
+}
+
+/// What `text` means for `key`, or what is allowed instead, worded to stand behind `key=value: `.
+pub fn parse(key: &Key, text: &str) -> Result<Value, String> {
+    let value = read(key.kind, text.trim())?;
+    match refusal(key.allowed, &value) {
+        None => Ok(value),
+        Some(reason) => Err(reason),
+    }
+}
+
+fn read(kind: Kind, text: &str) -> Result<Value, String> {
+    let number = |min: i64, max: i64| match text.parse() {
+        Ok(number) if (min..=max).contains(&number) => Ok(Value::Number(number)),
+        _ => Err(format!("must be a whole number from {min} to {max}, without a unit")),
+    };
+    match kind {
+        Kind::Boolean if text.eq_ignore_ascii_case("true") => Ok(Value::Boolean(true)),
+        Kind::Boolean if text.eq_ignore_ascii_case("false") => Ok(Value::Boolean(false)),
+        Kind::Boolean => Err("must be true or false".to_owned()),
+        Kind::Short => number(i16::MIN.into(), i16::MAX.into()),
+        Kind::Int => number(i32::MIN.into(), i32::MAX.into()),
+        Kind::Long => number(i64::MIN, i64::MAX),
+        Kind::Double => {
+            text.parse().map(Value::Double).map_err(|_| "must be a number, such as 0.5, without a unit".to_owned())
+        }
+        Kind::String | Kind::Password | Kind::Class => Ok(Value::Text(text.to_owned())),
+        Kind::List if text.is_empty() => Ok(Value::List(Vec::new())),
+        Kind::List => Ok(Value::List(text.split(',').map(|element| element.trim().to_owned()).collect())),
+    }
+}
+
+/// Why `value` is not allowed; `None` if it is.
+fn refusal(allowed: Allowed, value: &Value) -> Option<String> {
+    match (allowed, value) {
+        (Allowed::Range { min, max, or }, Value::Number(number)) => {
+            let inside = *number >= min && max.is_none_or(|max| *number <= max);
+            (!inside && or != Some(*number)).then(|| out_of_range(min, max, or))
+        }
+        (Allowed::Range { min, max, or }, Value::Double(number)) => {
+            let inside = *number >= min as f64 && max.is_none_or(|max| *number <= max as f64);
+            (!inside).then(|| out_of_range(min, max, or))
+        }
+        (Allowed::OneOf(texts), Value::Text(text)) => {
+            (!texts.contains(&text.as_str())).then(|| format!("must be one of {}", texts.join(", ")))
+        }
+        (Allowed::OneOfAnyCase(texts), Value::Text(text)) => {
+            let known = texts.iter().any(|known| known.eq_ignore_ascii_case(text));
+            (!known).then(|| format!("must be one of {}", texts.join(", ")))
+        }
+        (Allowed::NotEmpty, Value::Text(text)) => text.is_empty().then(|| "must not be empty".to_owned()),
+        (Allowed::List { of, empty }, Value::List(elements)) => list_refusal(of, empty, elements),
+        (Allowed::Voters, Value::List(elements)) => elements_refusal(elements, is_voter, "id@host:port"),
+        (Allowed::Servers, Value::List(elements)) => elements_refusal(elements, is_server, "host:port"),
+        (Allowed::ThrottledReplicas, Value::List(elements)) => {
+            let fine = elements.concat() == "*" || elements.iter().all(|pair| pair.is_empty() || is_number_pair(pair));
+            (!fine).then(|| "must be * or a list of partition:broker".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn out_of_range(min: i64, max: Option<i64>, or: Option<i64>) -> String {
+    let or = or.map(|or| format!(", or {or}")).unwrap_or_default();
+    match max {
+        None => format!("must be at least {min}{or}"),
+        Some(max) => format!("must be from {min} to {max}{or}"),
+    }
+}
+
+fn list_refusal(of: &[&str], empty: bool, elements: &[String]) -> Option<String> {
+    if elements.is_empty() && !empty {
+        return Some("must not be empty".to_owned());
+    }
+    for (i, element) in elements.iter().enumerate() {
+        if element.is_empty() {
+            return Some("must not hold an empty element".to_owned());
+        }
+        if !of.is_empty() && !of.contains(&element.as_str()) {
+            return Some(format!("{element} must be one of {}", of.join(", ")));
+        }
+        if elements[..i].contains(element) {
+            return Some(format!("must hold {element} only once"));
+        }
+    }
+    None
+}
+
+fn elements_refusal(elements: &[String], fits: fn(&str) -> bool, form: &str) -> Option<String> {
+    let bad = elements.iter().find(|element| !fits(element))?;
+    Some(format!("{bad} must have the form {form}"))
+}
+
+fn is_voter(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(id, server)| id.parse::<u32>().is_ok() && is_server(server))
+}
+
+fn is_server(text: &str) -> bool {
+    text.rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && read_host(host).is_some() && port.parse::<u16>().is_ok())
+}
+
+fn is_number_pair(text: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    text.split_once(':').is_some_and(|(partition, broker)| digits(partition) && digits(broker))
+}

@@ -1,0 +1,18 @@
+//! Where tasks run.
+
+use crate::BoxFuture;
+
+/// Which of the broker's two executors a task belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lane {
+    /// Connections and what they wait for.
+    Data,
+    /// The metadata quorum and other housekeeping: kept apart so that load never costs an election.
+    Control,
+}
+
+/// Starts tasks.
+pub trait Spawn: Send + Sync + 'static {
+    /// Runs `task` to its end, or until the executor stops.
+    fn spawn(&self, lane: Lane, task: BoxFuture<'static, ()>);
+}

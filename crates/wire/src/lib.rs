@@ -1,0 +1,25 @@
+//! How values look as bytes: what Kafka's protocol and its persisted records are spelled with.
+//!
+//! [`Reader`] takes values off a byte slice and [`Writer`] puts them behind each other; both speak the same words.
+//! Numbers are big-endian. Strings, bytes and arrays come in two [`Form`]s: plain (a fixed-width length) and compact
+//! (a varint of the length plus one, KIP-482). Tagged fields follow the compact form only.
+//!
+//! A reader never panics, never allocates, and checks every length against the bytes that are left. What is built of
+//! these words, the messages, is in the `protocol` crate; what is inside a batch is in the `record` crate.
+
+mod error;
+mod form;
+mod reader;
+mod tagged;
+mod varint;
+mod writer;
+
+pub use error::{DecodeError, DecodeErrorKind, EncodeError};
+pub use form::Form;
+pub use reader::Reader;
+pub use tagged::{TaggedFields, TaggedFieldsWriter};
+pub use varint::{unsigned_varint_size, unsigned_varlong_size, varint_size, varlong_size};
+pub use writer::{Mark, Writer};
+
+/// The longest string that Kafka reads or writes, in bytes of UTF-8, whichever the form.
+pub const STRING_SIZE_MAX: usize = i16::MAX as usize;
