@@ -10,6 +10,7 @@ use ottla_protocol::frame::response_frame;
 use ottla_protocol::{FetchReply, FetchedPartition, FetchedTopic, FramedParts, Message, Part, RecordsAt};
 use ottla_wire::{EncodeError, Reader};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use support::sample::{self, Options};
 
 fn reply_of(response: &FetchResponse) -> FetchReply<'_, Bytes> {
@@ -51,7 +52,7 @@ fn joined(frame: &FramedParts<Bytes>) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     #[test]
     fn parts_joined_are_the_owned_response(seed: u64) {

@@ -88,6 +88,7 @@ fn mistakes_are_refused_with_their_line() {
     refused("ignorable", "ignored", 11, "`ignored` is neither a property nor a range of versions");
     refused("= 0x10", "= ten", 14, "`ten` is not a default");
     refused("= true", "= 7", 10, "only a number has a number for its default");
+    refused("= 0x10", "= 0x1ffffffff", 14, "8589934591 does not fit into the type");
     refused("float64    4", "float64    6+", 15, "this exists in no version of what surrounds it");
     refused("[Thing]?   1+", "[Thing]    1+", 16, "`null` needs a type with `?`");
     refused("tag 7", "tag", 21, "`tag` of what?");

@@ -188,11 +188,12 @@ impl Parser {
     }
 
     fn check(&self, field: &Field, scope: Scope) -> Parsed<()> {
-        let number =
-            matches!(field.kind, Kind::Int8 | Kind::Int16 | Kind::Int32 | Kind::Int64 | Kind::Uint16 | Kind::Uint32);
-        match field.default {
-            Default::Number(_) if !number => return Err(self.error("only a number has a number for its default")),
-            Default::True if field.kind != Kind::Bool => return Err(self.error("only a bool is true")),
+        match (field.default, field.kind.range()) {
+            (Default::Number(number), Some(range)) if !range.contains(&number) => {
+                return Err(self.error(format!("{number} does not fit into the type")));
+            }
+            (Default::Number(_), None) => return Err(self.error("only a number has a number for its default")),
+            (Default::True, _) if field.kind != Kind::Bool => return Err(self.error("only a bool is true")),
             _ => {}
         }
         if field.tag.is_some() && scope.flexible_from.is_none_or(|from| field.versions.from < from) {
@@ -309,6 +310,19 @@ fn check_names(file: &SchemaFile) -> Parsed<()> {
 }
 
 impl Kind {
+    /// The whole numbers of this type; `None` if it is no such type.
+    fn range(&self) -> Option<std::ops::RangeInclusive<i64>> {
+        Some(match self {
+            Self::Int8 => i8::MIN.into()..=i8::MAX.into(),
+            Self::Int16 => i16::MIN.into()..=i16::MAX.into(),
+            Self::Int32 => i32::MIN.into()..=i32::MAX.into(),
+            Self::Int64 => i64::MIN..=i64::MAX,
+            Self::Uint16 => 0..=u16::MAX.into(),
+            Self::Uint32 => 0..=u32::MAX.into(),
+            _ => return None,
+        })
+    }
+
     /// The struct that this is, or is an array of; empty if it is none.
     #[must_use]
     pub fn struct_name(&self) -> &str {
