@@ -47,7 +47,7 @@ java() {
     local wanted=$here/java/pom.xml libs=$into/java
     if ! cmp -s "$wanted" "$libs/installed.xml"; then
         rm -rf "$libs"
-        mvn -q -B -f "$wanted" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$libs"
+        mvn -q -B -Dstyle.color=never -f "$wanted" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$libs"
         cp "$wanted" "$libs/installed.xml"
     fi
     [ "$libs/Interop.class" -nt "$here/java/Interop.java" ] || command javac -cp "$libs/*" -d "$libs" "$here/java/Interop.java"
