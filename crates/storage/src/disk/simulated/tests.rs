@@ -307,9 +307,11 @@ fn a_removed_file_is_there_for_those_who_have_it_open() {
     assert_eq!(disk.0.state.lock().tree.count(), 2, "the root and /d");
 }
 
+type Scheduled = (Duration, Box<dyn FnOnce() + Send>);
+
 /// Keeps what is scheduled until the test runs it.
 #[derive(Default)]
-struct Clock(Mutex<Vec<(Duration, Box<dyn FnOnce() + Send>)>>);
+struct Clock(Mutex<Vec<Scheduled>>);
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
