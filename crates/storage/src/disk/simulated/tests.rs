@@ -1,9 +1,14 @@
 //! What only the simulated disk does: losing, tearing, filling, cutting, delaying, and all of it again from a seed.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::io::ErrorKind;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use bytes::Bytes;
+
+use super::faults::Dice;
 use super::*;
 
 fn disk(faults: Faults) -> Arc<SimulatedDisk> {
