@@ -20,7 +20,7 @@ use ottla_storage::disk::{Disk, FileHandle, Open};
 const FILE_BYTES: u64 = 128 << 20;
 
 /// Just too large for the system disk to do inline, if it has a writer.
-const HANDED_OVER: usize = (1 << 20) + 1;
+const HANDED_OVER: usize = (1 << 20) + (8 << 10);
 
 /// How often each case runs, in turn with the others; the median is printed.
 const ROUNDS: usize = 9;

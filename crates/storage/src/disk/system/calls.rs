@@ -10,9 +10,6 @@ use rustix::buffer::spare_capacity;
 use rustix::fs::FallocateFlags;
 use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
 
-/// Parts that one call takes; more are an error of its (`IOV_MAX` of Linux).
-const PARTS_MAX: usize = 1024;
-
 /// Reads up to this length are not checked against the file's length before memory is set aside.
 const UNCHECKED_READ_MAX: usize = 64 << 10;
 
@@ -23,8 +20,8 @@ pub(super) fn write(fd: &OwnedFd, at: u64, parts: &[Bytes]) -> io::Result<()> {
     let mut left = slices.as_mut_slice();
     let mut at = at;
     while !left.is_empty() {
-        let now = &left[..left.len().min(PARTS_MAX)];
-        let written = retry_on_intr(|| rustix::io::pwritev(fd, now, at))?;
+        // Of more parts than one call takes (1024) rustix passes the first on, which looks like any short write here.
+        let written = retry_on_intr(|| rustix::io::pwritev(fd, left, at))?;
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
