@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub use submitted::{Completer, Submitted};
+pub use submitted::{Completer, Submitted, block_on};
 
 /// How [`Disk::open`] treats what is there and what is not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
