@@ -1,0 +1,3 @@
+//! Quorum.
+mod raft;
+mod entry;
