@@ -1,3 +1,14 @@
 //! Quorum.
 mod raft;
 mod entry;
+mod fault;
+mod whole_file;
+mod vote;
+pub use entry::UnreadableEntry;
+pub use fault::QuorumFault;
+
+/// CRC-32C.
+pub(crate) fn checksum(bytes: &[u8]) -> u32 {
+    let sum = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, bytes);
+    u32::try_from(sum).expect("a CRC-32 has 32 bits")
+}

@@ -13,24 +13,38 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use openraft::impls::{EmptyNode, OneshotResponder, leader_id_std};
+use openraft::impls::{BoxedErrorSource, EmptyNode, InlineBatch, OneshotResponder, leader_id_std};
 use openraft_rt::deterministic_rng::DeterministicRng;
 use openraft_rt::task_local::TaskLocalFuture;
 use openraft_rt_tokio::TokioRuntime;
 use ottla_metadata::{Fact, Position};
 use ottla_types::BrokerId;
 
-openraft::declare_raft_types!(
-    /// The types of our log.
-    pub(crate) Types:
-        D = Facts,
-        R = (),
-        NodeId = u64,
-        Node = EmptyNode,
-        LeaderId = leader_id_std::LeaderId<u64, u64>,
-        Responder<T> = OneshotResponder<Self, T> where T: openraft::OptionalSend + 'static,
-        AsyncRuntime = Executor,
-);
+/// The types of our log.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(crate) struct Types;
+
+impl openraft::RaftTypeConfig for Types {
+    type D = Facts;
+    type R = ();
+    type NodeId = u64;
+    type Node = EmptyNode;
+    type Term = u64;
+    type LeaderId = leader_id_std::LeaderId<u64, u64>;
+    type Vote = openraft::Vote<Self::LeaderId>;
+    type Payload = openraft::EntryPayload<Facts, u64, EmptyNode>;
+    type Entry = openraft::Entry<CommittedLeaderId, Self::Payload>;
+    type AsyncRuntime = Executor;
+    type Responder<T>
+        = OneshotResponder<Self, T>
+    where
+        T: openraft::OptionalSend + 'static;
+    type Batch<T>
+        = InlineBatch<T>
+    where
+        T: openraft::OptionalSend + 'static;
+    type ErrorSource = BoxedErrorSource;
+}
 
 /// Tokio, with random numbers from a seed.
 pub(crate) type Executor = DeterministicRng<TokioRuntime>;
