@@ -172,8 +172,8 @@ mod tests {
     #[test]
     fn entries_keep_their_golden_bytes() {
         assert_eq!(hex(&encode(&EntryPayload::Blank)), "8200a0");
-        assert_eq!(hex(&encode(&level_one())), "");
-        assert_eq!(hex(&encode(&two_voters_and_a_learner())), "");
+        assert_eq!(hex(&encode(&level_one())), "8201a1005818818201a200706d657461646174612e76657273696f6e0101");
+        assert_eq!(hex(&encode(&two_voters_and_a_learner())), "8202a100a2008281018201020183a10001a10002a10003");
         assert_eq!(hex(&encode_boundary()), "8203a0");
     }
 

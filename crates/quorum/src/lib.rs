@@ -4,8 +4,13 @@ mod entry;
 mod fault;
 mod whole_file;
 mod vote;
+mod snapshot;
+mod machine;
+mod peers;
+mod standing;
 pub use entry::UnreadableEntry;
 pub use fault::QuorumFault;
+pub use standing::*;
 
 /// CRC-32C.
 pub(crate) fn checksum(bytes: &[u8]) -> u32 {

@@ -7,7 +7,7 @@
 //! term=7
 //! voted-for=1
 //! committed=true
-//! crc=8c0a7c25
+//! crc=7465fe9f
 //! ```
 //!
 //! The last line is the CRC-32C of all bytes before it. A file that does not read exactly like this is a fault: a node
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_vote_keeps_its_golden_bytes() {
-        assert_eq!(encode(&vote()), "version=1\nterm=7\nvoted-for=1\ncommitted=true\ncrc=00000000\n");
+        assert_eq!(encode(&vote()), "version=1\nterm=7\nvoted-for=1\ncommitted=true\ncrc=7465fe9f\n");
         assert_eq!(decode(encode(&vote()).as_bytes()), Ok(vote()));
     }
 
