@@ -1,0 +1,45 @@
+//! gzip: members of RFC 1952, one behind the other, each with its CRC and length checked.
+
+use std::io::{Read, Write};
+
+use flate2::Compression;
+use flate2::bufread::MultiGzDecoder;
+use flate2::write::GzEncoder;
+
+use super::window::PIECE_BYTES;
+use super::{Codec, CompressionError, Window};
+
+/// What `gzip` writes when nobody asks for more or less (`compression.gzip.level`).
+const LEVEL: u32 = 6;
+
+pub(super) struct Reader<'i> {
+    decoder: MultiGzDecoder<&'i [u8]>,
+    input_bytes: usize,
+}
+
+impl<'i> Reader<'i> {
+    pub(super) fn new(input: &'i [u8]) -> Self {
+        Self { decoder: MultiGzDecoder::new(input), input_bytes: input.len() }
+    }
+
+    pub(super) fn fill(&mut self, window: &mut Window) -> Result<bool, CompressionError> {
+        // The decoder reads its input only up to the end of a member and then tries the next; anything else there is an error.
+        match self.decoder.read(window.room(PIECE_BYTES)) {
+            Ok(0) => Ok(true),
+            Ok(count) => window.advance(count).map(|()| false),
+            Err(_) => Err(CompressionError::Broken {
+                codec: Codec::Gzip,
+                position: self.input_bytes - self.decoder.get_ref().len(),
+                reason: "not a whole gzip member",
+            }),
+        }
+    }
+}
+
+/// Appends the compressed form of `records` to `out`. Levels are 1 to 9; others become the nearest.
+pub(super) fn compress(records: &[u8], level: Option<i32>, out: Vec<u8>) -> Vec<u8> {
+    let level = level.map_or(LEVEL, |level| level.clamp(1, 9) as u32);
+    let mut encoder = GzEncoder::new(out, Compression::new(level));
+    encoder.write_all(records).expect("writing to a Vec does not fail");
+    encoder.finish().expect("writing to a Vec does not fail")
+}

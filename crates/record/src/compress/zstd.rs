@@ -1,0 +1,103 @@
+//! Zstandard, by the reference library; contexts are kept, for making one costs more than a small batch.
+//!
+//! A frame says how far back it refers, and the library allocates a window of that size before the first byte. Here up to 2^27
+//! (128 MiB) is allowed, as in the Java client's decoder: a producer at level 22 says 2^27 even for a small batch when it
+//! streams, and refusing it would refuse a setting that Kafka documents (levels up to 19 stay within 2^23). Such a window costs
+//! address space, not memory: pages are touched only as output appears, and that is limited. A context that grew is not kept.
+
+use zstd::zstd_safe::{CCtx, CParameter, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
+
+use super::window::PIECE_BYTES;
+use super::{Codec, CompressionError, Window};
+
+/// The largest window, as a power of two.
+const WINDOW_LOG_MAX: u32 = 27;
+/// What a context may have to be kept for the next batch: a window of 8 MiB (level 19) and what goes with it.
+const KEPT_BYTES_MAX: usize = 9 << 20;
+/// Kafka's default of `compression.zstd.level`.
+const LEVEL: i32 = 3;
+/// Kafka's bounds on it; the library has lower ones.
+const LEVEL_MAX: i32 = 22;
+
+/// The decompression context kept between batches.
+#[derive(Default)]
+pub(super) struct Context(Option<DCtx<'static>>);
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Context")
+    }
+}
+
+pub(super) struct Reader<'i, 'c> {
+    input: InBuffer<'i>,
+    context: &'c mut DCtx<'static>,
+    /// Whether the input so far ends with a whole frame.
+    between_frames: bool,
+}
+
+impl<'i, 'c> Reader<'i, 'c> {
+    pub(super) fn new(input: &'i [u8], kept: &'c mut Context) -> Result<Self, CompressionError> {
+        if kept.0.as_ref().is_some_and(|context| context.sizeof() > KEPT_BYTES_MAX) {
+            kept.0 = None;
+        }
+        let broken = |_| broken(0, "the library refuses its own parameters");
+        let context = kept.0.get_or_insert_with(DCtx::create);
+        context.reset(ResetDirective::SessionOnly).map_err(broken)?;
+        context.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX)).map_err(broken)?;
+        Ok(Self { input: InBuffer::around(input), context, between_frames: false })
+    }
+
+    pub(super) fn fill(&mut self, window: &mut Window) -> Result<bool, CompressionError> {
+        loop {
+            let before = self.input.pos();
+            let at_end = before == self.input.src.len();
+            if at_end && self.between_frames {
+                return Ok(true);
+            }
+            let room = window.room(PIECE_BYTES);
+            let mut output = OutBuffer::around(room);
+            let hint = self
+                .context
+                .decompress_stream(&mut output, &mut self.input)
+                .map_err(|_| broken(before, "not a whole zstd frame"))?;
+            let written = output.pos();
+            self.between_frames = hint == 0;
+            if written > 0 {
+                return window.advance(written).map(|()| false);
+            }
+            if at_end {
+                return Err(broken(before, "the last frame is cut short"));
+            }
+        }
+    }
+}
+
+fn broken(position: usize, reason: &'static str) -> CompressionError {
+    CompressionError::Broken { codec: Codec::Zstd, position, reason }
+}
+
+/// The compression context kept between batches.
+#[derive(Default)]
+pub(super) struct Compressor(Option<CCtx<'static>>);
+
+impl std::fmt::Debug for Compressor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Compressor")
+    }
+}
+
+impl Compressor {
+    /// Appends the compressed form of `records` to `out`. The frame has its size in front, so that its window is no larger
+    /// than the batch.
+    pub(super) fn compress(&mut self, records: &[u8], level: Option<i32>, out: &mut Vec<u8>) {
+        let context = self.0.get_or_insert_with(CCtx::create);
+        let level = level.unwrap_or(LEVEL).min(LEVEL_MAX);
+        context.set_parameter(CParameter::CompressionLevel(level)).expect("the library clamps levels");
+        let start = out.len();
+        out.resize(start + zstd::zstd_safe::compress_bound(records.len()), 0);
+        let written =
+            context.compress2(&mut out[start..], records).expect("there is as much room as the library asks for");
+        out.truncate(start + written);
+    }
+}
