@@ -8,9 +8,16 @@ mod snapshot;
 mod machine;
 mod peers;
 mod standing;
+mod batch;
+mod journal;
+mod log_store;
+mod propose;
+mod quorum;
 pub use entry::UnreadableEntry;
 pub use fault::QuorumFault;
-pub use standing::*;
+pub use propose::{Committed, ProposeRefused};
+pub use quorum::{Options, Quorum};
+pub use standing::{Standing, Term};
 
 /// CRC-32C.
 pub(crate) fn checksum(bytes: &[u8]) -> u32 {
