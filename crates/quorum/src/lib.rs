@@ -13,6 +13,8 @@ mod journal;
 mod log_store;
 mod propose;
 mod quorum;
+#[cfg(test)]
+mod suite;
 pub use entry::UnreadableEntry;
 pub use fault::QuorumFault;
 pub use propose::{Committed, ProposeRefused};

@@ -52,9 +52,13 @@ struct State {
     vote_file: VoteFile,
     vote: Option<Vote>,
     purged: Option<LogId>,
+    /// The index of the first entry that may be read: the one behind `purged`.
+    first: u64,
     /// The last entry, or `purged` if there is none.
     last: Option<LogId>,
     tail: Tail,
+    /// Whether an empty log takes any index first. openraft's tests begin at 1; a log that is used begins at 0.
+    begins_anywhere: bool,
 }
 
 impl LogStore {
@@ -75,13 +79,21 @@ impl LogStore {
         let purged = ends.pop().flatten().filter(|_| start > 0);
         let vote = vote_file.read().await?;
         check_vote(&vote_file, vote.as_ref(), last.as_ref())?;
-        let state = State { journal, vote_file, vote, purged, last, tail: Tail::default() };
+        let (first, tail) = (purged.as_ref().map_or(0, |purged| purged.index() + 1), Tail::default());
+        let state = State { journal, vote_file, vote, purged, first, last, tail, begins_anywhere: false };
         Ok(Self { directory: directory.to_owned(), state: Arc::new(Mutex::new(state)), faults })
     }
 
     /// Writes what the journal still holds back and lets go of it. Nothing may be appended after that.
     pub(crate) async fn close(&self) -> Result<(), QuorumFault> {
         self.state.lock().await.journal.close().await
+    }
+
+    /// The store as openraft's tests want it.
+    #[cfg(test)]
+    pub(crate) async fn that_begins_anywhere(self) -> Self {
+        self.state.lock().await.begins_anywhere = true;
+        self
     }
 
     async fn lock(&self) -> MutexGuard<'_, State> {
@@ -101,6 +113,9 @@ impl LogStore {
         let mut state = self.lock().await;
         let mut stored = Vec::with_capacity(entries.len());
         let mut expected = state.last.as_ref().map_or(0, |last| last.index() + 1);
+        if state.begins_anywhere && state.last.is_none() {
+            expected = state.begin_at(entries.first()).await?;
+        }
         for entry in &entries {
             let Position { term, index } = position(&entry.log_id);
             if index != expected {
@@ -119,7 +134,7 @@ impl LogStore {
 
     async fn read(&self, from: u64, to: u64) -> Result<Vec<Entry>, QuorumFault> {
         let mut state = self.lock().await;
-        let from = from.max(state.purged.as_ref().map_or(0, |purged| purged.index() + 1));
+        let from = from.max(state.first);
         let to = to.min(state.last.as_ref().map_or(0, |last| last.index() + 1));
         if from >= to {
             return Ok(Vec::new());
@@ -148,7 +163,10 @@ impl LogStore {
     async fn cut_behind(&self, last: Option<LogId>) -> Result<(), QuorumFault> {
         let mut state = self.lock().await;
         let end = last.as_ref().map_or(0, |last| last.index() + 1);
-        if end <= state.purged.as_ref().map_or(0, LogId::index) {
+        if state.last.as_ref().is_none_or(|now| now.index() < end) {
+            return Ok(());
+        }
+        if end < state.first {
             return Err(self.fault(format!("the log is to be cut at {end}, in what was purged")));
         }
         state.journal.truncate(end).await?;
@@ -172,8 +190,21 @@ impl LogStore {
             state.journal.forget_before(upto.index()).await?;
             state.tail.forget_up_to(upto.index());
         }
+        state.first = upto.index() + 1;
         state.purged = Some(upto);
         Ok(())
+    }
+}
+
+impl State {
+    /// Lets an empty log begin at an entry that is not the first of all; answers its index.
+    async fn begin_at(&mut self, first: Option<&Entry>) -> Result<u64, QuorumFault> {
+        let index = first.map_or(0, |entry| entry.log_id.index());
+        if let Some(before) = index.checked_sub(1) {
+            self.journal.reset(Stored { index: before, term: 0, value: entry::encode_boundary().into() }).await?;
+            self.first = index;
+        }
+        Ok(index)
     }
 }
 
