@@ -10,8 +10,12 @@
 //! - A file's name (made, renamed, removed) survives a power loss once [`Disk::sync_directory`] of its directory has.
 //! - Operations on one file may be submitted side by side; writes to disjoint ranges do not disturb each other, and a
 //!   sync covers exactly the writes that had completed when it was submitted.
+//! - Operations under way side by side may happen in any order: one that builds on another is submitted when that one
+//!   has completed.
 //! - An operation that is dropped is still done.
 
+#[cfg(test)]
+mod contract;
 pub mod simulated;
 mod submitted;
 pub mod system;

@@ -1,7 +1,7 @@
 //! A disk in memory that forgets what was not synced: the same seed and the same operations give the same disk.
 //!
 //! What is modelled:
-//! - *Bytes.* A write or a truncation is read at once, and belongs to the device with a later [`File::sync`]. A power
+//! - *Bytes.* A write or a truncation is read at once, and belongs to the device with a later [`File::sync`](super::File::sync). A power
 //!   loss takes what does not, all of it or, as [`Faults`] say, a part: each unsynced change of a file on its own, so a
 //!   later write may survive an earlier one; blocks of a write on their own; the length without the bytes, which then
 //!   are zeros; a truncation undone, so that the old tail is back.
@@ -21,24 +21,22 @@
 
 mod content;
 mod faults;
+mod file;
+mod state;
 #[cfg(test)]
 mod tests;
 mod tree;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use rustix::io::Errno;
 
-use self::faults::Dice;
-use self::tree::{Id, Tree};
-use super::{Disk, Entry, File, FileHandle, Lock, Open, Submitted};
+use self::file::{Opened, SimulatedFile};
+use self::state::{Power, State};
+use super::{Disk, Entry, FileHandle, Lock, Open, Submitted};
 
 pub use faults::{Delay, Faults};
 
@@ -50,38 +48,6 @@ pub struct SimulatedDisk(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     delay: Option<Arc<dyn Delay>>,
-}
-
-#[derive(Debug)]
-struct State {
-    tree: Tree,
-    faults: Faults,
-    dice: Dice,
-    power: Power,
-    /// How often the power came back: what tells a handle that it is of another time.
-    life: u64,
-    operations: u64,
-    syncs: u64,
-    locks: BTreeSet<PathBuf>,
-    /// Writes that were submitted and have not completed, by their ticket.
-    under_way: BTreeMap<u64, UnderWay>,
-    next_ticket: u64,
-    trace: Option<Vec<String>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Power {
-    On,
-    /// This many operations are done before one fails.
-    OnFor(u64),
-    Off,
-}
-
-#[derive(Debug)]
-struct UnderWay {
-    file: Id,
-    at: usize,
-    bytes: Bytes,
 }
 
 impl SimulatedDisk {
@@ -104,19 +70,7 @@ impl SimulatedDisk {
     }
 
     fn build(seed: u64, faults: Faults, delay: Option<Arc<dyn Delay>>) -> Arc<Self> {
-        let state = State {
-            tree: Tree::new(),
-            faults,
-            dice: Dice::new(seed),
-            power: Power::On,
-            life: 0,
-            operations: 0,
-            syncs: 0,
-            locks: BTreeSet::new(),
-            under_way: BTreeMap::new(),
-            next_ticket: 0,
-            trace: None,
-        };
+        let state = State::new(seed, faults);
         Arc::new(Self(Arc::new(Shared { state: Mutex::new(state), delay })))
     }
 
@@ -183,10 +137,7 @@ impl Shared {
         let Some(delay) = &self.delay else {
             return Submitted::done(self.perform(life, line, apply));
         };
-        let after = {
-            let state = &mut *self.state.lock();
-            state.dice.between(state.faults.latency_min, state.faults.latency_max)
-        };
+        let after = self.state.lock().latency();
         let (completer, submitted) = Submitted::pending();
         let shared = self.clone();
         delay.schedule(
@@ -222,104 +173,6 @@ impl Shared {
         // An answer that nobody gets may be a file or a lock, which takes the state's lock when it is dropped.
         drop(state);
         if is_cut { Err(power_lost()) } else { answer }
-    }
-}
-
-impl State {
-    /// Counts an operation of the time `life`, and takes the power if it is the one to fail. False without power.
-    fn begin(&mut self, life: u64) -> bool {
-        if self.power == Power::Off || life != self.life {
-            return false;
-        }
-        self.operations += 1;
-        match &mut self.power {
-            Power::OnFor(0) => self.power = Power::Off,
-            Power::OnFor(operations) => *operations -= 1,
-            Power::On | Power::Off => {}
-        }
-        true
-    }
-
-    fn crash(&mut self) {
-        for under_way in std::mem::take(&mut self.under_way).into_values() {
-            if let Some(content) = self.tree.find_content(under_way.file) {
-                content.write_under_way(under_way.at, under_way.bytes);
-            }
-        }
-        self.tree.crash(&self.faults, &mut self.dice);
-        self.locks.clear();
-        self.life += 1;
-        self.power = Power::On;
-        if let Some(trace) = &mut self.trace {
-            trace.push("crash".to_owned());
-        }
-    }
-
-    fn write(&mut self, file: Id, at: usize, bytes: Bytes) -> io::Result<()> {
-        let bytes = self.flip(bytes);
-        let end = at.checked_add(bytes.len()).filter(|_| !bytes.is_empty()).unwrap_or(0);
-        let fits = self.fitting(file, end as u64);
-        let stored = if fits < end as u64 {
-            let fits = usize::try_from(fits).map_or(0, |fits| fits.saturating_sub(at));
-            bytes.slice(..fits.min(bytes.len()))
-        } else {
-            bytes.clone()
-        };
-        let is_whole = stored.len() == bytes.len();
-        let number = self.tree.number();
-        self.tree.content(file).write(number, at, stored);
-        if is_whole { Ok(()) } else { Err(Errno::NOSPC.into()) }
-    }
-
-    /// How far a file that should reach byte `end` can.
-    fn fitting(&mut self, file: Id, end: u64) -> u64 {
-        let taken = self.tree.content(file).space();
-        match self.faults.full_after_bytes {
-            Some(size) if end > taken => {
-                let free = size.saturating_sub(self.tree.space());
-                end.min(taken.saturating_add(free))
-            }
-            _ => end,
-        }
-    }
-
-    fn set_length(&mut self, file: Id, length: usize) {
-        let number = self.tree.number();
-        self.tree.content(file).set_length(number, length);
-    }
-
-    fn reserve(&mut self, file: Id, length: u64) -> io::Result<()> {
-        if self.fitting(file, length) < length {
-            return Err(Errno::NOSPC.into());
-        }
-        self.tree.content(file).reserve(length);
-        Ok(())
-    }
-
-    fn sync(&mut self, file: Id, mark: u64) -> io::Result<()> {
-        if self.power == Power::Off {
-            return Ok(()); // What it reaches is what a crash leaves.
-        }
-        self.syncs += 1;
-        if self.faults.fail_sync_at == Some(self.syncs) {
-            self.tree.content(file).fail_sync(mark);
-            return Err(Errno::IO.into());
-        }
-        self.tree.content(file).sync(mark);
-        Ok(())
-    }
-
-    /// Turns a bit over, as often as the faults want it.
-    fn flip(&mut self, bytes: Bytes) -> Bytes {
-        if self.faults.flip_probability <= 0.0 || !self.dice.happens(self.faults.flip_probability) {
-            return bytes;
-        }
-        let mut bytes = BytesMut::from(bytes);
-        let bit = self.dice.below(bytes.len() as u64 * 8);
-        if let Some(byte) = usize::try_from(bit / 8).ok().and_then(|at| bytes.get_mut(at)) {
-            *byte ^= 1 << (bit % 8);
-        }
-        bytes.freeze()
     }
 }
 
@@ -394,132 +247,6 @@ impl Disk for SimulatedDisk {
     }
 }
 
-/// A file of the simulated disk.
-struct SimulatedFile(Arc<Opened>);
-
-/// What a handle and its operations under way share: while it lives, the file is there, with or without a name.
-struct Opened {
-    shared: Arc<Shared>,
-    id: Id,
-    /// The disk's life in which it was opened.
-    life: u64,
-    /// The name it was opened by, for the trace.
-    path: PathBuf,
-    is_read_only: bool,
-}
-
-impl SimulatedFile {
-    /// Submits an operation on the file; `line` is what it is called, but for the path.
-    fn submit<T: Send + 'static>(
-        &self,
-        verb: &'static str,
-        rest: impl Fn() -> String + Send + 'static,
-        apply: impl FnOnce(&mut State) -> io::Result<T> + Send + 'static,
-    ) -> Submitted<T> {
-        let (opened, held) = (self.0.clone(), self.0.clone());
-        let line = move || format!("{verb} {}{}", opened.path.display(), rest());
-        self.0.shared.submit(self.0.life, held, line, apply)
-    }
-
-    /// As [`Self::submit`], but an error where the file is only read.
-    fn submit_change<T: Send + 'static>(
-        &self,
-        verb: &'static str,
-        rest: impl Fn() -> String + Send + 'static,
-        apply: impl FnOnce(&mut State) -> io::Result<T> + Send + 'static,
-    ) -> Submitted<T> {
-        let is_read_only = self.0.is_read_only;
-        self.submit(verb, rest, move |state| if is_read_only { Err(Errno::BADF.into()) } else { apply(state) })
-    }
-
-    /// Notes a write that will complete later, so that a crash before that knows of it.
-    fn enter(&self, at: usize, bytes: &Bytes) -> Option<u64> {
-        self.0.shared.delay.as_ref()?;
-        let state = &mut *self.0.shared.state.lock();
-        if self.0.life != state.life || self.0.is_read_only {
-            return None;
-        }
-        let ticket = state.next_ticket;
-        state.next_ticket += 1;
-        state.under_way.insert(ticket, UnderWay { file: self.0.id, at, bytes: bytes.clone() });
-        Some(ticket)
-    }
-}
-
-impl File for SimulatedFile {
-    fn write(&self, at: u64, parts: Vec<Bytes>) -> Submitted<()> {
-        let (id, bytes) = (self.0.id, joined(parts));
-        let Some(at) = position(at, bytes.len()) else { return Submitted::done(Err(Errno::FBIG.into())) };
-        let (ticket, length) = (self.enter(at, &bytes), bytes.len());
-        self.submit_change(
-            "write",
-            move || format!(" @{at} +{length}"),
-            move |state| {
-                if let Some(ticket) = ticket {
-                    state.under_way.remove(&ticket);
-                }
-                state.write(id, at, bytes)
-            },
-        )
-    }
-
-    fn read(&self, at: u64, length: usize) -> Submitted<Bytes> {
-        let (id, start) = (self.0.id, usize::try_from(at).unwrap_or(usize::MAX));
-        self.submit(
-            "read",
-            move || format!(" @{at} +{length}"),
-            move |state| Ok(state.tree.content(id).read(start, length)),
-        )
-    }
-
-    fn sync(&self) -> Submitted<()> {
-        let (id, mark) = (self.0.id, self.0.shared.state.lock().tree.mark());
-        self.submit("sync", String::new, move |state| state.sync(id, mark))
-    }
-
-    fn truncate(&self, length: u64) -> Submitted<()> {
-        let id = self.0.id;
-        let Some(to) = position(length, 0) else { return Submitted::done(Err(Errno::FBIG.into())) };
-        self.submit_change(
-            "truncate",
-            move || format!(" {length}"),
-            move |state| {
-                state.set_length(id, to);
-                Ok(())
-            },
-        )
-    }
-
-    fn reserve(&self, length: u64) -> Submitted<()> {
-        let id = self.0.id;
-        self.submit_change("reserve", move || format!(" {length}"), move |state| state.reserve(id, length))
-    }
-
-    fn length(&self) -> Submitted<u64> {
-        let id = self.0.id;
-        self.submit("length", String::new, move |state| Ok(state.tree.content(id).length() as u64))
-    }
-
-    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
-}
-
-impl Drop for Opened {
-    fn drop(&mut self) {
-        let mut state = self.shared.state.lock();
-        if self.life == state.life {
-            state.tree.close(self.id);
-        }
-    }
-}
-
-impl fmt::Debug for SimulatedFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SimulatedFile({})", self.0.path.display())
-    }
-}
-
 /// Gives a lock back when it is dropped.
 struct HeldLock {
     shared: Arc<Shared>,
@@ -534,25 +261,6 @@ impl Drop for HeldLock {
             state.locks.remove(&self.path);
         }
     }
-}
-
-/// The largest file, in bytes: what a test means is far below, and memory ends somewhere.
-const FILE_MAX: usize = 1 << 40;
-
-/// `at` as an index, if a file can hold `length` bytes there.
-fn position(at: u64, length: usize) -> Option<usize> {
-    usize::try_from(at).ok().filter(|at| at.checked_add(length).is_some_and(|end| end <= FILE_MAX))
-}
-
-fn joined(mut parts: Vec<Bytes>) -> Bytes {
-    if parts.len() == 1 {
-        return parts.swap_remove(0);
-    }
-    let mut bytes = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
-    for part in &parts {
-        bytes.extend_from_slice(part);
-    }
-    bytes.freeze()
 }
 
 fn power_lost() -> io::Error {
