@@ -80,7 +80,8 @@ pub struct Quorum {
 }
 
 impl Quorum {
-    /// Opens the log in `directory`. An empty or missing directory becomes a new quorum with this node as its one voter.
+    /// Opens the log in `directory`. An empty or missing directory becomes a new quorum with this node as its one voter;
+    /// the directory above it must be there for good.
     ///
     /// Where this node is the one voter, it leads when this returns, in a term that it never led in before, and
     /// [`Quorum::image`] holds all that was ever committed. All tasks run on the control lane.

@@ -55,7 +55,7 @@ async fn run(disk: Arc<dyn Disk>, root: PathBuf) {
     seeded(1, Suite::<Types, LogStore, Machine, Stores, ()>::test_all(stores)).await.expect("every test passes");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn openrafts_storage_tests_pass_on_the_simulated_disk() {
     run(SimulatedDisk::new(1), PathBuf::from("/stores")).await;
 }

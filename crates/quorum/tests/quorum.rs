@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use ottla_metadata::{Fact, ImpossibleFact};
 use ottla_quorum::{ProposeRefused, QuorumFault, Term};
-use ottla_storage::disk::simulated::SimulatedDisk;
+use ottla_storage::disk::simulated::Faults;
 use ottla_storage::disk::{Disk, Open};
 use ottla_types::BrokerId;
-use world::{DIRECTORY, level, open, options, run, term, topic};
+use world::{DIRECTORY, disk, level, open, options, run, term, topic};
 
 #[test]
 fn a_new_quorum_leads_at_once_and_publishes_what_it_commits() {
     run(async {
         let began = tokio::time::Instant::now();
-        let quorum = open(SimulatedDisk::new(1), options(100)).await.expect("opened");
+        let quorum = open(disk(1, Faults::default()), options(100)).await.expect("opened");
         assert_eq!(term(&quorum), Term(1));
         let committed = quorum.propose(Term(1), vec![level(), topic(1)]).await.expect("committed");
         assert_eq!(quorum.image().position(), committed.position);
@@ -33,7 +33,7 @@ fn a_new_quorum_leads_at_once_and_publishes_what_it_commits() {
 #[test]
 fn a_proposal_in_another_term_is_refused_and_writes_nothing() {
     run(async {
-        let disk = SimulatedDisk::new(1);
+        let disk = disk(1, Faults::default());
         let quorum = open(disk.clone(), options(100)).await.expect("opened");
         let before = disk.operations();
         for wrong in [Term(0), Term(2)] {
@@ -48,7 +48,7 @@ fn a_proposal_in_another_term_is_refused_and_writes_nothing() {
 #[test]
 fn an_impossible_fact_is_refused_with_all_that_came_with_it() {
     run(async {
-        let disk = SimulatedDisk::new(1);
+        let disk = disk(1, Faults::default());
         let quorum = open(disk.clone(), options(100)).await.expect("opened");
         quorum.propose(Term(1), vec![level(), topic(1)]).await.expect("committed");
         let (before, image) = (disk.operations(), quorum.image());
@@ -65,7 +65,7 @@ fn an_impossible_fact_is_refused_with_all_that_came_with_it() {
 #[test]
 fn proposals_that_arrive_together_are_all_committed_in_turn() {
     run(async {
-        let quorum = Arc::new(open(SimulatedDisk::new(1), options(5)).await.expect("opened"));
+        let quorum = Arc::new(open(disk(1, Faults::default()), options(5)).await.expect("opened"));
         quorum.propose(Term(1), vec![level()]).await.expect("committed");
         let proposals: Vec<_> = (0..50)
             .map(|number| {
@@ -88,7 +88,7 @@ fn proposals_that_arrive_together_are_all_committed_in_turn() {
 fn a_restart_gives_the_same_image_in_a_higher_term() {
     run(async {
         for snapshot_entries in [1000, 4] {
-            let disk = SimulatedDisk::new(1);
+            let disk = disk(1, Faults::default());
             let mut expected: Option<Arc<ottla_metadata::Image>> = None;
             for life in 0..6 {
                 let quorum = open(disk.clone(), options(snapshot_entries)).await.expect("opened");
@@ -120,7 +120,7 @@ fn assert_same(expected: &ottla_metadata::Image, got: &ottla_metadata::Image) {
 #[test]
 fn snapshots_let_the_log_forget() {
     run(async {
-        let disk = SimulatedDisk::new(1);
+        let disk = disk(1, Faults::default());
         let quorum = open(disk.clone(), options(4)).await.expect("opened");
         quorum.propose(Term(1), vec![level()]).await.expect("committed");
         for number in 0..20 {
@@ -138,7 +138,7 @@ fn snapshots_let_the_log_forget() {
 #[test]
 fn a_second_shutdown_and_proposals_after_it_hear_that_it_stopped() {
     run(async {
-        let disk = SimulatedDisk::new(1);
+        let disk = disk(1, Faults::default());
         let quorum = Arc::new(open(disk.clone(), options(4)).await.expect("opened"));
         disk.crash_after(0);
         let refused = quorum.propose(Term(1), vec![level()]).await.expect_err("the power is gone");
@@ -155,7 +155,7 @@ fn a_second_shutdown_and_proposals_after_it_hear_that_it_stopped() {
 fn a_damaged_vote_or_snapshot_stops_the_start() {
     run(async {
         for name in ["vote", "image"] {
-            let disk = SimulatedDisk::new(1);
+            let disk = disk(1, Faults::default());
             let quorum = open(disk.clone(), options(2)).await.expect("opened");
             quorum.propose(Term(1), vec![level()]).await.expect("committed");
             for number in 0..5 {
@@ -175,7 +175,7 @@ fn a_damaged_vote_or_snapshot_stops_the_start() {
 #[test]
 fn a_log_without_its_vote_does_not_start() {
     run(async {
-        let disk = SimulatedDisk::new(1);
+        let disk = disk(1, Faults::default());
         open(disk.clone(), options(100)).await.expect("opened").shutdown().await.expect("stopped");
         disk.remove(&Path::new(DIRECTORY).join("vote")).await.expect("removed");
         let fault = open(disk, options(100)).await.expect_err("no vote");
@@ -186,7 +186,7 @@ fn a_log_without_its_vote_does_not_start() {
 #[test]
 fn a_node_that_is_no_voter_does_not_start() {
     run(async {
-        let disk = SimulatedDisk::new(1);
+        let disk = disk(1, Faults::default());
         open(disk.clone(), options(100)).await.expect("opened").shutdown().await.expect("stopped");
         let other = ottla_quorum::Options { node: BrokerId(2), ..options(100) };
         let fault = open(disk, other).await.expect_err("another node's");
@@ -198,7 +198,7 @@ fn a_node_that_is_no_voter_does_not_start() {
 fn the_same_seed_gives_the_same_disk_and_the_same_facts_in_the_same_order() {
     let life = || {
         run(async {
-            let disk = SimulatedDisk::new(3);
+            let disk = disk(3, Faults::default());
             disk.start_trace();
             for number in 0..3 {
                 let quorum = open(disk.clone(), options(3)).await.expect("opened");

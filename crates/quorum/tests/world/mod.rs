@@ -9,6 +9,7 @@ use ottla_metadata::{Fact, METADATA_VERSION};
 use ottla_quorum::{Options, Quorum, QuorumFault, Term};
 use ottla_runtime::{BoxFuture, Lane, Runtime, SeededRandom, Spawn, TokioClock, WallClock};
 use ottla_storage::disk::Disk;
+use ottla_storage::disk::simulated::{Faults, SimulatedDisk};
 use ottla_types::{BrokerId, Timestamp, TopicId, TopicName, Uuid};
 
 /// Where the tests keep the log.
@@ -53,6 +54,14 @@ impl Spawn for SameThread {
 /// Options for node 1 with a snapshot every `entries` entries, of which one stays in the log.
 pub(crate) fn options(entries: u64) -> Options {
     Options { snapshot_entries: entries, keep_entries: 1, ..Options::new(BrokerId(1)) }
+}
+
+/// An empty disk with the directory that the broker's logs lie in.
+pub(crate) fn disk(seed: u64, faults: Faults) -> Arc<SimulatedDisk> {
+    let disk = SimulatedDisk::with_faults(seed, faults);
+    disk.create_directory(Path::new("/logs")).wait().expect("made");
+    disk.sync_directory(Path::new("/")).wait().expect("synced");
+    disk
 }
 
 /// Opens the quorum in [`DIRECTORY`].
