@@ -103,3 +103,39 @@ pub(super) fn compress(records: &[u8], out: &mut Vec<u8>) {
         out.truncate(length_at + 4 + length);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(input: &[u8]) -> Result<Vec<u8>, CompressionError> {
+        let mut window = Window::default();
+        window.restart(1 << 20);
+        let mut context = Context::default();
+        let mut reader = Reader::new(input, &mut context)?;
+        while !reader.fill(&mut window)? {}
+        Ok(window.filled().to_vec())
+    }
+
+    #[test]
+    fn the_frame_and_the_bare_block_are_read() {
+        let text: Vec<u8> = (0..20_000u32).flat_map(|i| i.to_string().into_bytes()).collect();
+        assert!(text.len() > 2 * BLOCK_BYTES, "several blocks");
+        let mut framed = Vec::new();
+        compress(&text, &mut framed);
+        assert!(read(&framed).unwrap() == text);
+        assert!(read(&Encoder::new().compress_vec(&text).unwrap()).unwrap() == text);
+    }
+
+    #[test]
+    fn frames_of_version_0_and_negative_blocks_are_refused() {
+        let mut framed = Vec::new();
+        compress(b"text", &mut framed);
+        let mut version = framed.clone();
+        version[11] = 0;
+        let error = |position, reason| Err(CompressionError::Broken { codec: Codec::Snappy, position, reason });
+        assert_eq!(read(&version), error(16, "the frame's version is unknown"));
+        framed[16] = 0x80;
+        assert_eq!(read(&framed), error(20, "the length of a block is negative"));
+    }
+}
