@@ -1,7 +1,7 @@
 //! The records of a batch, for those who consume: offsets, timestamps, keys, values, headers.
 //!
-//! What is read here need not have been checked. Gaps between offsets are allowed, since compaction leaves them. What a producer may
-//! send is decided in `check`.
+//! What is read here need not have been checked. Gaps between offsets are allowed, since compaction leaves them. What
+//! a producer may send is decided in `check`.
 
 use ottla_types::{Offset, Timestamp};
 

@@ -1,4 +1,5 @@
 //! What is built passes the check and reads back as it was, in every codec, whoever reads it.
+#![allow(clippy::unwrap_used, reason = "this is test code, though not always within a test function")]
 
 mod support;
 

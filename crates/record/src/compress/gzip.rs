@@ -23,7 +23,8 @@ impl<'i> Reader<'i> {
     }
 
     pub(super) fn fill(&mut self, window: &mut Window) -> Result<bool, CompressionError> {
-        // The decoder reads its input only up to the end of a member and then tries the next; anything else there is an error.
+        // The decoder reads its input only up to the end of a member and then tries the next; anything else there is
+        // an error.
         match self.decoder.read(window.room(PIECE_BYTES)) {
             Ok(0) => Ok(true),
             Ok(count) => window.advance(count).map(|()| false),

@@ -1,8 +1,8 @@
 //! LZ4: the frame format, with the blocks decompressed straight into the window.
 //!
-//! The frame is read here and not by a library's reader, which would allocate two buffers for every batch and accept frames
-//! that the Java client refuses: blocks that refer to earlier blocks, dictionaries, the legacy format. All checksums that are there are
-//! verified, also the content's, which the Java client ignores.
+//! The frame is read here and not by a library's reader, which would allocate two buffers for every batch and accept
+//! frames that the Java client refuses: blocks that refer to earlier blocks, dictionaries, the legacy format. All
+//! checksums that are there are verified, also the content's, which the Java client ignores.
 
 use std::hash::Hasher;
 use std::io::Write;

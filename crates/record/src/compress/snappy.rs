@@ -1,8 +1,8 @@
 //! Snappy: raw blocks in the frame of the Java library, or one raw block without a frame.
 //!
-//! The frame (xerial, `SnappyOutputStream`): 8 bytes of magic, version and lowest compatible version as big-endian i32, then blocks,
-//! each with its compressed length as a big-endian i32. librdkafka and others send the bare block. Both are read, the frame is
-//! written, for the Java client reads a bare block only as a whole.
+//! The frame (xerial, `SnappyOutputStream`): 8 bytes of magic, version and lowest compatible version as big-endian
+//! i32, then blocks, each with its compressed length as a big-endian i32. Both forms are read; the frame is written, as
+//! the Java client writes it.
 
 use snap::raw::{Decoder, Encoder, decompress_len, max_compress_len};
 

@@ -1,9 +1,10 @@
 //! Zstandard, by the reference library; contexts are kept, for making one costs more than a small batch.
 //!
-//! A frame says how far back it refers, and the library allocates a window of that size before the first byte. Here up to 2^27
-//! (128 MiB) is allowed, as in the Java client's decoder: a producer at level 22 says 2^27 even for a small batch when it
-//! streams, and refusing it would refuse a setting that Kafka documents (levels up to 19 stay within 2^23). Such a window costs
-//! address space, not memory: pages are touched only as output appears, and that is limited. A context that grew is not kept.
+//! A frame says how far back it refers, and the library allocates a window of that size before the first byte. Here
+//! up to 2^27 (128 MiB) is allowed, the library's own default: a streaming producer at level 22 says 2^27 even for a
+//! small batch, and refusing it would refuse a setting that Kafka documents (level 19 says 2^23, the default 2^21).
+//! Such a window costs address space rather than memory, for pages are touched as output appears, and that is
+//! limited. A context that grew is not kept.
 
 use zstd::zstd_safe::{CCtx, CParameter, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
 
@@ -88,8 +89,8 @@ impl std::fmt::Debug for Compressor {
 }
 
 impl Compressor {
-    /// Appends the compressed form of `records` to `out`. The frame has its size in front, so that its window is no larger
-    /// than the batch.
+    /// Appends the compressed form of `records` to `out`. The frame has its size in front, so that its window is no
+    /// larger than the batch.
     pub(super) fn compress(&mut self, records: &[u8], level: Option<i32>, out: &mut Vec<u8>) {
         let context = self.0.get_or_insert_with(CCtx::create);
         let level = level.unwrap_or(LEVEL).min(LEVEL_MAX);
