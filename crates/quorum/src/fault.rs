@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ottla_metadata::{ImpossibleFact, Position, UnreadableFact};
+use ottla_storage::StorageFault;
 use ottla_types::BrokerId;
 use parking_lot::Mutex;
 
@@ -23,6 +24,9 @@ pub enum QuorumFault {
         /// What the disk said.
         source: io::Error,
     },
+    /// The log beneath refused, or is damaged.
+    #[error(transparent)]
+    Storage(#[from] StorageFault),
     /// The file of the vote is damaged, or does not fit the log. Going on could elect two leaders for one term.
     #[error("{}: {what}", path.display())]
     Vote {

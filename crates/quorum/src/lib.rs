@@ -17,7 +17,7 @@ mod quorum;
 mod suite;
 pub use entry::UnreadableEntry;
 pub use fault::QuorumFault;
-pub use propose::{Committed, ProposeRefused};
+pub use propose::{Committed, ENTRY_BYTES_MAX, ProposeRefused};
 pub use quorum::{Options, Quorum};
 pub use standing::{Standing, Term};
 

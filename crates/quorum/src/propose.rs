@@ -5,7 +5,7 @@ use std::sync::Arc;
 use openraft::Raft;
 use openraft::errors::ClientWriteError;
 use openraft::impls::OneshotResponder;
-use ottla_metadata::{Fact, ImpossibleFact, Position};
+use ottla_metadata::{Fact, ImpossibleFact, Position, encode_facts};
 use ottla_types::BrokerId;
 use tokio::sync::{mpsc, oneshot};
 
@@ -14,8 +14,8 @@ use crate::machine::{Machine, Published};
 use crate::raft::{CommittedLeaderId, Facts, Types, broker_id, position};
 use crate::{QuorumFault, Term};
 
-/// Facts in one entry: a topic of a hundred thousand partitions fits.
-pub(crate) const FACTS_MAX: usize = 200_000;
+/// The most bytes that the facts of one entry may take: a topic of two hundred thousand partitions fits.
+pub const ENTRY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Facts that every node will apply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,13 +43,11 @@ pub enum ProposeRefused {
         /// Why it cannot be.
         source: ImpossibleFact,
     },
-    /// More facts than one entry may hold. Nothing was written.
-    #[error("{facts} facts in one proposal; {max} are allowed")]
-    TooMany {
-        /// How many there are.
-        facts: usize,
-        /// How many there may be.
-        max: usize,
+    /// The facts are more than [`ENTRY_BYTES_MAX`]. Nothing was written.
+    #[error("a proposal of {bytes} bytes; {ENTRY_BYTES_MAX} are allowed")]
+    TooLarge {
+        /// How many bytes they take.
+        bytes: usize,
     },
     /// The facts were written, then another leader's log took their place. They may be committed or not.
     #[error("leadership changed while the facts were being committed; whether they are is not known")]
@@ -88,10 +86,11 @@ impl Proposer {
     }
 
     async fn write(&self, expected: Term, facts: Vec<Fact>) -> Result<Committed, ProposeRefused> {
-        if facts.len() > FACTS_MAX {
-            return Err(ProposeRefused::TooMany { facts: facts.len(), max: FACTS_MAX });
-        }
         self.check(expected, &facts)?;
+        let bytes = encode_facts(&facts).len();
+        if bytes > ENTRY_BYTES_MAX {
+            return Err(ProposeRefused::TooLarge { bytes });
+        }
         let (responder, written) = OneshotResponder::new_pair();
         let request = self.raft.write(Facts(facts.into())).with_leader(CommittedLeaderId::from(expected.0));
         request.responder(responder).await.map_err(|fatal| self.stopped(fatal))?;

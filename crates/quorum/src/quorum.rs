@@ -36,6 +36,9 @@ pub struct Options {
     /// Entries that stay in the log although the snapshot holds them, for a follower that is a little behind. Whole
     /// segments are removed, so more may stay. Default: 1,000.
     pub keep_entries: u64,
+    /// The most bytes of a segment of the log, and so the unit in which it forgets. At least twice
+    /// [`ENTRY_BYTES_MAX`](crate::ENTRY_BYTES_MAX), or large entries do not fit. Default: 64 MiB.
+    pub segment_bytes: u32,
     /// How long a follower goes without hearing of its leader before it stands for election; at random up to twice as
     /// long. At least a second. A quorum of one holds its election at once. Default: 2 s.
     pub election_timeout: Duration,
@@ -45,7 +48,13 @@ impl Options {
     /// The defaults for `node`.
     #[must_use]
     pub const fn new(node: BrokerId) -> Self {
-        Self { node, snapshot_entries: 10_000, keep_entries: 1_000, election_timeout: Duration::from_secs(2) }
+        Self {
+            node,
+            snapshot_entries: 10_000,
+            keep_entries: 1_000,
+            segment_bytes: 64 * 1024 * 1024,
+            election_timeout: Duration::from_secs(2),
+        }
     }
 
     /// As openraft has it.
@@ -167,11 +176,9 @@ impl Opening {
 
     async fn start(&self) -> Result<Quorum, QuorumFault> {
         self.make_directory().await?;
-        let journal = Journal::open(self.disk.clone(), &self.directory, self.runtime.clock.clone()).await?;
-        let vote_file = VoteFile::new(self.disk.clone(), &self.directory);
-        let log_store = LogStore::open(journal, vote_file, &self.directory, self.faults.clone()).await?;
-        let published = Published::new();
         let snapshots = SnapshotFile::new(self.disk.clone(), &self.directory);
+        let log_store = self.open_log(&snapshots).await?;
+        let published = Published::new();
         let machine = Machine::new(published.clone(), snapshots, self.faults.clone());
         let node = raft_id(self.options.node);
         let config = self.options.raft_config();
@@ -200,6 +207,16 @@ impl Opening {
             disk.sync_directory(above).await.map_err(QuorumFault::disk(above, "sync the directory"))?;
         }
         Ok(())
+    }
+
+    async fn open_log(&self, snapshots: &SnapshotFile) -> Result<LogStore, QuorumFault> {
+        let (disk, directory) = (self.disk.clone(), &self.directory);
+        // What is in a snapshot was committed, and so it was durable.
+        let last = snapshots.read().await?.and_then(|(meta, _)| meta.last_log_id);
+        let durable = last.map_or(0, |last| last.index() + 1);
+        let clock = self.runtime.clock.clone();
+        let journal = Journal::open(disk.clone(), directory, self.options.segment_bytes, durable, clock).await?;
+        LogStore::open(journal, VoteFile::new(disk, directory), directory, self.faults.clone()).await
     }
 
     /// Forms the quorum if there is none, and stands for election if nobody else could. Whether nobody could.

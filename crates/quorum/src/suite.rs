@@ -39,7 +39,7 @@ impl StoreBuilder<Types, LogStore, Machine> for Stores {
         let (disk, directory) = (self.disk.clone(), self.next_directory());
         let faults = FirstFault::default();
         disk.create_directory(&directory).await.expect("made");
-        let journal = Journal::open(disk.clone(), &directory, self.clock.clone()).await.expect("opened");
+        let journal = Journal::open(disk.clone(), &directory, 1024, 0, self.clock.clone()).await.expect("opened");
         let vote_file = VoteFile::new(disk.clone(), &directory);
         let log_store = LogStore::open(journal, vote_file, &directory, faults.clone()).await.expect("opened");
         let log_store = log_store.that_begins_anywhere().await;
