@@ -23,7 +23,7 @@ fn batch(codec: Codec, bytes: usize, value_bytes: usize) -> (Vec<u8>, u64) {
             noise ^= noise << 17;
             *byte = if index / 16 % 2 == 0 { b"{\"user\":\"name\", "[index % 16] } else { noise as u8 };
         }
-        time += i64::from(noise % 8 == 0);
+        time += i64::from(noise.is_multiple_of(8));
         builder.append(Timestamp(time), None, Some(&value), &[]).expect("far below 2 GiB");
     }
     let records = builder.record_count() as u64;

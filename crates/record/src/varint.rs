@@ -1,8 +1,9 @@
 //! The variable-length integers inside a record: zigzag, seven bits a byte, lowest first, at most 5 or 10 bytes.
 //!
-//! They are here and not taken from another crate because the walk over records spends most of its time in them. Reading accepts
-//! longer forms of small numbers, as Kafka does (`ByteUtils.readVarint`), and refuses what does not fit 32 or 64 bits,
-//! where Kafka drops the excess bits: a reader that keeps them would see another length than Kafka does.
+//! They are here and not taken from another crate because the walk over records spends most of its time in them.
+//! Reading accepts longer forms of small numbers, as Kafka does (`ByteUtils.readVarint`), and refuses what does not
+//! fit 32 or 64 bits, where Kafka drops the excess bits: a reader that keeps them would see another length than Kafka
+//! does.
 
 /// Why no number could be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,8 +33,8 @@ pub(crate) fn read_i64(bytes: &[u8], at: &mut usize) -> Result<i64, VarintError>
     read_slow(bytes, at, 10).map(unzigzag_64)
 }
 
-/// A number of one to three bytes in a straight line: every length below 1 MiB, every offset delta of a batch of that size, and a
-/// quarter of an hour of timestamps.
+/// A number of one to three bytes in a straight line: every length below 1 MiB, every offset delta of a batch of that
+/// size, and a quarter of an hour of timestamps.
 #[inline(always)]
 fn read_short(bytes: &[u8], at: &mut usize) -> Option<u32> {
     let rest = bytes.get(*at..)?;

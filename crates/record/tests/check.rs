@@ -1,4 +1,5 @@
 //! What a leader takes and what it refuses.
+#![allow(clippy::unwrap_used, reason = "this is test code, though not always within a test function")]
 
 mod support;
 
@@ -85,8 +86,8 @@ fn compressed_payloads_cut_or_prolonged_are_refused_under_a_right_crc() {
     }
 }
 
-/// Every single-bit change of a record and of a compressed payload, under a right CRC: some are batches too, none may panic, and what
-/// passes must read back without an error.
+/// Every single-bit change of a record and of a compressed payload, under a right CRC: some are batches too, none may
+/// panic, and what passes must read back without an error.
 #[test]
 fn what_passes_can_be_read() {
     for codec in Codec::ALL {

@@ -1,4 +1,5 @@
 //! What hostile bytes may cost: bombs are refused at the limit, and no length from the wire is believed.
+#![allow(clippy::unwrap_used, reason = "this is test code, though not always within a test function")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! What is built passes the check and reads back as it was, in every codec, whoever reads it.
+#![allow(clippy::unwrap_used, reason = "this is test code, though not always within a test function")]
 
 mod support;
 
@@ -207,4 +208,27 @@ fn a_record_of_many_pieces_passes_and_the_next_batch_too() {
 fn nothing_is_no_batch() {
     let error = BatchBuilder::new(BatchOptions::default()).build(&mut Compressor::default());
     assert_eq!(error, Err(ottla_record::BuildError::Empty));
+}
+
+#[test]
+fn bytes_behind_the_last_record_are_an_error_after_it() {
+    let bytes = [&build(options(Codec::None), &samples())[..], &[0]].concat();
+    let header = ottla_record::BatchHeader::parse(&bytes).unwrap();
+    let read: Vec<_> = Records::new(&header, &bytes[61..]).collect();
+    assert_eq!(read.len(), 501);
+    assert!(read[..500].iter().all(Result::is_ok));
+    let fault = ottla_record::FramingFault::Trailing;
+    let error = ottla_record::BatchError::Framing { index: 500, position: bytes.len() - 62, fault };
+    assert_eq!(read[500].as_ref().unwrap_err(), &error);
+}
+
+#[test]
+fn a_negative_count_is_an_error_and_none_is_empty() {
+    let read = |count| {
+        let bytes = support::seal(support::header(count), &[]);
+        let mut scratch = Scratch::default();
+        RecordBatch::parse(&bytes).unwrap().records(&mut scratch, 100).map(Iterator::count)
+    };
+    assert_eq!(read(0), Ok(0), "compaction leaves such batches");
+    assert!(read(-1).is_err());
 }

@@ -1,4 +1,5 @@
 //! Logs that Kafka 4.3.1 wrote, checked and read. Where they come from: `vectors/README.md`.
+#![allow(clippy::unwrap_used, reason = "this is test code, though not always within a test function")]
 
 use ottla_record::{
     BATCH_HEADER_BYTES, BatchHeader, Batches, Codec, Limits, RecordBatch, Rules, Scratch, TimestampRule, TimestampType,
@@ -113,8 +114,8 @@ fn a_committed_transaction_ends_with_its_marker() {
     assert_eq!((records.len(), records[0].key.as_deref()), (1, Some(&[0, 0, 0, 1][..])));
 }
 
-/// Takes a stored batch back to what the producer sent, checks it, and gives it the offset and epoch it had: the same bytes
-/// must come out, for Kafka did the same.
+/// Takes a stored batch back to what the producer sent, checks it, and gives it the offset and epoch it had: the same
+/// bytes must come out, for Kafka did the same.
 #[test]
 fn checking_and_assigning_gives_the_bytes_that_kafka_stored() {
     let mut scratch = Scratch::default();

@@ -33,17 +33,19 @@
 //!
 //! Each leadership has an epoch, higher than all before it (KIP-101). The new leader knows its own log and the high
 //! watermark that it last heard of, which may be lower than the true one but never higher; of the followers it knows
-//! nothing, so they count as being at the log's start until they fetch: nothing is acknowledged on a guess. Where the leader's own log ends, `epoch_start`, its epoch begins.
+//! nothing, so they count as being at the log's start until they fetch: nothing is acknowledged on a guess. Where the
+//! leader's own log ends, `epoch_start`, its epoch begins.
 //!
 //! A follower's fetch says: "all below the offset that I ask for, I have." That is its `end`; how far it has flushed it
 //! says beside. A fetch with another epoch than the leader's comes from a follower that has not heard yet, or knows
 //! more than the leader; it is refused and changes nothing (KIP-320).
 //!
+//! A follower may join the in-sync replicas once its log reaches `max(high_watermark, epoch_start)`, as with Kafka. Who
+//! asks the controller for it, and who drops a follower that falls behind, comes with followers.
+//!
 //! # Deviations from Kafka
 //!
 //! - `flushed` beside `end`: Kafka knows only the latter.
-//! - A follower may join the in-sync replicas once its log reaches `max(high_watermark, epoch_start)`; that is Kafka's
-//!   rule as well. Who asks the controller for it, and who drops a follower that falls behind, comes with followers.
 //!
 //! Read in this order: `leader.rs`, then `tests/scripts/`.
 

@@ -9,7 +9,7 @@ pub enum CreateTopicRefusal {
     #[error("the request names this topic more than once")]
     Duplicate,
     /// Kafka keeps its metadata under this name.
-    #[error("the name is reserved")]
+    #[error("the name is reserved for the metadata log of Kafka")]
     Reserved,
     /// The name is not legal.
     #[error(transparent)]

@@ -1,5 +1,6 @@
 //! What several tests share: batches with a right CRC around whatever bytes a test wants.
 #![allow(dead_code, reason = "every test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "this is test code, though not within a test function")]
 
 use ottla_record::{
     Attributes, BATCH_HEADER_BYTES, BatchBuilder, BatchError, BatchHeader, BatchOptions, CheckedBatch, Codec,

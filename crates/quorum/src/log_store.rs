@@ -1,0 +1,337 @@
+//! What openraft keeps its log in: a [`Journal`] on disk, the vote beside it, and the newest entries in memory.
+//!
+//! openraft asks for three things that are easy to break, and here is how they hold.
+//! - *Votes and appends are one ordered stream of durable writes.* Every call writes and syncs before it returns, and
+//!   openraft makes the next only then. So an append's callback is called before `append` returns; that costs a leader
+//!   of several nodes the overlap of its own sync with the followers', which a quorum of one does not miss.
+//! - *What was appended can be read when `append` returns*, for it is in the tail in memory or in the journal, and both
+//!   change under one lock.
+//! - *No holes*: an append must follow on the last entry, and cutting is from the end or of whole segments from the
+//!   front.
+//!
+//! A log that does not begin at index 0 begins with the last entry that was purged: it is kept for its term, and never
+//! shown. So no file beside the log says how far it was purged, and none can disagree with it.
+//!
+//! The committed index is not saved. A restarted node knows it again once a leader of a new term has committed its blank
+//! entry, and this node announces nothing before that (see [`crate::Standing`]).
+
+use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::io;
+use std::ops::{Bound, RangeBounds};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use openraft::OptionalSend;
+use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
+use ottla_metadata::Position;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::batch::{Stored, malformed};
+use crate::fault::FirstFault;
+use crate::journal::Journal;
+use crate::raft::{Entry, LogId, Types, Vote, log_id, position};
+use crate::vote::VoteFile;
+use crate::{QuorumFault, entry};
+
+/// How many bytes of entries stay in memory. The newest entry stays whatever its size.
+const TAIL_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The log store. Clones are the same store.
+#[derive(Clone)]
+pub(crate) struct LogStore {
+    directory: PathBuf,
+    state: Arc<Mutex<State>>,
+    faults: FirstFault,
+}
+
+/// The log, and what is known of it without reading. The entries that exist for openraft are those behind `purged`, up
+/// to and with `last`.
+struct State {
+    journal: Journal,
+    vote_file: VoteFile,
+    vote: Option<Vote>,
+    purged: Option<LogId>,
+    /// The index of the first entry that may be read: the one behind `purged`.
+    first: u64,
+    /// The last entry, or `purged` if there is none.
+    last: Option<LogId>,
+    tail: Tail,
+    /// Whether an empty log takes any index first. openraft's tests begin at 1; a log that is used begins at 0.
+    begins_anywhere: bool,
+}
+
+impl LogStore {
+    /// Takes over a journal and checks that vote and log fit each other.
+    pub(crate) async fn open(
+        mut journal: Journal,
+        vote_file: VoteFile,
+        directory: &Path,
+        faults: FirstFault,
+    ) -> Result<Self, QuorumFault> {
+        let (start, end) = (journal.start(), journal.end());
+        let mut ends = Vec::new();
+        for index in [start, end.saturating_sub(1)] {
+            let stored = if index < end { journal.read(index, index + 1).await?.pop() } else { None };
+            ends.push(stored.map(|stored| log_id(stored.term, stored.index)));
+        }
+        let last = ends.pop().flatten();
+        let purged = ends.pop().flatten().filter(|_| start > 0);
+        let vote = vote_file.read().await?;
+        check_vote(&vote_file, vote.as_ref(), last.as_ref())?;
+        let (first, tail) = (purged.as_ref().map_or(0, |purged| purged.index() + 1), Tail::default());
+        let state = State { journal, vote_file, vote, purged, first, last, tail, begins_anywhere: false };
+        Ok(Self { directory: directory.to_owned(), state: Arc::new(Mutex::new(state)), faults })
+    }
+
+    /// Writes what the journal still holds back and lets go of it. Nothing may be appended after that.
+    pub(crate) async fn close(&self) -> Result<(), QuorumFault> {
+        self.state.lock().await.journal.close().await
+    }
+
+    /// The store as openraft's tests want it.
+    #[cfg(test)]
+    pub(crate) async fn that_begins_anywhere(self) -> Self {
+        self.state.lock().await.begins_anywhere = true;
+        self
+    }
+
+    async fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().await
+    }
+
+    /// Passes an answer on to openraft, and keeps the fault.
+    fn told<T>(&self, answer: Result<T, QuorumFault>) -> Result<T, io::Error> {
+        answer.map_err(|fault| self.faults.report(fault))
+    }
+
+    fn fault(&self, what: String) -> QuorumFault {
+        QuorumFault::Log { directory: self.directory.clone(), what }
+    }
+
+    async fn append_durably(&self, entries: Vec<Entry>) -> Result<(), QuorumFault> {
+        let mut state = self.lock().await;
+        let mut stored = Vec::with_capacity(entries.len());
+        let mut expected = state.last.as_ref().map_or(0, |last| last.index() + 1);
+        if state.begins_anywhere && state.last.is_none() {
+            expected = state.begin_at(entries.first()).await?;
+        }
+        for entry in &entries {
+            let Position { term, index } = position(&entry.log_id);
+            if index != expected {
+                return Err(self.fault(format!("entry {index} is appended where {expected} comes next")));
+            }
+            expected += 1;
+            stored.push(Stored { index, term, value: entry::encode(&entry.payload).into() });
+        }
+        state.journal.append(&stored).await?;
+        for (entry, stored) in entries.into_iter().zip(&stored) {
+            state.last = Some(entry.log_id.clone());
+            state.tail.push(entry, stored.value.len());
+        }
+        Ok(())
+    }
+
+    async fn read(&self, from: u64, to: u64) -> Result<Vec<Entry>, QuorumFault> {
+        let mut state = self.lock().await;
+        let from = from.max(state.first);
+        let to = to.min(state.last.as_ref().map_or(0, |last| last.index() + 1));
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        if let Some(entries) = state.tail.read(from, to) {
+            return Ok(entries);
+        }
+        let stored = state.journal.read(from, to).await?;
+        if stored.len() as u64 != to - from {
+            return Err(self.fault(format!("{} entries where {from} to {to} were asked for", stored.len())));
+        }
+        stored.into_iter().map(|stored| self.decode(&stored)).collect()
+    }
+
+    fn decode(&self, stored: &Stored) -> Result<Entry, QuorumFault> {
+        let payload = entry::decode(&stored.value).map_err(|source| QuorumFault::Entry {
+            directory: self.directory.clone(),
+            index: stored.index,
+            source,
+        })?;
+        let payload =
+            payload.ok_or_else(|| malformed(&self.directory, stored.index, "a boundary within the log".to_owned()))?;
+        Ok(Entry { log_id: log_id(stored.term, stored.index), payload })
+    }
+
+    async fn cut_behind(&self, last: Option<LogId>) -> Result<(), QuorumFault> {
+        let mut state = self.lock().await;
+        let end = last.as_ref().map_or(0, |last| last.index() + 1);
+        if state.last.as_ref().is_none_or(|now| now.index() < end) {
+            return Ok(());
+        }
+        if end < state.first {
+            return Err(self.fault(format!("the log is to be cut at {end}, in what was purged")));
+        }
+        state.journal.truncate(end).await?;
+        state.tail.cut_behind(end);
+        state.last = last;
+        Ok(())
+    }
+
+    async fn forget_up_to(&self, upto: LogId) -> Result<(), QuorumFault> {
+        let mut state = self.lock().await;
+        if state.purged.as_ref() >= Some(&upto) {
+            return Ok(());
+        }
+        if state.last.as_ref().is_none_or(|last| last.index() < upto.index()) {
+            // A snapshot from a leader reaches beyond the log: nothing of it is left but the boundary.
+            let Position { term, index } = position(&upto);
+            state.journal.reset(Stored { index, term, value: entry::encode_boundary().into() }).await?;
+            state.tail = Tail::default();
+            state.last = Some(upto.clone());
+        } else {
+            state.journal.forget_before(upto.index()).await?;
+            state.tail.forget_up_to(upto.index());
+        }
+        state.first = upto.index() + 1;
+        state.purged = Some(upto);
+        Ok(())
+    }
+}
+
+impl State {
+    /// Lets an empty log begin at an entry that is not the first of all; answers its index.
+    async fn begin_at(&mut self, first: Option<&Entry>) -> Result<u64, QuorumFault> {
+        let index = first.map_or(0, |entry| entry.log_id.index());
+        if let Some(before) = index.checked_sub(1) {
+            self.journal.reset(Stored { index: before, term: 0, value: entry::encode_boundary().into() }).await?;
+            self.first = index;
+        }
+        Ok(index)
+    }
+}
+
+/// A vote is saved before an entry of its term is appended, so it is never behind the log.
+fn check_vote(file: &VoteFile, vote: Option<&Vote>, last: Option<&LogId>) -> Result<(), QuorumFault> {
+    let fault = |what| Err(QuorumFault::Vote { path: file.path(), what });
+    let log_term = last.map_or(0, |last| position(last).term);
+    match vote {
+        None if log_term > 0 => fault(format!("the file is missing, but the log has entries of term {log_term}")),
+        Some(vote) if vote.leader_id.term < log_term => {
+            let term = vote.leader_id.term;
+            fault(format!("a vote of term {term}, but the log has entries of term {log_term}; an old copy?"))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl RaftLogReader<Types> for LogStore {
+    async fn try_get_log_entries<R: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: R,
+    ) -> Result<Vec<Entry>, io::Error> {
+        let from = match range.start_bound() {
+            Bound::Included(from) => *from,
+            Bound::Excluded(before) => before.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let to = match range.end_bound() {
+            Bound::Included(last) => last.saturating_add(1),
+            Bound::Excluded(to) => *to,
+            Bound::Unbounded => u64::MAX,
+        };
+        self.told(self.read(from, to).await)
+    }
+
+    async fn read_vote(&mut self) -> Result<Option<Vote>, io::Error> {
+        Ok(self.lock().await.vote)
+    }
+}
+
+impl RaftLogStorage<Types> for LogStore {
+    type LogReader = Self;
+
+    async fn get_log_state(&mut self) -> Result<LogState<Types>, io::Error> {
+        let state = self.lock().await;
+        Ok(LogState { last_purged_log_id: state.purged.clone(), last_log_id: state.last.clone() })
+    }
+
+    async fn get_log_reader(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
+        let mut state = self.lock().await;
+        self.told(state.vote_file.save(vote).await)?;
+        state.vote = Some(*vote);
+        Ok(())
+    }
+
+    async fn append<I>(&mut self, entries: I, callback: IOFlushed<Types>) -> Result<(), io::Error>
+    where
+        I: IntoIterator<Item = Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let entries = entries.into_iter().collect();
+        self.told(self.append_durably(entries).await)?;
+        callback.io_completed(Ok(()));
+        Ok(())
+    }
+
+    async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> Result<(), io::Error> {
+        self.told(self.cut_behind(last_log_id).await)
+    }
+
+    async fn purge(&mut self, log_id: LogId) -> Result<(), io::Error> {
+        self.told(self.forget_up_to(log_id).await)
+    }
+}
+
+/// The newest entries, without gaps, up to the last of the log.
+#[derive(Default)]
+struct Tail {
+    /// Each with the size of its value in bytes.
+    entries: VecDeque<(Entry, usize)>,
+    bytes: usize,
+}
+
+impl Tail {
+    fn push(&mut self, entry: Entry, size: usize) {
+        self.bytes += size;
+        self.entries.push_back((entry, size));
+        while self.bytes > TAIL_BYTES_MAX && self.entries.len() > 1 {
+            self.pop_front();
+        }
+    }
+
+    fn pop_front(&mut self) {
+        if let Some((_, size)) = self.entries.pop_front() {
+            self.bytes -= size;
+        }
+    }
+
+    fn first(&self) -> Option<u64> {
+        self.entries.front().map(|(entry, _)| entry.log_id.index())
+    }
+
+    /// The entries from `from` to before `to`, if all of them are here.
+    fn read(&self, from: u64, to: u64) -> Option<Vec<Entry>> {
+        let skip = usize::try_from(from.checked_sub(self.first()?)?).ok()?;
+        let count = usize::try_from(to - from).ok()?;
+        (skip + count <= self.entries.len())
+            .then(|| self.entries.range(skip..skip + count).map(|(entry, _)| entry.clone()).collect())
+    }
+
+    /// Drops the entries from `end` on.
+    fn cut_behind(&mut self, end: u64) {
+        while self.entries.back().is_some_and(|(entry, _)| entry.log_id.index() >= end) {
+            if let Some((_, size)) = self.entries.pop_back() {
+                self.bytes -= size;
+            }
+        }
+    }
+
+    /// Drops the entries up to and with `index`.
+    fn forget_up_to(&mut self, index: u64) {
+        while self.first().is_some_and(|first| first <= index) {
+            self.pop_front();
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The system calls on an open file, each done to its end: short counts, interruptions and limits are dealt with here.
+//!
+//! They block. Which thread they block is decided in [`super::file`].
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, OwnedFd};
+
+use bytes::Bytes;
+use rustix::buffer::spare_capacity;
+use rustix::fs::FallocateFlags;
+use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
+
+/// Reads up to this length are not checked against the file's length before memory is set aside.
+const UNCHECKED_READ_MAX: usize = 64 << 10;
+
+/// Writes all of `parts` from byte `at` on.
+pub(super) fn write(fd: &OwnedFd, at: u64, parts: &[Bytes]) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> =
+        parts.iter().filter(|part| !part.is_empty()).map(|part| IoSlice::new(part)).collect();
+    let mut left = slices.as_mut_slice();
+    let mut at = at;
+    while !left.is_empty() {
+        // Of more parts than one call takes (1024) rustix passes the first on, which looks like any short write here.
+        let written = retry_on_intr(|| rustix::io::pwritev(fd, left, at))?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        at += written as u64;
+        IoSlice::advance_slices(&mut left, written);
+    }
+    Ok(())
+}
+
+/// A read that is not yet whole.
+#[derive(Debug)]
+pub(super) struct Read {
+    at: u64,
+    /// Filled up to `filled`; its length is what is wanted.
+    buffer: Vec<u8>,
+    filled: usize,
+}
+
+/// How far a read without blocking came.
+#[derive(Debug)]
+pub(super) enum Probed {
+    /// All of it was in memory.
+    Done(Bytes),
+    /// The rest must be fetched from the device.
+    Cold(Read),
+    /// The file system cannot tell what is in memory; nothing was read.
+    Unable,
+}
+
+/// Reads what is in memory, without waiting for the device.
+pub(super) fn read_resident(fd: &OwnedFd, at: u64, length: usize) -> io::Result<Probed> {
+    let mut read = Read { at, buffer: vec![0; sized(fd, at, length)?], filled: 0 };
+    while read.filled < read.buffer.len() {
+        let slice = &mut [IoSliceMut::new(&mut read.buffer[read.filled..])];
+        match rustix::io::preadv2(fd, slice, at + read.filled as u64, ReadWriteFlags::NOWAIT) {
+            Ok(0) => break,
+            Ok(count) => read.filled += count,
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return Ok(Probed::Cold(read)),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) if read.filled == 0 => return Ok(Probed::Unable),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Probed::Done(read.into_bytes()))
+}
+
+impl Read {
+    /// Fetches the rest, and waits for it.
+    pub(super) fn finish(mut self, fd: &OwnedFd) -> io::Result<Bytes> {
+        while self.filled < self.buffer.len() {
+            let rest = &mut self.buffer[self.filled..];
+            match retry_on_intr(|| rustix::io::pread(fd, &mut *rest, self.at + self.filled as u64))? {
+                0 => break,
+                count => self.filled += count,
+            }
+        }
+        Ok(self.into_bytes())
+    }
+
+    fn into_bytes(mut self) -> Bytes {
+        self.buffer.truncate(self.filled);
+        self.buffer.into()
+    }
+}
+
+/// Reads up to `length` bytes from `at` on, and waits for the device where it must.
+pub(super) fn read(fd: &OwnedFd, at: u64, length: usize) -> io::Result<Bytes> {
+    let wanted = sized(fd, at, length)?;
+    let mut buffer = Vec::with_capacity(wanted);
+    while buffer.len() < wanted {
+        let position = at + buffer.len() as u64;
+        if retry_on_intr(|| rustix::io::pread(fd, spare_capacity(&mut buffer), position))? == 0 {
+            break;
+        }
+    }
+    // The allocation may be a little larger than asked for, and is then filled.
+    buffer.truncate(wanted);
+    Ok(buffer.into())
+}
+
+/// How much memory a read of `length` at `at` is worth: no more than the file has.
+fn sized(fd: &OwnedFd, at: u64, length: usize) -> io::Result<usize> {
+    if i64::try_from(at).is_err() {
+        return Ok(0); // Behind the end of any file; the kernel would take it for something else.
+    }
+    if length <= UNCHECKED_READ_MAX {
+        return Ok(length);
+    }
+    let left = self::length(fd)?.saturating_sub(at);
+    Ok(usize::try_from(left).map_or(length, |left| left.min(length)))
+}
+
+/// Makes the file's bytes durable.
+pub(super) fn sync(fd: &OwnedFd) -> io::Result<()> {
+    // No retry in a loop: after an error the kernel counts the lost pages as clean, so a second call would lie.
+    Ok(retry_on_intr(|| rustix::fs::fdatasync(fd))?)
+}
+
+/// Makes a directory's names durable.
+pub(super) fn sync_directory(fd: &OwnedFd) -> io::Result<()> {
+    Ok(retry_on_intr(|| rustix::fs::fsync(fd))?)
+}
+
+/// Cuts or extends the file. Space set aside beyond goes with it, also where the length stays.
+pub(super) fn truncate(fd: &OwnedFd, length: u64) -> io::Result<()> {
+    Ok(retry_on_intr(|| rustix::fs::ftruncate(fd, length))?)
+}
+
+/// Sets space aside; fine where the file system cannot.
+pub(super) fn reserve(fd: &OwnedFd, length: u64) -> io::Result<()> {
+    if length == 0 {
+        return Ok(());
+    }
+    match retry_on_intr(|| rustix::fs::fallocate(fd, FallocateFlags::KEEP_SIZE, 0, length)) {
+        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The file's length in bytes.
+pub(super) fn length(fd: impl AsFd) -> io::Result<u64> {
+    Ok(u64::try_from(rustix::fs::fstat(fd)?.st_size).unwrap_or(0))
+}

@@ -1,0 +1,124 @@
+//! What can go wrong below a log: the disk, or bytes on it that are not what they must be.
+//!
+//! A fault is never the client's doing. What a client did wrong is an [`AppendRefusal`](crate::AppendRefusal) or a
+//! [`ReadRefusal`](crate::ReadRefusal).
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ottla_types::{ErrorCode, Offset};
+
+/// A failure of the disk or of what is on it. Cheap to clone, for everyone who waits on a log is told.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StorageFault {
+    /// The operating system refused an operation.
+    #[error("cannot {action} {}: {error}", path.display())]
+    Io {
+        /// What was tried, as an infinitive: "write", "sync".
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        error: Arc<io::Error>,
+    },
+    /// A file's content cannot be understood.
+    #[error("{} is damaged at byte {position}: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where in the file, in bytes.
+        position: u64,
+        /// What is there, and what was expected.
+        reason: String,
+    },
+    /// A file belongs to something else: another cluster, another node, another topic.
+    #[error("{} has {key}={got}, expected {expected}", path.display())]
+    Mismatch {
+        /// The file.
+        path: PathBuf,
+        /// The field that differs.
+        key: &'static str,
+        /// What the file says.
+        got: String,
+        /// What it should say.
+        expected: String,
+    },
+    /// Another process works in the log directory.
+    #[error("the log directory {} is in use by another process, which holds its .lock", path.display())]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A partition that is to be made is there already, or one that is asked for is not.
+    #[error("the partition directory {} {state}", path.display())]
+    Partition {
+        /// The directory.
+        path: PathBuf,
+        /// "is there already" or "is not there".
+        state: &'static str,
+    },
+    /// The log was closed or deleted while the operation ran.
+    #[error("the log {} is closed", path.display())]
+    Closed {
+        /// The log's directory.
+        path: PathBuf,
+    },
+    /// A cut or purge was asked for outside of what the log holds.
+    #[error("offset {offset} is outside of {} to {} in {}", start, end, path.display())]
+    OutOfRange {
+        /// The log's directory.
+        path: PathBuf,
+        /// What was asked for.
+        offset: Offset,
+        /// The log's first offset.
+        start: Offset,
+        /// The log's end offset.
+        end: Offset,
+    },
+}
+
+impl StorageFault {
+    /// What a client is answered when its request met a fault.
+    #[must_use]
+    pub const fn error_code(&self) -> ErrorCode {
+        ErrorCode::KafkaStorageError
+    }
+
+    pub(crate) fn damaged(path: &Path, position: u64, reason: impl Into<String>) -> Self {
+        Self::Damaged { path: path.to_owned(), position, reason: reason.into() }
+    }
+
+    /// Whether the system said that there is no such file.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { error, .. } if error.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+/// Adds what was tried and where to the system's answer.
+pub(crate) trait Trying<T> {
+    /// `action` is an infinitive: "write".
+    fn trying(self, action: &'static str, path: &Path) -> Result<T, StorageFault>;
+}
+
+impl<T> Trying<T> for io::Result<T> {
+    fn trying(self, action: &'static str, path: &Path) -> Result<T, StorageFault> {
+        self.map_err(|error| StorageFault::Io { action, path: path.to_owned(), error: Arc::new(error) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_say_what_where_and_why() {
+        let fault = Err::<(), _>(io::Error::from(io::ErrorKind::StorageFull))
+            .trying("write", Path::new("/d/t-0/00000000000000000000.log"))
+            .expect_err("an error");
+        assert_eq!(fault.to_string(), "cannot write /d/t-0/00000000000000000000.log: no storage space");
+        let fault = StorageFault::damaged(Path::new("/d/x"), 12, "version 7, expected 0");
+        assert_eq!(fault.to_string(), "/d/x is damaged at byte 12: version 7, expected 0");
+        assert_eq!(fault.error_code(), ErrorCode::KafkaStorageError);
+    }
+}

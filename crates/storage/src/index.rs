@@ -1,0 +1,266 @@
+//! A sparse index of one segment: sorted entries of fixed size, the last ones in memory, all of them in a file.
+//!
+//! Entries are made in memory by whoever appends, and go to the file in batches when the log's writer passes by. A look-up
+//! tries the part in memory first and then searches the file with a few small reads. What an entry says is defined in
+//! [`offset_index`](crate::offset_index) and [`time_index`](crate::time_index).
+//!
+//! Invariant: `first_kept <= in_file <= entries()`, so that every entry is in the file or in memory, or in both.
+
+use std::path::Path;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use ottla_types::Offset;
+
+use crate::disk::FileHandle;
+use crate::fault::{StorageFault, Trying};
+
+/// Entries that stay in memory after they went to the file: what readers near the end look for.
+const KEPT: usize = 512;
+/// Entries that wait in memory before the writer brings them to the file on its own account.
+const PENDING_MAX: u32 = 4096;
+/// Entries that one read of a search brings in.
+const BLOCK: u32 = 256;
+
+/// One entry of an index: a key to search by, and an offset.
+pub(crate) trait Entry: Copy + std::fmt::Debug + PartialEq + Send + Sync + 'static {
+    /// Bytes of an entry in the file.
+    const BYTES: u32;
+    /// What entries are sorted by; strictly increasing.
+    fn key(&self) -> i64;
+    /// The offset it speaks of; increasing too.
+    fn offset(&self) -> Offset;
+    /// Writes the entry as the file has it.
+    fn put(&self, base: Offset, out: &mut BytesMut);
+    /// Reads an entry from exactly [`Self::BYTES`] bytes.
+    fn get(base: Offset, bytes: &[u8]) -> Self;
+}
+
+/// Where an entry is to be found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Found<E> {
+    /// This is it.
+    Entry(E),
+    /// No entry is that small.
+    None,
+    /// It is among the first `entries` of the file.
+    InFile {
+        /// How many entries of the file come into question.
+        entries: u32,
+    },
+}
+
+/// The index of one segment.
+#[derive(Debug)]
+pub(crate) struct Index<E> {
+    base: Offset,
+    /// The entries from `first_kept` on.
+    kept: Vec<E>,
+    first_kept: u32,
+    in_file: u32,
+    synced: u32,
+    last: Option<E>,
+}
+
+impl<E: Entry> Index<E> {
+    /// An index without entries.
+    pub(crate) fn new(base: Offset) -> Self {
+        Self { base, kept: Vec::new(), first_kept: 0, in_file: 0, synced: 0, last: None }
+    }
+
+    /// An index whose `entries` are all in the file, none in memory.
+    pub(crate) fn in_file(base: Offset, entries: u32, last: Option<E>) -> Self {
+        Self { base, kept: Vec::new(), first_kept: entries, in_file: entries, synced: entries, last }
+    }
+
+    /// An index made anew: all entries in memory, none in the file.
+    pub(crate) fn rebuilt(base: Offset, entries: Vec<E>) -> Self {
+        Self { base, last: entries.last().copied(), kept: entries, first_kept: 0, in_file: 0, synced: 0 }
+    }
+
+    /// How many entries there are.
+    pub(crate) fn entries(&self) -> u32 {
+        self.first_kept + self.kept.len() as u32
+    }
+
+    /// The last entry.
+    pub(crate) fn last(&self) -> Option<E> {
+        self.last
+    }
+
+    /// Adds an entry behind the others.
+    pub(crate) fn push(&mut self, entry: E) {
+        debug_assert!(self.last.is_none_or(|last| last.key() < entry.key()), "{entry:?} behind {:?}", self.last);
+        self.last = Some(entry);
+        self.kept.push(entry);
+    }
+
+    /// The last entry whose key is at most `key`.
+    pub(crate) fn floor(&self, key: i64) -> Found<E> {
+        let below = self.kept.partition_point(|entry| entry.key() <= key);
+        match below.checked_sub(1) {
+            Some(i) => Found::Entry(self.kept[i]),
+            None if self.first_kept > 0 => Found::InFile { entries: self.first_kept },
+            None => Found::None,
+        }
+    }
+
+    /// Whether so many entries wait that the writer should bring them to the file.
+    pub(crate) fn wants_writing(&self) -> bool {
+        self.entries() - self.in_file >= PENDING_MAX
+    }
+
+    /// What is missing in the file: where it goes, its bytes, and the number of entries that the file has then.
+    pub(crate) fn pending(&self) -> Option<(u64, Bytes, u32)> {
+        let entries = self.entries();
+        if entries == self.in_file {
+            return None;
+        }
+        let missing = &self.kept[(self.in_file - self.first_kept) as usize..];
+        let mut out = BytesMut::with_capacity(missing.len() * E::BYTES as usize);
+        for entry in missing {
+            entry.put(self.base, &mut out);
+        }
+        Some((u64::from(self.in_file) * u64::from(E::BYTES), out.freeze(), entries))
+    }
+
+    /// The first `entries` are in the file; all but the last few of these leave memory.
+    pub(crate) fn written(&mut self, entries: u32) {
+        self.in_file = self.in_file.max(entries);
+        let surplus = ((self.in_file - self.first_kept) as usize).saturating_sub(KEPT);
+        // Half of what is kept may pile up, so that entries are not moved for every batch of them.
+        if surplus > KEPT / 2 {
+            self.kept.drain(..surplus);
+            self.first_kept += surplus as u32;
+        }
+    }
+
+    /// How many entries the file has.
+    pub(crate) fn entries_in_file(&self) -> u32 {
+        self.in_file
+    }
+
+    /// Whether the file has entries that a power loss could take.
+    pub(crate) fn wants_sync(&self) -> bool {
+        self.synced < self.in_file
+    }
+
+    /// The first `entries` of the file are durable.
+    pub(crate) fn was_synced(&mut self, entries: u32) {
+        self.synced = self.synced.max(entries).min(self.in_file);
+    }
+}
+
+/// The last of the first `entries` in the file whose key is at most `key`.
+pub(crate) async fn search<E: Entry>(
+    file: &FileHandle,
+    path: &Path,
+    base: Offset,
+    entries: u32,
+    key: i64,
+) -> Result<Option<E>, StorageFault> {
+    let (mut low, mut high) = (0u32, entries);
+    // Invariant: entries before `low` have keys at most `key` (or `low` is 0); entries from `high` on are larger.
+    while high - low > BLOCK {
+        let middle = low + (high - low) / 2;
+        let probe = read_entries::<E>(file, path, base, middle, 1).await?;
+        match probe.first() {
+            Some(entry) if entry.key() <= key => low = middle,
+            _ => high = middle,
+        }
+    }
+    let block = read_entries::<E>(file, path, base, low, high - low).await?;
+    let below = block.partition_point(|entry| entry.key() <= key);
+    Ok(below.checked_sub(1).map(|i| block[i]))
+}
+
+/// Reads `count` entries from number `first` on; fewer only at the end of the file.
+pub(crate) async fn read_entries<E: Entry>(
+    file: &FileHandle,
+    path: &Path,
+    base: Offset,
+    first: u32,
+    count: u32,
+) -> Result<Vec<E>, StorageFault> {
+    let at = u64::from(first) * u64::from(E::BYTES);
+    let bytes = file.read(at, (count * E::BYTES) as usize).await.trying("read", path)?;
+    Ok(decode(base, &bytes))
+}
+
+/// The whole entries in `bytes`.
+pub(crate) fn decode<E: Entry>(base: Offset, bytes: &[u8]) -> Vec<E> {
+    bytes.chunks_exact(E::BYTES as usize).map(|bytes| E::get(base, bytes)).collect()
+}
+
+/// The leading entries that can be trusted after an unclean stop: keys and offsets rise, and `usable` says yes.
+pub(crate) fn trusted<E: Entry>(base: Offset, bytes: &[u8], usable: impl Fn(&E) -> bool) -> Vec<E> {
+    let mut good: Vec<E> = Vec::new();
+    for entry in decode::<E>(base, bytes) {
+        let rises = good.last().is_none_or(|last| last.key() < entry.key() && last.offset() <= entry.offset());
+        if !rises || entry.offset() < base || !usable(&entry) {
+            break;
+        }
+        good.push(entry);
+    }
+    good
+}
+
+/// An offset within its segment, as the files have it.
+pub(crate) fn put_relative(out: &mut BytesMut, base: Offset, offset: Offset) {
+    let relative = i32::try_from(offset.0 - base.0).expect("a segment spans fewer offsets than an i32");
+    out.put_i32(relative);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::offset_index::OffsetEntry;
+
+    fn entry(i: i64) -> OffsetEntry {
+        OffsetEntry { offset: Offset(100 + 10 * i), position: i as u32 * 4096 }
+    }
+
+    #[test]
+    fn floor_finds_the_last_entry_at_or_below() {
+        let mut index = Index::new(Offset(100));
+        assert_eq!(index.floor(500), Found::None);
+        for i in 1..=3 {
+            index.push(entry(i));
+        }
+        assert_eq!(index.floor(109), Found::None);
+        assert_eq!(index.floor(110), Found::Entry(entry(1)));
+        assert_eq!(index.floor(129), Found::Entry(entry(2)));
+        assert_eq!(index.floor(9999), Found::Entry(entry(3)));
+    }
+
+    #[test]
+    fn entries_leave_memory_only_when_they_are_in_the_file() {
+        let mut index = Index::new(Offset(100));
+        for i in 1..=2000 {
+            index.push(entry(i));
+        }
+        let (at, bytes, entries) = index.pending().expect("nothing is in the file");
+        assert_eq!((at, bytes.len(), entries), (0, 16_000, 2000));
+        assert_eq!(index.floor(110), Found::Entry(entry(1)));
+        index.push(entry(2001));
+        index.written(entries);
+        assert!(index.wants_sync());
+        assert_eq!(index.floor(110), Found::InFile { entries: 2000 - 512 });
+        assert_eq!(index.floor(99_999), Found::Entry(entry(2001)));
+        assert_eq!((index.entries(), index.pending().map(|p| (p.0, p.2))), (2001, Some((16_000, 2001))));
+        index.was_synced(2000);
+        assert!(!index.wants_sync());
+    }
+
+    #[test]
+    fn trust_ends_at_the_first_entry_that_does_not_rise() {
+        let mut bytes = BytesMut::new();
+        for i in [1, 2, 3] {
+            entry(i).put(Offset(100), &mut bytes);
+        }
+        bytes.put_bytes(0, 17);
+        let all = trusted::<OffsetEntry>(Offset(100), &bytes, |_| true);
+        assert_eq!(all, vec![entry(1), entry(2), entry(3)]);
+        let some = trusted::<OffsetEntry>(Offset(100), &bytes, |e| e.position < 8193);
+        assert_eq!(some, vec![entry(1), entry(2)]);
+    }
+}

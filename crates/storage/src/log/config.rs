@@ -1,0 +1,29 @@
+//! What a log wants to know of its topic's configuration.
+
+/// The keys of a topic that a log follows. A log keeps them until [`Log::configure`](crate::Log::configure).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LogConfig {
+    /// `segment.bytes`: the most bytes of a segment, and so of a batch. At most `i32::MAX`.
+    pub segment_bytes: u32,
+    /// `segment.ms`: how far the records of a segment may lie apart, in milliseconds.
+    pub segment_ms: i64,
+    /// `segment.index.bytes`: the most bytes of an index file; a segment whose index is full is closed.
+    pub segment_index_bytes: u32,
+    /// `index.interval.bytes`: bytes of batches between two index entries.
+    pub index_interval_bytes: u32,
+    /// `producer.id.expiration.ms`: how long an idle producer is remembered, in milliseconds.
+    pub producer_id_expiration_ms: i64,
+}
+
+impl Default for LogConfig {
+    /// Kafka's defaults.
+    fn default() -> Self {
+        Self {
+            segment_bytes: 1 << 30,
+            segment_ms: 7 * 24 * 60 * 60 * 1000,
+            segment_index_bytes: 10 << 20,
+            index_interval_bytes: 4096,
+            producer_id_expiration_ms: 24 * 60 * 60 * 1000,
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! One partition's log.
+//!
+//! An append decides everything under one short lock and does no I/O: sequence, offsets, segment, position in the file,
+//! index entries. It leaves bytes in a queue. Whoever calls [`Log::write_queued`] and finds no writer at work becomes
+//! the writer and brings the whole queue to the disk. A [`Log::flush`] makes durable what was written when it was
+//! submitted. So three offsets rise one behind the other:
+//!
+//! ```text
+//! log_start <= flushed <= written <= end       (end: assigned to appends; readers never go beyond written)
+//! ```
+//!
+//! A write or sync that fails takes the log offline until it is opened anew: which bytes the device has is unknown then.
+//! Appends are refused, what was written before is still read.
+//!
+//! `append` → `write` → `read` is the way of a record; `recover` is how a log is opened, `truncate` how it is cut at
+//! either end, `close` how it is left. `role` says who may write.
+
+mod append;
+mod close;
+mod config;
+mod queue;
+mod read;
+mod recent;
+mod recover;
+mod role;
+mod search;
+#[cfg(test)]
+mod tests;
+mod truncate;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, Weak};
+
+use ottla_types::{LeaderEpoch, Offset, ProducerId, Timestamp};
+use parking_lot::Mutex;
+
+pub use append::{AppendRefusal, Appended, Batch};
+pub use config::LogConfig;
+pub use read::{ReadRefusal, Slice};
+pub use recover::Recovery;
+pub use search::TimestampedOffset;
+pub use write::Flush;
+
+use crate::disk::Disk;
+use crate::fault::StorageFault;
+use crate::flush::DirtyLogs;
+use crate::leader_epochs::{EpochEnd, LeaderEpochs};
+use crate::producers::{ProducerEntry, Producers};
+use crate::segment::{Segment, SegmentFiles};
+use queue::Queue;
+use recent::Recent;
+use role::RoleState;
+
+/// How far a log has come. `flushed <= written <= log_end`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ends {
+    /// The first offset that readers may ask for.
+    pub log_start: Offset,
+    /// The offset that the next record gets.
+    pub log_end: Offset,
+    /// Everything below is in the file and can be read.
+    pub written: Offset,
+    /// Everything below survives a power loss.
+    pub flushed: Offset,
+}
+
+/// What a log tells the one who waits on it. Called without any lock of the log held, from whichever thread did the
+/// work. Calls can overtake each other, so the largest offset counts; after a cut at the end ask [`Log::ends`].
+pub trait Progress: Send + Sync + 'static {
+    /// Everything below `end` can be read.
+    fn written(&self, end: Offset);
+    /// Everything below `end` survives a power loss.
+    fn flushed(&self, end: Offset);
+    /// The log is offline: what was not written or flushed by now never will be.
+    fn failed(&self, fault: &StorageFault);
+    /// A future that did the writing was dropped with work left: somebody must call [`Log::write_queued`].
+    fn writer_wanted(&self);
+}
+
+/// One segment as retention sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SegmentSummary {
+    /// The offset that names it.
+    pub base: Offset,
+    /// Bytes of batches.
+    pub bytes: u64,
+    /// The largest timestamp of its records, if it has any with one.
+    pub max_timestamp: Option<Timestamp>,
+}
+
+/// One partition's log on disk. Shared; all methods take `&self`.
+pub struct Log {
+    disk: Arc<dyn Disk>,
+    directory: Arc<Path>,
+    state: Mutex<State>,
+    progress: OnceLock<Arc<dyn Progress>>,
+    /// Where the log says that it has something to flush.
+    dirty_logs: OnceLock<Arc<DirtyLogs>>,
+    myself: Weak<Self>,
+}
+
+/// Everything that changes, under one lock that is never held across I/O.
+struct State {
+    config: LogConfig,
+    log_start: Offset,
+    end: Offset,
+    written: Offset,
+    flushed: Offset,
+    /// Rises with every cut at the end, so that a flush that was under way does not count.
+    cuts: u64,
+    /// By rising base, never empty. The last is the active one.
+    segments: Vec<Segment>,
+    recent: Recent,
+    producers: Producers,
+    /// Where snapshots of the producers stand, rising.
+    snapshots: Vec<Offset>,
+    epochs: LeaderEpochs,
+    epochs_saved: bool,
+    queue: Queue,
+    role: RoleState,
+    /// Changes of names in the directory so far, and how many of them are durable.
+    names_changed: u64,
+    names_synced: u64,
+    is_dirty: bool,
+    /// Why nothing is appended any more.
+    offline: Option<StorageFault>,
+}
+
+impl Log {
+    fn with_state(disk: Arc<dyn Disk>, directory: Arc<Path>, state: State) -> Arc<Self> {
+        Arc::new_cyclic(|myself| Self {
+            disk,
+            directory,
+            state: Mutex::new(state),
+            progress: OnceLock::new(),
+            dirty_logs: OnceLock::new(),
+            myself: myself.clone(),
+        })
+    }
+
+    /// Names the one who is told of progress. The first call counts.
+    pub fn attach(&self, progress: Arc<dyn Progress>) {
+        let _ = self.progress.set(progress);
+    }
+
+    pub(crate) fn report_dirt_to(&self, dirty_logs: Arc<DirtyLogs>) {
+        let _ = self.dirty_logs.set(dirty_logs);
+    }
+
+    /// The partition's directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// How far the log has come.
+    #[must_use]
+    pub fn ends(&self) -> Ends {
+        let state = self.state.lock();
+        Ends { log_start: state.log_start, log_end: state.end, written: state.written, flushed: state.flushed }
+    }
+
+    /// The first offset that readers may ask for.
+    #[must_use]
+    pub fn log_start_offset(&self) -> Offset {
+        self.state.lock().log_start
+    }
+
+    /// Why the log is offline, if it is.
+    #[must_use]
+    pub fn failed(&self) -> Option<StorageFault> {
+        self.state.lock().offline.clone()
+    }
+
+    /// Bytes of batches in all segments, those still queued included.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.state.lock().segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// Bytes that were appended and are not written yet. Whoever takes requests bounds them by this.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.state.lock().queue.bytes()
+    }
+
+    /// The segments, oldest first; the last is the active one.
+    #[must_use]
+    pub fn segments(&self) -> Vec<SegmentSummary> {
+        let summary = |segment: &Segment| SegmentSummary {
+            base: segment.base,
+            bytes: segment.bytes,
+            max_timestamp: segment.largest.map(|largest| largest.timestamp).filter(|t| *t > Timestamp::NONE),
+        };
+        self.state.lock().segments.iter().map(summary).collect()
+    }
+
+    /// The base offsets of the segments, oldest first.
+    #[must_use]
+    pub fn segment_bases(&self) -> Vec<Offset> {
+        self.state.lock().segments.iter().map(|segment| segment.base).collect()
+    }
+
+    /// The configuration that the log follows.
+    #[must_use]
+    pub fn config(&self) -> LogConfig {
+        self.state.lock().config
+    }
+
+    /// Follows another configuration from the next append on.
+    pub fn configure(&self, config: LogConfig) {
+        self.state.lock().config = config;
+    }
+
+    /// Notes that `epoch` leads from the log's end on, before its first record (a leader does so when it takes over).
+    pub fn assign_leader_epoch(&self, epoch: LeaderEpoch) {
+        let mut state = self.state.lock();
+        let end = state.end;
+        state.assign_epoch(epoch, end);
+    }
+
+    /// The newest leader epoch that the log knows.
+    #[must_use]
+    pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
+        self.state.lock().epochs.latest()
+    }
+
+    /// The epoch of the leader that wrote `offset`.
+    #[must_use]
+    pub fn epoch_of(&self, offset: Offset) -> Option<LeaderEpoch> {
+        self.state.lock().epochs.epoch_of(offset)
+    }
+
+    /// Where `epoch` ended (OffsetForLeaderEpoch, KIP-101, KIP-279); `None` if the log cannot know.
+    #[must_use]
+    pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> Option<EpochEnd> {
+        let state = self.state.lock();
+        state.epochs.end_of(epoch, state.end)
+    }
+
+    /// Forgets the producers that have been idle for `producer.id.expiration.ms`; answers how many.
+    pub fn expire_producers(&self, now: Timestamp) -> usize {
+        let mut state = self.state.lock();
+        let expiration_ms = state.config.producer_id_expiration_ms;
+        state.producers.expire(now, expiration_ms)
+    }
+
+    /// What the log remembers of its producers, by id (DescribeProducers, KIP-664).
+    #[must_use]
+    pub fn producers(&self) -> Vec<(ProducerId, ProducerEntry)> {
+        let state = self.state.lock();
+        state.producers.sorted().into_iter().map(|(id, entry)| (id, entry.clone())).collect()
+    }
+
+    fn segment_files(&self, base: Offset) -> SegmentFiles {
+        SegmentFiles::new(self.disk.clone(), self.directory.clone(), base)
+    }
+
+    fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Takes the log offline; the first fault stays. Hands it back for the caller to return.
+    fn take_offline(&self, fault: StorageFault) -> StorageFault {
+        let first = {
+            let mut state = self.state.lock();
+            let first = state.offline.is_none();
+            if first {
+                state.offline = Some(fault.clone());
+                state.queue.clear();
+            }
+            first
+        };
+        if first {
+            tracing::error!(directory = %self.directory.display(), %fault, "log is offline");
+            if let Some(progress) = self.progress.get() {
+                progress.failed(&fault);
+            }
+        }
+        fault
+    }
+}
+
+impl State {
+    fn active(&mut self) -> &mut Segment {
+        self.segments.last_mut().expect("a log has a segment")
+    }
+
+    /// The segment whose batches may hold `offset`: the last with a base at or below it.
+    fn floor(&self, offset: Offset) -> usize {
+        self.segments.partition_point(|segment| segment.base <= offset).saturating_sub(1)
+    }
+
+    fn segment(&mut self, base: Offset) -> Option<&mut Segment> {
+        let i = self.segments.binary_search_by_key(&base, |segment| segment.base).ok()?;
+        self.segments.get_mut(i)
+    }
+
+    fn assign_epoch(&mut self, epoch: LeaderEpoch, start: Offset) {
+        if self.epochs.assign(epoch, start) {
+            self.epochs_saved = false;
+        }
+    }
+}
+
+impl std::fmt::Debug for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Log({}, {:?})", self.directory.display(), self.ends())
+    }
+}

@@ -1,0 +1,418 @@
+//! Opening a log: what is on disk, how much of it can be believed, and the state that follows from it.
+//!
+//! After a clean stop nothing is scanned: indexes and the snapshot of the producers are complete. After an unclean one
+//! everything from the recovery point on is read and checked, cut at the first bad batch, and flushed before anybody
+//! sees it. Below the recovery point all was durable, so it is believed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ottla_types::{Offset, Timestamp};
+
+use super::role::RoleState;
+use super::{Log, LogConfig, Queue, Recent, State};
+use crate::checkpoint;
+use crate::disk::{Disk, Entry as Name, Open};
+use crate::fault::{StorageFault, Trying};
+use crate::index::{self, Index};
+use crate::leader_epochs::{self, LeaderEpochs};
+use crate::offset_index::OffsetEntry;
+use crate::producers::{Producers, replay};
+use crate::scan::{self, Scan, Scanned};
+use crate::segment::{Kind, Segment, SegmentFiles};
+use crate::time_index::TimeEntry;
+
+/// What is known of a log before it is opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Recovery {
+    /// Everything below is durable and was checked. Zero if nothing is known.
+    pub recovery_point: Offset,
+    /// The first offset that readers may ask for, as it was last saved. Zero if nothing is known.
+    pub log_start_offset: Offset,
+    /// Whether the log was closed in order ([`Log::close`]).
+    pub clean: bool,
+}
+
+impl Recovery {
+    /// Nothing is known: the whole log is scanned.
+    pub const UNKNOWN: Self = Self { recovery_point: Offset::ZERO, log_start_offset: Offset::ZERO, clean: false };
+}
+
+/// What opening gathers.
+struct Loader {
+    disk: Arc<dyn Disk>,
+    directory: Arc<Path>,
+    config: LogConfig,
+    recovery: Recovery,
+    snapshots: Vec<Offset>,
+    segments: Vec<Segment>,
+    epochs: LeaderEpochs,
+    end: Offset,
+}
+
+impl Log {
+    /// Makes a log without records in a directory that has none. Its names are durable with the first flush.
+    pub async fn create(
+        disk: Arc<dyn Disk>,
+        directory: impl AsRef<Path>,
+        config: LogConfig,
+    ) -> Result<Arc<Self>, StorageFault> {
+        let directory: Arc<Path> = directory.as_ref().into();
+        disk.create_directory(&directory).await.trying("make", &directory)?;
+        let epochs = directory.join(leader_epochs::FILE);
+        disk.open(&epochs, Open::Truncate).await.trying("make", &epochs)?;
+        let mut loader = Loader::new(disk, directory, config, Recovery::UNKNOWN);
+        loader.start_anew(Offset::ZERO).await?;
+        let log = loader.into_log(Producers::default(), true);
+        let mut state = log.state.lock();
+        (state.names_changed, state.names_synced) = (1, 0);
+        drop(state);
+        Ok(log)
+    }
+
+    /// Opens the log in a directory. One that holds no segment is a log without records.
+    pub async fn open(
+        disk: Arc<dyn Disk>,
+        directory: impl AsRef<Path>,
+        config: LogConfig,
+        recovery: Recovery,
+    ) -> Result<Arc<Self>, StorageFault> {
+        let directory: Arc<Path> = directory.as_ref().into();
+        let opened = Loader::new(disk.clone(), directory.clone(), config, recovery).open().await;
+        match opened {
+            Err(fault @ StorageFault::Damaged { .. }) if recovery.clean => {
+                tracing::warn!(directory = %directory.display(), %fault, "not as it was left; recovering");
+                Loader::new(disk, directory, config, Recovery { clean: false, ..recovery }).open().await
+            }
+            other => other,
+        }
+    }
+}
+
+impl Loader {
+    fn new(disk: Arc<dyn Disk>, directory: Arc<Path>, config: LogConfig, recovery: Recovery) -> Self {
+        let (snapshots, segments, epochs) = (Vec::new(), Vec::new(), LeaderEpochs::default());
+        Self { disk, directory, config, recovery, snapshots, segments, epochs, end: Offset::ZERO }
+    }
+
+    async fn open(mut self) -> Result<Arc<Log>, StorageFault> {
+        let names = self.disk.list(&self.directory).await.trying("list", &self.directory)?;
+        let bases = self.tidy(&names).await?;
+        let saved_epochs = self.load_epochs().await?;
+        if self.recovery.clean { self.load_clean(&bases).await? } else { self.recover(&bases).await? }
+        if self.segments.is_empty() || self.end < self.recovery.log_start_offset {
+            self.remove_segments(0).await?;
+            self.epochs = LeaderEpochs::default();
+            self.start_anew(self.recovery.log_start_offset).await?;
+        }
+        let log_start = self.log_start();
+        self.epochs.truncate_from_end(self.end);
+        self.epochs.truncate_from_start(log_start);
+        let producers = self.load_producers(log_start).await?;
+        let epochs_saved = saved_epochs == self.epochs;
+        if !self.recovery.clean {
+            self.sync_names().await?;
+        }
+        Ok(self.into_log(producers, epochs_saved))
+    }
+
+    fn log_start(&self) -> Offset {
+        self.segments.first().map_or(Offset::ZERO, |first| first.base).max(self.recovery.log_start_offset)
+    }
+
+    fn files(&self, base: Offset) -> SegmentFiles {
+        SegmentFiles::new(self.disk.clone(), self.directory.clone(), base)
+    }
+
+    /// Removes what an interrupted deletion or replacement left, and answers the segments' base offsets.
+    async fn tidy(&mut self, names: &[Name]) -> Result<Vec<Offset>, StorageFault> {
+        let files = || names.iter().filter(|name| !name.is_directory);
+        let mut bases = Vec::new();
+        for name in files() {
+            let path = self.directory.join(&name.name);
+            if [".deleted", ".cleaned", ".tmp"].iter().any(|ending| name.name.ends_with(ending)) {
+                self.remove(&path).await?;
+            } else if name.name.ends_with(".swap") {
+                return Err(StorageFault::damaged(&path, 0, "a compaction by Kafka was interrupted; let Kafka finish it"));
+            }
+            match Kind::parse(&name.name) {
+                Some((Kind::Log, base)) => bases.push(base),
+                Some((Kind::Snapshot, at)) => self.snapshots.push(at),
+                _ => {}
+            }
+        }
+        bases.sort_unstable();
+        self.snapshots.sort_unstable();
+        for name in files() {
+            match Kind::parse(&name.name) {
+                Some((Kind::Log | Kind::Snapshot, _)) | None => {}
+                Some((_, base)) if bases.binary_search(&base).is_ok() => {}
+                Some(_) => self.remove(&self.directory.join(&name.name)).await?,
+            }
+        }
+        Ok(bases)
+    }
+
+    async fn load_epochs(&mut self) -> Result<LeaderEpochs, StorageFault> {
+        let path = self.directory.join(leader_epochs::FILE);
+        if let Some(text) = checkpoint::read(&*self.disk, &path).await? {
+            self.epochs = LeaderEpochs::decode(&text, &path)?;
+        }
+        Ok(self.epochs.clone())
+    }
+
+    /// After a clean stop: lengths and last entries say everything, but for the few batches behind the last entry.
+    async fn load_clean(&mut self, bases: &[Offset]) -> Result<(), StorageFault> {
+        for base in bases {
+            let is_last = bases.last() == Some(base);
+            self.load_trusted(*base, is_last).await?;
+        }
+        Ok(())
+    }
+
+    /// After an unclean stop: segments below the recovery point as they are, the others scanned.
+    async fn recover(&mut self, bases: &[Offset]) -> Result<(), StorageFault> {
+        let first = bases.partition_point(|base| *base <= self.recovery.recovery_point).saturating_sub(1);
+        for base in &bases[..first.min(bases.len())] {
+            self.load_trusted(*base, false).await?;
+        }
+        for (i, base) in bases.iter().enumerate().skip(first) {
+            if i > first && *base < self.end {
+                tracing::warn!(directory = %self.directory.display(), %base, end = %self.end, "a segment from before a cut");
+                return self.forget(&bases[i..]).await;
+            }
+            if self.scan(*base).await? {
+                return self.forget(&bases[i + 1..]).await;
+            }
+            if i + 1 < bases.len() {
+                self.close_scanned().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Scans a segment from the recovery point on; answers whether it was cut.
+    async fn scan(&mut self, base: Offset) -> Result<bool, StorageFault> {
+        let files = self.files(base);
+        let path = files.path(Kind::Log);
+        let file = files.log().await?;
+        let bytes = file.length().await.trying("measure", &path)?;
+        let how = self.how(bytes, self.recovery.recovery_point, true);
+        let Scanned { mut segment, end, bad } = how.run(&*self.disk, files, base, &mut self.epochs).await?;
+        if let Some((position, reason)) = &bad {
+            let lost = bytes - position;
+            tracing::warn!(file = %path.display(), position, %reason, bytes = lost, "cut at the first bad batch");
+        }
+        // Also gives back what was set aside beyond the end.
+        file.truncate(segment.bytes).await.trying("cut", &path)?;
+        file.sync().await.trying("sync", &path)?;
+        scan::replace_indexes(&*self.disk, &mut segment).await?;
+        self.end = end;
+        self.segments.push(segment);
+        Ok(bad.is_some())
+    }
+
+    fn how(&self, bytes: u64, trusted_below: Offset, check_crc: bool) -> Scan {
+        Scan { bytes, trusted_below, check_crc, index_interval_bytes: self.config.index_interval_bytes }
+    }
+
+    /// The segment that was scanned last is not the active one: its time index ends with its largest timestamp.
+    async fn close_scanned(&mut self) -> Result<(), StorageFault> {
+        let Some(segment) = self.segments.last_mut() else { return Ok(()) };
+        segment.close_times();
+        let path = segment.files.path(Kind::TimeIndex);
+        let Some(write) = segment.times_write() else { return Ok(()) };
+        let file = self.disk.open(&path, Open::Write).await.trying("open", &path)?;
+        file.write(write.at, vec![write.bytes]).await.trying("write", &path)?;
+        file.sync().await.trying("sync", &path)?;
+        segment.times.written(write.entries);
+        segment.times.was_synced(write.entries);
+        Ok(())
+    }
+
+    /// A segment that can be believed. Its indexes are made anew if they do not fit it.
+    async fn load_trusted(&mut self, base: Offset, is_last: bool) -> Result<(), StorageFault> {
+        let files = self.files(base);
+        let path = files.path(Kind::Log);
+        let file = files.log().await?;
+        let bytes = file.length().await.trying("measure", &path)?;
+        let offsets = self.last_entry::<OffsetEntry>(&files, Kind::OffsetIndex, base).await?;
+        let times = self.last_entry::<TimeEntry>(&files, Kind::TimeIndex, base).await?;
+        let fits = |entry: &OffsetEntry| entry.offset >= base && u64::from(entry.position) < bytes;
+        let (Some(offsets), Some(times)) = (offsets, times) else { return self.rebuild(base, bytes).await };
+        if !offsets.last().is_none_or(|entry| fits(&entry)) || !times.last().is_none_or(|entry| entry.offset >= base) {
+            return self.rebuild(base, bytes).await;
+        }
+        let start = offsets.last().map_or(0, |entry| u64::from(entry.position));
+        let mut segment = Segment::found(files, bytes, offsets, times);
+        if is_last {
+            segment.first_timestamp =
+                scan::first_header(&file, &path, bytes).await?.map(|header| header.max_timestamp);
+            self.end = end_of(&file, &path, start, bytes, base).await?;
+        }
+        self.segments.push(segment);
+        Ok(())
+    }
+
+    async fn rebuild(&mut self, base: Offset, bytes: u64) -> Result<(), StorageFault> {
+        let files = self.files(base);
+        let path = files.path(Kind::Log);
+        tracing::warn!(file = %path.display(), "an index is missing or does not fit; making it anew");
+        let how = self.how(bytes, base, true);
+        let mut scanned = how.run(&*self.disk, files, base, &mut LeaderEpochs::default()).await?;
+        if let Some((position, reason)) = scanned.bad {
+            return Err(StorageFault::damaged(&path, position, reason));
+        }
+        scanned.segment.close_times();
+        scan::replace_indexes(&*self.disk, &mut scanned.segment).await?;
+        self.end = scanned.end;
+        self.segments.push(scanned.segment);
+        Ok(())
+    }
+
+    /// An index as its file has it; `None` if the file is missing or no whole number of entries.
+    async fn last_entry<E: index::Entry>(
+        &self,
+        files: &SegmentFiles,
+        kind: Kind,
+        base: Offset,
+    ) -> Result<Option<Index<E>>, StorageFault> {
+        let path = files.path(kind);
+        let file = match self.disk.open(&path, Open::Read).await.trying("open", &path) {
+            Ok(file) => file,
+            Err(fault) if fault.is_not_found() => return Ok(None),
+            Err(fault) => return Err(fault),
+        };
+        let bytes = file.length().await.trying("measure", &path)?;
+        let entries = u32::try_from(bytes / u64::from(E::BYTES)).unwrap_or(u32::MAX);
+        if bytes % u64::from(E::BYTES) != 0 {
+            return Ok(None);
+        }
+        let last = match entries.checked_sub(1) {
+            Some(last) => index::read_entries::<E>(&file, &path, base, last, 1).await?.pop(),
+            None => None,
+        };
+        Ok(Some(Index::in_file(base, entries, last)))
+    }
+
+    /// Removes segments that cannot follow the end any more, the last first, so that what remains is always a prefix.
+    async fn forget(&mut self, bases: &[Offset]) -> Result<(), StorageFault> {
+        for base in bases.iter().rev() {
+            let files = self.files(*base);
+            tracing::warn!(file = %files.path(Kind::Log).display(), "removed: it lies behind the cut");
+            self.remove_files(&files).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove_segments(&mut self, from: usize) -> Result<(), StorageFault> {
+        for segment in self.segments.split_off(from).into_iter().rev() {
+            self.remove_files(&segment.files).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove_files(&self, files: &SegmentFiles) -> Result<(), StorageFault> {
+        for kind in [Kind::Log, Kind::OffsetIndex, Kind::TimeIndex, Kind::TransactionIndex] {
+            self.remove(&files.path(kind)).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, path: &Path) -> Result<(), StorageFault> {
+        super::truncate::remove(&*self.disk, path).await
+    }
+
+    /// Begins with an empty segment at `base`.
+    async fn start_anew(&mut self, base: Offset) -> Result<(), StorageFault> {
+        let mut segment = Segment::planned(self.files(base), Timestamp::NONE);
+        for kind in [Kind::OffsetIndex, Kind::TimeIndex, Kind::Log] {
+            let path = segment.files.path(kind);
+            let file = self.disk.open(&path, Open::Truncate).await.trying("make", &path)?;
+            segment.files.hold(file);
+        }
+        segment.created = true;
+        self.segments = vec![segment];
+        self.end = base;
+        Ok(())
+    }
+
+    /// The producers as of the end: the newest snapshot that can be read, and the batches behind it.
+    async fn load_producers(&mut self, log_start: Offset) -> Result<Producers, StorageFault> {
+        let bases: Vec<Offset> = self.segments.iter().map(|segment| segment.base).collect();
+        let newest = self.snapshots.iter().rfind(|at| **at <= self.end).copied();
+        let strays: Vec<Offset> = self.snapshots.iter().copied().collect();
+        for at in strays {
+            let stray = at > self.end || (bases.binary_search(&at).is_err() && Some(at) != newest);
+            if stray {
+                self.remove(&self.directory.join(Kind::Snapshot.name(at))).await?;
+                self.snapshots.retain(|kept| *kept != at);
+            }
+        }
+        // Nothing was ever saved and the stop was clean: a log from before snapshots, whose producers are long gone.
+        if self.snapshots.is_empty() && self.recovery.clean {
+            return Ok(Producers::default());
+        }
+        let source = replay::Source { disk: &*self.disk, directory: &self.directory, segments: &self.segments };
+        let (producers, used) = source.producers_at(&self.snapshots, log_start, self.end).await?;
+        self.snapshots.retain(|at| *at <= used || bases.binary_search(at).is_err());
+        Ok(producers)
+    }
+
+    async fn sync_names(&self) -> Result<(), StorageFault> {
+        self.disk.sync_directory(&self.directory).await.trying("sync", &self.directory)?;
+        match self.directory.parent() {
+            Some(parent) => self.disk.sync_directory(parent).await.trying("sync", parent),
+            None => Ok(()),
+        }
+    }
+
+    fn into_log(mut self, producers: Producers, epochs_saved: bool) -> Arc<Log> {
+        let log_start = self.log_start();
+        let active = self.segments.last_mut().expect("a segment was found or made");
+        if let Some(file) = active.files.open_log() {
+            active.files.hold(file);
+        }
+        let state = State {
+            config: self.config,
+            log_start,
+            end: self.end,
+            written: self.end,
+            flushed: self.end,
+            cuts: 0,
+            segments: self.segments,
+            recent: Recent::default(),
+            producers,
+            snapshots: self.snapshots,
+            epochs: self.epochs,
+            epochs_saved,
+            queue: Queue::default(),
+            role: RoleState::default(),
+            names_changed: 1,
+            names_synced: 1,
+            is_dirty: false,
+            offline: None,
+        };
+        Log::with_state(self.disk, self.directory, state)
+    }
+}
+
+/// The offset behind the last batch between `start` and `bytes`.
+async fn end_of(
+    file: &crate::disk::FileHandle,
+    path: &Path,
+    start: u64,
+    bytes: u64,
+    base: Offset,
+) -> Result<Offset, StorageFault> {
+    use crate::walk::{LOOK_UP, Step, Walk};
+    let mut walk = Walk::new(file, path, start, bytes, LOOK_UP);
+    let mut end = base;
+    loop {
+        match walk.header().await? {
+            Step::Batch { header, .. } => end = header.next_offset(),
+            Step::End => return Ok(end),
+            Step::Bad { position, reason } => return Err(StorageFault::damaged(path, position, reason)),
+        }
+    }
+}

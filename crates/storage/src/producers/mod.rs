@@ -1,0 +1,307 @@
+//! What a partition remembers of its idempotent producers, and the check that makes a retry harmless.
+//!
+//! A producer numbers its records per partition (KIP-98). The leader keeps, per producer id, the epoch and the last five
+//! batches (a client has at most five requests in flight). A batch that equals one of the five is a retry and is
+//! answered with the offset that it got the first time. Any other must follow the last one without a gap. A producer of
+//! which nothing is known may start anywhere, for its earlier records may have been deleted (KIP-360).
+//!
+//! Pure: state and decisions. The file that carries the state over a restart is in [`snapshot`].
+
+mod marker;
+pub(crate) mod replay;
+pub(crate) mod snapshot;
+
+use std::collections::HashMap;
+
+use ottla_record::BatchHeader;
+use ottla_types::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
+
+use crate::log::AppendRefusal;
+
+/// Batches remembered per producer (`ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
+const BATCHES_KEPT: usize = 5;
+
+/// One appended batch of a producer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProducedBatch {
+    /// The sequence of its last record.
+    pub last_sequence: Sequence,
+    /// The offset of its last record.
+    pub last_offset: Offset,
+    /// Last offset minus first.
+    pub offset_delta: i32,
+    /// The largest timestamp in it.
+    pub timestamp: Timestamp,
+}
+
+impl ProducedBatch {
+    /// The sequence of the first record; counts down through 0 to `i32::MAX`.
+    #[must_use]
+    pub const fn first_sequence(&self) -> Sequence {
+        if self.last_sequence.0 >= self.offset_delta {
+            Sequence(self.last_sequence.0 - self.offset_delta)
+        } else {
+            Sequence(i32::MAX - (self.offset_delta - self.last_sequence.0) + 1)
+        }
+    }
+
+    /// The offset of the first record.
+    #[must_use]
+    pub const fn first_offset(&self) -> Offset {
+        Offset(self.last_offset.0 - self.offset_delta as i64)
+    }
+}
+
+/// What is known of one producer id.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProducerEntry {
+    /// The newest epoch that wrote.
+    pub epoch: ProducerEpoch,
+    /// The epoch of the transaction coordinator that wrote the last marker; -1 before the first.
+    pub coordinator_epoch: i32,
+    /// The timestamp of the last batch or marker.
+    pub last_timestamp: Timestamp,
+    /// Where the open transaction starts, if one is open.
+    pub transaction_start: Option<Offset>,
+    /// The last batches of this epoch, oldest first; at most five.
+    pub batches: Vec<ProducedBatch>,
+}
+
+/// What to do with a batch that passed the check.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    /// It is new.
+    Append,
+    /// It is a retry of this one.
+    Duplicate(ProducedBatch),
+}
+
+/// All producers of one partition.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Producers {
+    entries: HashMap<ProducerId, ProducerEntry>,
+}
+
+impl ProducerEntry {
+    fn new() -> Self {
+        Self {
+            epoch: ProducerEpoch::NONE,
+            coordinator_epoch: -1,
+            last_timestamp: Timestamp::NONE,
+            transaction_start: None,
+            batches: Vec::new(),
+        }
+    }
+
+    fn last_sequence(&self) -> Sequence {
+        self.batches.last().map_or(Sequence::NONE, |batch| batch.last_sequence)
+    }
+
+    fn duplicate_of(&self, header: &BatchHeader) -> Option<ProducedBatch> {
+        if header.producer_epoch != self.epoch {
+            return None;
+        }
+        let same = |batch: &&ProducedBatch| {
+            batch.first_sequence() == header.base_sequence && batch.last_sequence == header.last_sequence()
+        };
+        self.batches.iter().find(same).copied()
+    }
+
+    fn enter(&mut self, epoch: ProducerEpoch) {
+        if self.epoch != epoch {
+            self.epoch = epoch;
+            self.batches.clear();
+        }
+    }
+
+    fn is_expired(&self, now: Timestamp, expiration_ms: i64) -> bool {
+        self.transaction_start.is_none() && now.0.saturating_sub(self.last_timestamp.0) >= expiration_ms
+    }
+}
+
+impl Producers {
+    /// Whether a client's batch may be appended. Changes nothing.
+    pub(crate) fn check(&self, header: &BatchHeader) -> Result<Verdict, AppendRefusal> {
+        let Some(entry) = self.entries.get(&header.producer_id) else { return Ok(Verdict::Append) };
+        if let Some(duplicate) = entry.duplicate_of(header) {
+            return Ok(Verdict::Duplicate(duplicate));
+        }
+        if header.producer_epoch < entry.epoch {
+            return Err(AppendRefusal::StaleProducerEpoch {
+                producer: header.producer_id,
+                got: header.producer_epoch,
+                current: entry.epoch,
+            });
+        }
+        // A new epoch starts at 0. An entry without an epoch was left by nothing but a marker.
+        let in_order = if header.producer_epoch == entry.epoch {
+            follows(entry.last_sequence(), header.base_sequence)
+        } else {
+            header.base_sequence.0 == 0 || entry.epoch == ProducerEpoch::NONE
+        };
+        if !in_order {
+            return Err(AppendRefusal::OutOfOrderSequence {
+                producer: header.producer_id,
+                epoch: header.producer_epoch,
+                got: header.base_sequence,
+                last: entry.last_sequence(),
+            });
+        }
+        if entry.transaction_start.is_some() && !header.attributes.is_transactional() {
+            return Err(AppendRefusal::TransactionOpen { producer: header.producer_id });
+        }
+        Ok(Verdict::Append)
+    }
+
+    /// Takes note of a batch that is in the log, of which `payload` are the records; the same live and on replay.
+    pub(crate) fn record(&mut self, header: &BatchHeader, payload: &[u8]) {
+        if !header.has_producer_id() {
+            return;
+        }
+        if header.attributes.is_control() {
+            if let Some(coordinator_epoch) = marker::coordinator_epoch(header, payload) {
+                self.record_marker(header, coordinator_epoch);
+            }
+            return;
+        }
+        let entry = self.entries.entry(header.producer_id).or_insert_with(ProducerEntry::new);
+        entry.enter(header.producer_epoch);
+        if entry.batches.len() == BATCHES_KEPT {
+            entry.batches.remove(0);
+        }
+        entry.batches.push(ProducedBatch {
+            last_sequence: header.last_sequence(),
+            last_offset: header.last_offset(),
+            offset_delta: header.last_offset_delta,
+            timestamp: header.max_timestamp,
+        });
+        entry.last_timestamp = header.max_timestamp;
+        if header.attributes.is_transactional() && entry.transaction_start.is_none() {
+            entry.transaction_start = Some(header.base_offset);
+        }
+    }
+
+    /// Takes note of a marker that ends a transaction.
+    fn record_marker(&mut self, header: &BatchHeader, coordinator_epoch: i32) {
+        let entry = self.entries.entry(header.producer_id).or_insert_with(ProducerEntry::new);
+        entry.enter(header.producer_epoch);
+        entry.coordinator_epoch = coordinator_epoch;
+        entry.last_timestamp = header.max_timestamp;
+        entry.transaction_start = None;
+    }
+
+    /// Puts back what a snapshot says.
+    pub(crate) fn insert(&mut self, id: ProducerId, entry: ProducerEntry) {
+        self.entries.insert(id, entry);
+    }
+
+    /// Forgets who has not written for `expiration_ms` (`producer.id.expiration.ms`) and has no transaction open.
+    pub(crate) fn expire(&mut self, now: Timestamp, expiration_ms: i64) -> usize {
+        let before = self.entries.len();
+        self.entries.retain(|_, entry| !entry.is_expired(now, expiration_ms));
+        before - self.entries.len()
+    }
+
+    /// Every producer, by id.
+    pub(crate) fn sorted(&self) -> Vec<(ProducerId, &ProducerEntry)> {
+        let mut all: Vec<_> = self.entries.iter().map(|(id, entry)| (*id, entry)).collect();
+        all.sort_unstable_by_key(|(id, _)| *id);
+        all
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+fn follows(last: Sequence, next: Sequence) -> bool {
+    i64::from(next.0) == i64::from(last.0) + 1 || (next.0 == 0 && last.0 == i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use ottla_types::ErrorCode;
+
+    use super::*;
+    use crate::testing::header;
+
+    fn batch(epoch: i16, first: i32, records: i32) -> BatchHeader {
+        let mut header = header(records);
+        header.producer_id = ProducerId(7);
+        header.producer_epoch = ProducerEpoch(epoch);
+        header.base_sequence = Sequence(first);
+        header
+    }
+
+    fn code(producers: &Producers, header: &BatchHeader) -> ErrorCode {
+        match producers.check(header) {
+            Ok(Verdict::Append) => ErrorCode::None,
+            Ok(Verdict::Duplicate(_)) => ErrorCode::DuplicateSequenceNumber,
+            Err(refusal) => refusal.error_code(),
+        }
+    }
+
+    #[test]
+    fn an_unknown_producer_may_start_anywhere() {
+        let producers = Producers::default();
+        assert_eq!(code(&producers, &batch(3, 41, 2)), ErrorCode::None);
+    }
+
+    #[test]
+    fn sequences_follow_without_a_gap_and_retries_are_recognised() {
+        let mut producers = Producers::default();
+        for i in 0..7 {
+            let mut header = batch(0, 2 * i, 2);
+            header.base_offset = Offset(i64::from(100 + 2 * i));
+            assert_eq!(code(&producers, &header), ErrorCode::None);
+            producers.record(&header, &[]);
+        }
+        assert_eq!(code(&producers, &batch(0, 15, 1)), ErrorCode::OutOfOrderSequenceNumber);
+        // The five youngest are retries, older ones are out of order.
+        for i in 2..7 {
+            let Ok(Verdict::Duplicate(of)) = producers.check(&batch(0, 2 * i, 2)) else { panic!("batch {i} is a retry") };
+            assert_eq!(of.first_offset(), Offset(i64::from(100 + 2 * i)));
+        }
+        assert_eq!(code(&producers, &batch(0, 2, 2)), ErrorCode::OutOfOrderSequenceNumber);
+        // The same first sequence with another length is no retry.
+        assert_eq!(code(&producers, &batch(0, 12, 1)), ErrorCode::OutOfOrderSequenceNumber);
+    }
+
+    #[test]
+    fn sequences_wrap_to_zero() {
+        let mut producers = Producers::default();
+        producers.record(&batch(0, i32::MAX - 1, 2), &[]);
+        assert_eq!(code(&producers, &batch(0, 0, 1)), ErrorCode::None);
+        producers.record(&batch(0, 0, 3), &[]);
+        let mut across = Producers::default();
+        across.record(&batch(0, i32::MAX, 3), &[]);
+        assert_eq!(code(&across, &batch(0, i32::MAX, 3)), ErrorCode::DuplicateSequenceNumber);
+        assert_eq!(code(&across, &batch(0, 2, 1)), ErrorCode::None);
+    }
+
+    #[test]
+    fn a_newer_epoch_starts_at_zero_and_an_older_one_is_fenced() {
+        let mut producers = Producers::default();
+        producers.record(&batch(1, 0, 5), &[]);
+        assert_eq!(code(&producers, &batch(2, 5, 1)), ErrorCode::OutOfOrderSequenceNumber);
+        assert_eq!(code(&producers, &batch(2, 0, 1)), ErrorCode::None);
+        assert_eq!(code(&producers, &batch(0, 5, 1)), ErrorCode::InvalidProducerEpoch);
+        producers.record(&batch(2, 0, 1), &[]);
+        assert_eq!(code(&producers, &batch(1, 0, 5)), ErrorCode::InvalidProducerEpoch);
+    }
+
+    #[test]
+    fn idle_producers_expire_unless_a_transaction_is_open() {
+        let mut producers = Producers::default();
+        let mut idle = batch(0, 0, 1);
+        idle.max_timestamp = Timestamp(1000);
+        producers.record(&idle, &[]);
+        let mut open = idle;
+        open.producer_id = ProducerId(8);
+        open.attributes = open.attributes.with_transactional(true);
+        producers.record(&open, &[]);
+        assert_eq!(producers.expire(Timestamp(1999), 1000), 0);
+        assert_eq!(producers.expire(Timestamp(2000), 1000), 1);
+        assert_eq!(producers.sorted().len(), 1);
+    }
+}

@@ -1,0 +1,112 @@
+//! The producers of a log as of an offset: a snapshot, and the batches between it and that offset.
+
+use std::path::Path;
+
+use ottla_record::BATCH_HEADER_BYTES;
+use ottla_types::Offset;
+
+use super::{Producers, snapshot};
+use crate::checkpoint;
+use crate::disk::{Disk, FileHandle, Open};
+use crate::fault::{StorageFault, Trying};
+use crate::index;
+use crate::offset_index::OffsetEntry;
+use crate::segment::{Kind, Place, Segment};
+use crate::walk::{LOOK_UP, SCAN, Step, Walk};
+
+/// Where to read from.
+pub(crate) struct Source<'a> {
+    pub(crate) disk: &'a dyn Disk,
+    pub(crate) directory: &'a Path,
+    /// By rising base.
+    pub(crate) segments: &'a [Segment],
+}
+
+impl Source<'_> {
+    /// The producers as of `end`, and the offset of the snapshot that was used; of `start`, from where all batches were
+    /// gone through, if none of `snapshots` could be. Snapshots that are damaged are passed over.
+    pub(crate) async fn producers_at(
+        &self,
+        snapshots: &[Offset],
+        start: Offset,
+        end: Offset,
+    ) -> Result<(Producers, Offset), StorageFault> {
+        for at in snapshots.iter().rev().filter(|at| **at <= end) {
+            match self.snapshot(*at).await {
+                Ok(Some(producers)) => return Ok((self.replay(producers, *at, end).await?, *at)),
+                Ok(None) => {}
+                Err(fault @ StorageFault::Damaged { .. }) => tracing::warn!(%fault, "snapshot passed over"),
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok((self.replay(Producers::default(), start, end).await?, start))
+    }
+
+    async fn snapshot(&self, at: Offset) -> Result<Option<Producers>, StorageFault> {
+        let path = self.directory.join(Kind::Snapshot.name(at));
+        match checkpoint::read(self.disk, &path).await? {
+            Some(bytes) => snapshot::decode(&bytes, &path).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn replay(&self, mut producers: Producers, from: Offset, end: Offset) -> Result<Producers, StorageFault> {
+        let first = self.segments.partition_point(|segment| segment.base <= from).saturating_sub(1);
+        for segment in self.segments.iter().skip(first).take_while(|segment| segment.base < end) {
+            if from < end && segment.bytes > 0 {
+                self.replay_segment(segment, &mut producers, from, end).await?;
+            }
+        }
+        Ok(producers)
+    }
+
+    async fn replay_segment(
+        &self,
+        segment: &Segment,
+        producers: &mut Producers,
+        from: Offset,
+        end: Offset,
+    ) -> Result<(), StorageFault> {
+        let file = segment.files.log().await?;
+        let path = segment.files.path(Kind::Log);
+        let start = self.start(segment, from).await?;
+        let mut walk = Walk::new(&file, &path, start, segment.written, piece(&file, start, segment.written));
+        loop {
+            let (position, header) = match walk.header().await? {
+                Step::Batch { position, header } => (position, header),
+                Step::End => return Ok(()),
+                Step::Bad { position, reason } => return Err(StorageFault::damaged(walk.path(), position, reason)),
+            };
+            if header.last_offset() >= end {
+                return Ok(());
+            }
+            if header.last_offset() < from || !header.has_producer_id() {
+                continue;
+            }
+            if header.attributes.is_control() {
+                let bytes = walk.whole(position, &header).await?;
+                producers.record(&header, &bytes[BATCH_HEADER_BYTES..]);
+            } else {
+                producers.record(&header, &[]);
+            }
+        }
+    }
+
+    /// Where in a segment to begin to look for `from`.
+    async fn start(&self, segment: &Segment, from: Offset) -> Result<u64, StorageFault> {
+        match segment.place(from) {
+            Place::At { position, .. } | Place::From(position) => Ok(position),
+            Place::InFile { entries } => {
+                let path = segment.files.path(Kind::OffsetIndex);
+                let file = self.disk.open(&path, Open::Read).await.trying("open", &path)?;
+                let entry = index::search::<OffsetEntry>(&file, &path, segment.base, entries, from.0).await?;
+                Ok(entry.map_or(0, |entry| u64::from(entry.position)))
+            }
+        }
+    }
+}
+
+/// Bytes per read: small where little is left.
+fn piece(_file: &FileHandle, start: u64, end: u64) -> usize {
+    if end - start <= LOOK_UP as u64 { LOOK_UP } else { SCAN }
+}

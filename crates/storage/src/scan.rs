@@ -1,0 +1,171 @@
+//! Going through a segment's file to learn what is in it: at recovery, after a cut, where an index is missing.
+//!
+//! What an index says below a trusted offset is believed, so that the walk begins at its last entry; everything behind
+//! is read, and the index entries are made anew by the same rule as at an append.
+
+use ottla_record::{BatchHeader, RecordBatch};
+use ottla_types::Offset;
+
+use crate::disk::{Disk, Open};
+use crate::fault::{StorageFault, Trying};
+use crate::index::{self, Entry, Index};
+use crate::leader_epochs::LeaderEpochs;
+use crate::offset_index::OffsetEntry;
+use crate::segment::{Kind, Segment, SegmentFiles};
+use crate::time_index::TimeEntry;
+use crate::walk::{SCAN, Step, Walk};
+
+/// How a segment is gone through.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scan {
+    /// How many bytes of the file count.
+    pub(crate) bytes: u64,
+    /// Index entries of batches wholly below this offset are believed.
+    pub(crate) trusted_below: Offset,
+    /// Whether CRCs are checked.
+    pub(crate) check_crc: bool,
+    /// `index.interval.bytes`
+    pub(crate) index_interval_bytes: u32,
+}
+
+/// What is in a segment.
+#[derive(Debug)]
+pub(crate) struct Scanned {
+    /// With all index entries in memory, none of them counted as in the file. `bytes` ends before the first bad batch.
+    pub(crate) segment: Segment,
+    /// The first offset behind the last good batch.
+    pub(crate) end: Offset,
+    /// Where and why the scan ended before the file did.
+    pub(crate) bad: Option<(u64, String)>,
+}
+
+impl Scan {
+    /// Goes through a segment. Leader epochs that batches name and `epochs` lack are added.
+    pub(crate) async fn run(
+        &self,
+        disk: &dyn Disk,
+        files: SegmentFiles,
+        base: Offset,
+        epochs: &mut LeaderEpochs,
+    ) -> Result<Scanned, StorageFault> {
+        let (offsets, times) = self.trusted_entries(disk, &files, base).await?;
+        let start = offsets.last().map_or(0, |entry| u64::from(entry.position));
+        let file = files.log().await?;
+        let path = files.path(Kind::Log);
+        let mut segment = Segment::found(files, start, Index::rebuilt(base, offsets), Index::rebuilt(base, times));
+        if start > 0 {
+            segment.first_timestamp = first_header(&file, &path, self.bytes).await?.map(|first| first.max_timestamp);
+        }
+        let mut walk = Walk::new(&file, &path, start, self.bytes, SCAN);
+        let mut end = base;
+        let bad = loop {
+            let (position, header) = match walk.header().await? {
+                Step::Batch { position, header } => (position, header),
+                Step::End => break None,
+                Step::Bad { position, reason } => break Some((position, reason)),
+            };
+            if let Err(reason) = self.check(&mut walk, position, &header, base, end).await? {
+                break Some((position, reason));
+            }
+            end = header.next_offset();
+            segment.push(&header, self.index_interval_bytes);
+            epochs.assign_if_newer(header.partition_leader_epoch, header.base_offset);
+        };
+        segment.written = segment.bytes;
+        segment.flushed = segment.bytes;
+        segment.reserved = segment.bytes;
+        Ok(Scanned { segment, end, bad })
+    }
+
+    /// Whether a batch may stand where it stands.
+    async fn check(
+        &self,
+        walk: &mut Walk<'_>,
+        position: u64,
+        header: &BatchHeader,
+        base: Offset,
+        end: Offset,
+    ) -> Result<Result<(), String>, StorageFault> {
+        if header.base_offset < end {
+            return Ok(Err(format!("base offset {}, expected {end} or more", header.base_offset)));
+        }
+        if header.last_offset().0 - base.0 > i64::from(i32::MAX) {
+            return Ok(Err(format!("last offset {}, too far from {base}", header.last_offset())));
+        }
+        if !self.check_crc {
+            return Ok(Ok(()));
+        }
+        let bytes = walk.whole(position, header).await?;
+        let checked = RecordBatch::parse(&bytes).and_then(|batch| batch.check_crc());
+        Ok(checked.map_err(|error| error.to_string()))
+    }
+
+    async fn trusted_entries(
+        &self,
+        disk: &dyn Disk,
+        files: &SegmentFiles,
+        base: Offset,
+    ) -> Result<(Vec<OffsetEntry>, Vec<TimeEntry>), StorageFault> {
+        if self.trusted_below <= base {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let usable = |entry: &OffsetEntry| {
+            entry.offset < self.trusted_below && u64::from(entry.position) < self.bytes
+        };
+        let offsets = all_entries(disk, files, Kind::OffsetIndex, base, usable).await?;
+        let Some(last) = offsets.last().map(|entry| entry.offset) else { return Ok((Vec::new(), Vec::new())) };
+        let times = all_entries(disk, files, Kind::TimeIndex, base, |entry: &TimeEntry| entry.offset <= last).await?;
+        Ok((offsets, times))
+    }
+}
+
+async fn all_entries<E: Entry>(
+    disk: &dyn Disk,
+    files: &SegmentFiles,
+    kind: Kind,
+    base: Offset,
+    usable: impl Fn(&E) -> bool,
+) -> Result<Vec<E>, StorageFault> {
+    let path = files.path(kind);
+    let bytes = crate::checkpoint::read(disk, &path).await?;
+    Ok(bytes.map_or_else(Vec::new, |bytes| index::trusted(base, &bytes, usable)))
+}
+
+/// The first batch of a file.
+pub(crate) async fn first_header(
+    file: &crate::disk::FileHandle,
+    path: &std::path::Path,
+    bytes: u64,
+) -> Result<Option<BatchHeader>, StorageFault> {
+    match Walk::new(file, path, 0, bytes, ottla_record::BATCH_HEADER_BYTES).header().await? {
+        Step::Batch { header, .. } => Ok(Some(header)),
+        Step::End | Step::Bad { .. } => Ok(None),
+    }
+}
+
+/// Replaces a segment's index files by what memory holds, which must be everything, and makes them durable.
+pub(crate) async fn replace_indexes(disk: &dyn Disk, segment: &mut Segment) -> Result<(), StorageFault> {
+    let offsets = segment.offsets.entries();
+    let bytes = segment.offsets.pending().map(|(_, bytes, _)| bytes);
+    replace_index(disk, &segment.files.path(Kind::OffsetIndex), bytes).await?;
+    segment.offsets.written(offsets);
+    segment.offsets.was_synced(offsets);
+    let times = segment.times.entries();
+    let bytes = segment.times.pending().map(|(_, bytes, _)| bytes);
+    replace_index(disk, &segment.files.path(Kind::TimeIndex), bytes).await?;
+    segment.times.written(times);
+    segment.times.was_synced(times);
+    Ok(())
+}
+
+async fn replace_index(
+    disk: &dyn Disk,
+    path: &std::path::Path,
+    bytes: Option<bytes::Bytes>,
+) -> Result<(), StorageFault> {
+    let file = disk.open(path, Open::Truncate).await.trying("make", path)?;
+    if let Some(bytes) = bytes {
+        file.write(0, vec![bytes]).await.trying("write", path)?;
+    }
+    file.sync().await.trying("sync", path)
+}

@@ -1,0 +1,298 @@
+//! One segment of a log: a `.log` file of batches, its two indexes, and what is known of them without reading.
+//!
+//! [`Segment`] is state under the log's lock: it decides positions and index entries at the moment of an append, before
+//! anything is written. [`SegmentFiles`] is what can be shared outside of the lock.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use ottla_record::BatchHeader;
+use ottla_types::{Offset, Timestamp};
+use parking_lot::Mutex;
+
+use crate::disk::{Disk, File, FileHandle, Open};
+use crate::fault::{StorageFault, Trying};
+use crate::index::{Entry, Found, Index};
+use crate::log::LogConfig;
+use crate::offset_index::{OffsetEntry, OffsetIndex};
+use crate::time_index::{TimeEntry, TimeIndex};
+
+/// The files of a segment, by their endings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Log,
+    OffsetIndex,
+    TimeIndex,
+    TransactionIndex,
+    Snapshot,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Log, Self::OffsetIndex, Self::TimeIndex, Self::TransactionIndex, Self::Snapshot];
+
+    const fn ending(self) -> &'static str {
+        match self {
+            Self::Log => ".log",
+            Self::OffsetIndex => ".index",
+            Self::TimeIndex => ".timeindex",
+            Self::TransactionIndex => ".txnindex",
+            Self::Snapshot => ".snapshot",
+        }
+    }
+
+    /// `<offset in 20 digits>.<ending>`
+    pub(crate) fn name(self, offset: Offset) -> String {
+        format!("{:020}{}", offset.0, self.ending())
+    }
+
+    /// Reads a file name back.
+    pub(crate) fn parse(name: &str) -> Option<(Self, Offset)> {
+        let kind = Self::ALL.into_iter().find(|kind| name.ends_with(kind.ending()))?;
+        let digits = name.strip_suffix(kind.ending())?;
+        let all_digits = digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit());
+        all_digits.then(|| digits.parse().ok()).flatten().map(|offset| (kind, Offset(offset)))
+    }
+}
+
+/// The files of one segment. The `.log` stays open while it is written or not yet durable; later as long as a reader
+/// holds it.
+#[derive(Debug)]
+pub(crate) struct SegmentFiles {
+    disk: Arc<dyn Disk>,
+    directory: Arc<Path>,
+    base: Offset,
+    log: Mutex<Handle>,
+}
+
+#[derive(Debug)]
+enum Handle {
+    Held(FileHandle),
+    Shared(Weak<dyn File>),
+    Closed,
+}
+
+impl SegmentFiles {
+    pub(crate) fn new(disk: Arc<dyn Disk>, directory: Arc<Path>, base: Offset) -> Self {
+        Self { disk, directory, base, log: Mutex::new(Handle::Closed) }
+    }
+
+    pub(crate) fn path(&self, kind: Kind) -> PathBuf {
+        self.directory.join(kind.name(self.base))
+    }
+
+    /// The `.log`, if it is open.
+    pub(crate) fn open_log(&self) -> Option<FileHandle> {
+        match &*self.log.lock() {
+            Handle::Held(file) => Some(file.clone()),
+            Handle::Shared(file) => file.upgrade(),
+            Handle::Closed => None,
+        }
+    }
+
+    /// The `.log`, opened if need be.
+    pub(crate) async fn log(&self) -> Result<FileHandle, StorageFault> {
+        if let Some(file) = self.open_log() {
+            return Ok(file);
+        }
+        let path = self.path(Kind::Log);
+        let file = self.disk.open(&path, Open::Write).await.trying("open", &path)?;
+        *self.log.lock() = Handle::Shared(Arc::downgrade(&file));
+        Ok(file)
+    }
+
+    /// Keeps the `.log` open until [`release`](Self::release).
+    pub(crate) fn hold(&self, file: FileHandle) {
+        *self.log.lock() = Handle::Held(file);
+    }
+
+    /// Leaves the `.log` open only as long as somebody else holds it.
+    pub(crate) fn release(&self) {
+        let mut log = self.log.lock();
+        if let Handle::Held(file) = &*log {
+            *log = Handle::Shared(Arc::downgrade(file));
+        }
+    }
+}
+
+/// A batch near the end, where it lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// A batch starts here that is the one looked for.
+    At {
+        /// Where, in bytes.
+        position: u64,
+        /// The batch's size in bytes, where it is known.
+        bytes: Option<u64>,
+    },
+    /// It lies here or further on.
+    From(u64),
+    /// The offset index's file knows more.
+    InFile {
+        /// How many entries of the file come into question.
+        entries: u32,
+    },
+}
+
+/// One segment, under the log's lock.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    /// The offset that names it; no batch in it starts lower.
+    pub(crate) base: Offset,
+    pub(crate) files: Arc<SegmentFiles>,
+    /// Bytes appended. `flushed <= written <= bytes`.
+    pub(crate) bytes: u64,
+    /// Bytes in the file.
+    pub(crate) written: u64,
+    /// Bytes that no power loss takes.
+    pub(crate) flushed: u64,
+    /// Bytes for which space is set aside.
+    pub(crate) reserved: u64,
+    /// Whether the files are there.
+    pub(crate) created: bool,
+    pub(crate) offsets: OffsetIndex,
+    pub(crate) times: TimeIndex,
+    /// The largest timestamp so far with the last offset of its batch; `None` while the segment is empty.
+    pub(crate) largest: Option<TimeEntry>,
+    /// The largest timestamp of the first batch, from which the segment's age is counted.
+    pub(crate) first_timestamp: Option<Timestamp>,
+    /// When it was made, for the age of a segment without timestamps.
+    pub(crate) created_at: Timestamp,
+    /// Bytes since the last entry of the offset index.
+    since_index: u64,
+}
+
+impl Segment {
+    /// A segment that has nothing yet, not even files.
+    pub(crate) fn planned(files: SegmentFiles, now: Timestamp) -> Self {
+        let base = files.base;
+        Self {
+            base,
+            files: Arc::new(files),
+            bytes: 0,
+            written: 0,
+            flushed: 0,
+            reserved: 0,
+            created: false,
+            offsets: Index::new(base),
+            times: Index::new(base),
+            largest: None,
+            first_timestamp: None,
+            created_at: now,
+            since_index: 0,
+        }
+    }
+
+    /// A segment found on disk with `bytes` in its `.log`.
+    pub(crate) fn found(files: SegmentFiles, bytes: u64, offsets: OffsetIndex, times: TimeIndex) -> Self {
+        let largest = times.last();
+        let found = Self::planned(files, Timestamp::NONE);
+        Self { bytes, written: bytes, flushed: bytes, reserved: bytes, created: true, offsets, times, largest, ..found }
+    }
+
+    /// Whether a batch must go to a new segment (`LogSegment.shouldRoll`).
+    pub(crate) fn must_roll(&self, header: &BatchHeader, config: &LogConfig, now: Timestamp) -> bool {
+        let is_full = self.bytes + header.size_in_bytes() as u64 > u64::from(config.segment_bytes)
+            || self.age_ms(header.max_timestamp, now) > config.segment_ms
+            || self.offsets.is_full(config.segment_index_bytes)
+            || self.times.is_full(config.segment_index_bytes);
+        // An empty segment takes any batch that its indexes can express.
+        (self.bytes > 0 && is_full) || header.last_offset().0 - self.base.0 > i64::from(i32::MAX)
+    }
+
+    /// Records' time decides where records have one; the clock does where they have none.
+    fn age_ms(&self, timestamp: Timestamp, now: Timestamp) -> i64 {
+        match self.first_timestamp {
+            Some(first) if first.0 >= 0 => timestamp.0.saturating_sub(first.0),
+            _ => now.0.saturating_sub(self.created_at.0),
+        }
+    }
+
+    /// Gives a batch its place behind the others, with index entries as they fall due. Answers the position.
+    pub(crate) fn push(&mut self, header: &BatchHeader, index_interval_bytes: u32) -> u64 {
+        let position = self.bytes;
+        let last_offset = header.last_offset();
+        self.first_timestamp.get_or_insert(header.max_timestamp);
+        if self.largest.is_none_or(|largest| header.max_timestamp > largest.timestamp) {
+            self.largest = Some(TimeEntry { timestamp: header.max_timestamp, offset: last_offset });
+        }
+        if self.since_index > u64::from(index_interval_bytes) {
+            self.offsets.push(OffsetEntry { offset: last_offset, position: position as u32 });
+            self.close_times();
+            self.since_index = 0;
+        }
+        let size = header.size_in_bytes() as u64;
+        self.bytes += size;
+        self.since_index += size;
+        position
+    }
+
+    /// Brings the largest timestamp so far into the time index.
+    pub(crate) fn close_times(&mut self) {
+        if let Some(largest) = self.largest {
+            self.times.push_if_later(largest);
+        }
+    }
+
+    /// Where the first batch lies that ends at `offset` or later, as far as memory knows.
+    pub(crate) fn place(&self, offset: Offset) -> Place {
+        if offset <= self.base {
+            return Place::At { position: 0, bytes: None };
+        }
+        match self.offsets.floor(offset.0) {
+            Found::Entry(entry) if entry.offset() == offset => {
+                Place::At { position: u64::from(entry.position), bytes: None }
+            }
+            Found::Entry(entry) => Place::From(u64::from(entry.position)),
+            Found::None => Place::From(0),
+            Found::InFile { entries } => Place::InFile { entries },
+        }
+    }
+
+    /// Whether bytes are in the file that a power loss could take.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.flushed < self.written
+    }
+}
+
+/// What goes into an index file: path, position, bytes, and the entries that the file has then.
+#[derive(Debug)]
+pub(crate) struct IndexWrite {
+    pub(crate) path: PathBuf,
+    pub(crate) at: u64,
+    pub(crate) bytes: Bytes,
+    pub(crate) entries: u32,
+}
+
+impl Segment {
+    /// What the file of the offset index lacks.
+    pub(crate) fn offsets_write(&self) -> Option<IndexWrite> {
+        write_of(&self.offsets, self.files.path(Kind::OffsetIndex))
+    }
+
+    /// What the file of the time index lacks.
+    pub(crate) fn times_write(&self) -> Option<IndexWrite> {
+        write_of(&self.times, self.files.path(Kind::TimeIndex))
+    }
+}
+
+fn write_of<E: Entry>(index: &Index<E>, path: PathBuf) -> Option<IndexWrite> {
+    index.pending().map(|(at, bytes, entries)| IndexWrite { path, at, bytes, entries })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_kafkas_and_read_back() {
+        assert_eq!(Kind::Log.name(Offset(1234)), "00000000000000001234.log");
+        for kind in Kind::ALL {
+            assert_eq!(Kind::parse(&kind.name(Offset(i64::MAX))), Some((kind, Offset(i64::MAX))));
+        }
+        for not in ["1.log", "00000000000000001234.log.deleted", "0000000000000000123x.log", "x", "+0000000000000001234.log"] {
+            assert_eq!(Kind::parse(not), None, "{not}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What several tests of this crate need.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ottla_record::{Attributes, BatchBuilder, BatchHeader, BatchOptions, Compressor};
+use ottla_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
+
+use crate::disk::Disk;
+use crate::{Batch, Log};
+
+/// A header of `records` records, of no producer.
+pub(crate) fn header(records: i32) -> BatchHeader {
+    BatchHeader {
+        base_offset: Offset::ZERO,
+        batch_length: 100,
+        partition_leader_epoch: LeaderEpoch::UNKNOWN,
+        crc: 0,
+        attributes: Attributes(0),
+        last_offset_delta: records - 1,
+        base_timestamp: Timestamp(1000),
+        max_timestamp: Timestamp(1000),
+        producer_id: ProducerId::NONE,
+        producer_epoch: ProducerEpoch::NONE,
+        base_sequence: Sequence::NONE,
+        record_count: records,
+    }
+}
+
+/// A batch of `records` records whose values have `value_bytes` bytes, with these options.
+pub(crate) fn batch_with(options: BatchOptions, timestamp: i64, records: i32, value_bytes: usize) -> Batch {
+    let mut builder = BatchBuilder::new(options);
+    let value = vec![b'v'; value_bytes];
+    for i in 0..records {
+        builder.append(Timestamp(timestamp + i64::from(i)), None, Some(&value), &[]).expect("small");
+    }
+    let bytes: Bytes = builder.build(&mut Compressor::default()).expect("not empty");
+    Batch { header: BatchHeader::parse(&bytes).expect("just built"), bytes }
+}
+
+/// A batch of no producer.
+pub(crate) fn batch(timestamp: i64, records: i32, value_bytes: usize) -> Batch {
+    batch_with(BatchOptions::default(), timestamp, records, value_bytes)
+}
+
+/// A batch of producer `id`, epoch 0.
+pub(crate) fn produced(id: i64, sequence: i32, records: i32) -> Batch {
+    let options = BatchOptions {
+        producer_id: ProducerId(id),
+        producer_epoch: ProducerEpoch(0),
+        base_sequence: Sequence(sequence),
+        ..BatchOptions::default()
+    };
+    batch_with(options, 1000, records, 100)
+}
+
+/// Appends and writes; answers the base offset.
+pub(crate) async fn put(log: &Arc<Log>, batch: Batch) -> Offset {
+    let appended = log.append(batch, LeaderEpoch(0), Timestamp(0)).expect("appended");
+    log.write_queued().await.expect("written");
+    appended.base_offset
+}
+
+/// Makes `/d`, a log directory, durably.
+pub(crate) async fn durable_root(disk: &dyn Disk) {
+    disk.create_directory("/d".as_ref()).await.expect("made");
+    disk.sync_directory("/".as_ref()).await.expect("synced");
+}

@@ -1,0 +1,130 @@
+//! Walking over the batches of a segment's file from a position on.
+//!
+//! Reads in pieces and keeps one piece in memory. What cannot be a batch ends the walk as [`Step::Bad`]: recovery cuts
+//! there, a look-up calls it damage. CRCs are the caller's business.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use ottla_record::{BATCH_HEADER_BYTES, BatchHeader};
+use ottla_types::Offset;
+
+use crate::disk::FileHandle;
+use crate::fault::{StorageFault, Trying};
+
+/// Bytes per read of a look-up: what an index entry covers, and a little.
+pub(crate) const LOOK_UP: usize = 8 << 10;
+/// Bytes per read of a scan.
+pub(crate) const SCAN: usize = 1 << 20;
+
+/// What comes next in a file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// A batch.
+    Batch {
+        /// Where it starts.
+        position: u64,
+        /// Its header.
+        header: BatchHeader,
+    },
+    /// The end, between two batches.
+    End,
+    /// Something that is no whole batch.
+    Bad {
+        /// Where it starts.
+        position: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// A walk over the bytes up to `end`.
+#[derive(Debug)]
+pub(crate) struct Walk<'a> {
+    file: &'a FileHandle,
+    path: &'a Path,
+    at: u64,
+    end: u64,
+    piece_bytes: usize,
+    piece: Bytes,
+    piece_at: u64,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk from `at`, where a batch starts, to `end`, reading `piece_bytes` at a time.
+    pub(crate) fn new(file: &'a FileHandle, path: &'a Path, at: u64, end: u64, piece_bytes: usize) -> Self {
+        Self { file, path, at, end, piece_bytes, piece: Bytes::new(), piece_at: at }
+    }
+
+    /// The next batch, of which only the header is looked at.
+    pub(crate) async fn header(&mut self) -> Result<Step, StorageFault> {
+        let left = self.end - self.at;
+        if left == 0 {
+            return Ok(Step::End);
+        }
+        let position = self.at;
+        if left < BATCH_HEADER_BYTES as u64 {
+            return Ok(Step::Bad { position, reason: format!("{left} bytes, expected a batch") });
+        }
+        let bytes = self.bytes(position, BATCH_HEADER_BYTES).await?;
+        let header = match BatchHeader::parse(&bytes) {
+            Ok(header) => header,
+            Err(error) => return Ok(Step::Bad { position, reason: error.to_string() }),
+        };
+        let size = header.size_in_bytes() as u64;
+        if size > left {
+            return Ok(Step::Bad { position, reason: format!("a batch of {size} bytes in {left}") });
+        }
+        if header.last_offset_delta < 0 || header.base_offset.0 < 0 {
+            let reason = format!("offsets from {} and {} on", header.base_offset, header.last_offset_delta);
+            return Ok(Step::Bad { position, reason });
+        }
+        self.at += size;
+        Ok(Step::Batch { position, header })
+    }
+
+    /// All bytes of a batch that [`header`](Self::header) found.
+    pub(crate) async fn whole(&mut self, position: u64, header: &BatchHeader) -> Result<Bytes, StorageFault> {
+        self.bytes(position, header.size_in_bytes()).await
+    }
+
+    /// `length` bytes at `position`, which are known to lie before the end.
+    async fn bytes(&mut self, position: u64, length: usize) -> Result<Bytes, StorageFault> {
+        let start = position.checked_sub(self.piece_at).filter(|start| start + length as u64 <= self.piece.len() as u64);
+        if let Some(start) = start {
+            return Ok(self.piece.slice(start as usize..start as usize + length));
+        }
+        let left = usize::try_from(self.end - position).unwrap_or(usize::MAX);
+        let wanted = self.piece_bytes.max(length).min(left);
+        self.piece = self.file.read(position, wanted).await.trying("read", self.path)?;
+        self.piece_at = position;
+        if self.piece.len() < length {
+            let reason = format!("the file ends after {} of {length} bytes", self.piece.len());
+            return Err(StorageFault::damaged(self.path, position, reason));
+        }
+        Ok(self.piece.slice(..length))
+    }
+
+    pub(crate) fn path(&self) -> &'a Path {
+        self.path
+    }
+}
+
+/// The first batch at or behind `at` that ends at `offset` or later; `None` if there is none before `end`.
+pub(crate) async fn find_batch(
+    file: &FileHandle,
+    path: &Path,
+    at: u64,
+    end: u64,
+    offset: Offset,
+) -> Result<Option<(u64, BatchHeader)>, StorageFault> {
+    let mut walk = Walk::new(file, path, at, end, LOOK_UP);
+    loop {
+        match walk.header().await? {
+            Step::Batch { position, header } if header.last_offset() >= offset => return Ok(Some((position, header))),
+            Step::Batch { .. } => {}
+            Step::End => return Ok(None),
+            Step::Bad { position, reason } => return Err(StorageFault::damaged(path, position, reason)),
+        }
+    }
+}
