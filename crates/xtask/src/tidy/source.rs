@@ -113,7 +113,12 @@ fn names(file: &File) -> Vec<Breach> {
 }
 
 /// The name that a line declares, if it begins a type or a module.
+///
+/// An indented `type X = ...` fills in a trait's type: whoever wrote the trait chose that name.
 fn declared(line: &str) -> Option<&str> {
+    if line.starts_with("    type ") && line.contains('=') {
+        return None;
+    }
     let mut words = line.trim_start().split([' ', '<', '(', '{', ';', ':', '=']).filter(|word| !word.is_empty());
     let mut word = words.next()?;
     // `pub(in a::b) struct` splits into some words more; none of them is one of these.
@@ -199,14 +204,21 @@ mod tests {
             "pub struct TopicManager;",
             "pub(crate) enum StringUtils {",
             "trait AclHelper {",
-            "    type PartitionInfo = u8;",
+            "    type PartitionInfo;",
+            "type PartitionInfo = u8;",
             "mod common;",
             "struct Data<T>(T);",
         ] {
             assert_eq!(names(&file("a.rs", bad)).len(), 1, "{bad}");
         }
-        for good in ["struct Metadata;", "struct Information;", "impl Serviceable {", "let data = 1;", "// struct Data"]
-        {
+        for good in [
+            "struct Metadata;",
+            "struct Information;",
+            "impl Serviceable {",
+            "let data = 1;",
+            "// struct Data",
+            "    type Data = u8;",
+        ] {
             assert_eq!(names(&file("a.rs", good)), [], "{good}");
         }
         assert_eq!(names(&file("crates/a/src/log_utils.rs", "")).len(), 1);
