@@ -88,6 +88,11 @@ pub trait File: Send + Sync + fmt::Debug + 'static {
     /// Reads up to `length` bytes from byte `at` on; fewer only at the end of the file.
     fn read(&self, at: u64, length: usize) -> Submitted<Bytes>;
 
+    /// Brings a range into memory if it is not there, so that sending it by [`File::descriptor`] does not stall.
+    fn prepare(&self, _at: u64, _length: usize) -> Submitted<()> {
+        Submitted::done(Ok(()))
+    }
+
     /// Makes the file's bytes durable (fdatasync).
     fn sync(&self) -> Submitted<()>;
 

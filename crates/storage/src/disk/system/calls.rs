@@ -13,6 +13,9 @@ use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
 /// Reads up to this length are not checked against the file's length before memory is set aside.
 const UNCHECKED_READ_MAX: usize = 64 << 10;
 
+/// How far apart the bytes are that [`fetch`] waits for: the device's reads ahead are larger.
+const FETCH_STEP: usize = 64 << 10;
+
 /// Writes all of `parts` from byte `at` on.
 pub(super) fn write(fd: &OwnedFd, at: u64, parts: &[Bytes]) -> io::Result<()> {
     let mut slices: Vec<IoSlice<'_>> =
@@ -85,6 +88,34 @@ impl Read {
         self.buffer.truncate(self.filled);
         self.buffer.into()
     }
+}
+
+/// Whether the first and the last page of a range are in memory; `None` if the file system cannot tell. Two probes of a
+/// microsecond stand for all pages: a range goes cold as a whole, from one end.
+pub(super) fn is_resident(fd: &OwnedFd, at: u64, length: usize) -> io::Result<Option<bool>> {
+    for position in [at, at + (length as u64).saturating_sub(1)] {
+        let mut byte = [0];
+        let slice = &mut [IoSliceMut::new(&mut byte)];
+        match retry_on_intr(|| rustix::io::preadv2(fd, &mut *slice, position, ReadWriteFlags::NOWAIT)) {
+            Ok(_) => {}
+            Err(Errno::AGAIN) => return Ok(Some(false)),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Some(true))
+}
+
+/// Brings a range into memory, and waits for it.
+pub(super) fn fetch(fd: &OwnedFd, at: u64, length: usize) -> io::Result<()> {
+    if let Some(whole) = std::num::NonZeroU64::new(length as u64) {
+        rustix::fs::fadvise(fd, at, Some(whole), rustix::fs::Advice::WillNeed)?;
+    }
+    let mut page = [0];
+    for position in (at..at + length as u64).step_by(FETCH_STEP) {
+        retry_on_intr(|| rustix::io::pread(fd, &mut page[..], position))?;
+    }
+    Ok(())
 }
 
 /// Reads up to `length` bytes from `at` on, and waits for the device where it must.

@@ -114,6 +114,25 @@ impl File for SystemFile {
         submit(&device.readers, move || calls::read(&file.fd, at, length))
     }
 
+    fn prepare(&self, at: u64, length: usize) -> Submitted<()> {
+        let device = &self.0.device;
+        if !device.readers.has_threads() || device.cannot_probe.load(Ordering::Relaxed) {
+            return Submitted::done(Ok(()));
+        }
+        match calls::is_resident(&self.0.fd, at, length) {
+            Ok(Some(true)) => Submitted::done(Ok(())),
+            Ok(Some(false)) => {
+                let file = self.0.clone();
+                submit(&device.readers, move || calls::fetch(&file.fd, at, length))
+            }
+            Ok(None) => {
+                device.cannot_probe.store(true, Ordering::Relaxed);
+                Submitted::done(Ok(()))
+            }
+            Err(error) => Submitted::done(Err(error)),
+        }
+    }
+
     fn sync(&self) -> Submitted<()> {
         let file = self.0.clone();
         submit(&self.0.device.syncers, move || calls::sync(&file.fd))
