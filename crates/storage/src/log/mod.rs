@@ -36,6 +36,7 @@ use ottla_types::{LeaderEpoch, Offset, ProducerId, Timestamp};
 use parking_lot::Mutex;
 
 pub use append::{AppendRefusal, Appended, Batch};
+pub use close::SavedPoint;
 pub use config::LogConfig;
 pub use read::{ReadRefusal, Slice};
 pub use recover::Recovery;

@@ -259,7 +259,9 @@ mod tests {
         assert_eq!(code(&producers, &batch(0, 15, 1)), ErrorCode::OutOfOrderSequenceNumber);
         // The five youngest are retries, older ones are out of order.
         for i in 2..7 {
-            let Ok(Verdict::Duplicate(of)) = producers.check(&batch(0, 2 * i, 2)) else { panic!("batch {i} is a retry") };
+            let Ok(Verdict::Duplicate(of)) = producers.check(&batch(0, 2 * i, 2)) else {
+                panic!("batch {i} is a retry")
+            };
             assert_eq!(of.first_offset(), Offset(i64::from(100 + 2 * i)));
         }
         assert_eq!(code(&producers, &batch(0, 2, 2)), ErrorCode::OutOfOrderSequenceNumber);
