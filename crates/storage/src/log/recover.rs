@@ -111,7 +111,7 @@ impl Loader {
         }
         let log_start = self.log_start();
         self.epochs.truncate_from_end(self.end);
-        self.epochs.truncate_from_start(log_start);
+        self.epochs.truncate_from_start(self.segments[0].base);
         let producers = self.load_producers(log_start).await?;
         let epochs_saved = saved_epochs == self.epochs;
         if let Some(active) = self.segments.last() {

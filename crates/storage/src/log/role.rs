@@ -76,11 +76,8 @@ impl Log {
         T: Send + 'static,
         J: Future<Output = Result<T, StorageFault>> + Send + 'static,
     {
-        loop {
-            match std::future::poll_fn(|context| self.poll_take(context)).await {
-                Taking::Left(left) => self.run(left).await,
-                Taking::Busy | Taking::Free => break,
-            }
+        while let Taking::Left(left) = std::future::poll_fn(|context| self.poll_take(context)).await {
+            self.run(left).await;
         }
         let (log, job) = (self.arc(), job(self.arc()));
         let whole = async move {

@@ -90,6 +90,7 @@ impl Log {
         };
         let found = crate::walk::find_batch(&file, &path, near, written, offset).await?;
         let (bytes, end) = found.map_or((written, offset), |(at, header)| (at, offset.min(header.base_offset)));
+        let end = end.max(self.log_start_offset());
         let scan = Scan { bytes, trusted_below: end, check_crc: false, index_interval_bytes: interval };
         let scanned = scan.run(&*self.disk, self.segment_files(base), base, &mut LeaderEpochs::default()).await?;
         scanned.segment.files.hold(file);
@@ -230,13 +231,14 @@ impl State {
     fn cut_start(&mut self, offset: Offset) -> Removed {
         self.log_start = self.log_start.max(offset);
         let log_start = self.log_start;
-        if self.epochs.truncate_from_start(log_start) {
-            self.epochs_saved = false;
-        }
         let below = |pair: &[Segment]| pair[1].base <= log_start && pair[1].created;
         let count = self.segments.windows(2).take_while(|pair| below(pair)).count();
         let segments = self.segments.drain(..count).map(|segment| segment.files).collect();
         let first = self.segments[0].base;
+        // Epochs of what is on disk stay known, for a crash may bring the log's start back to there.
+        if self.epochs.truncate_from_start(first) {
+            self.epochs_saved = false;
+        }
         let snapshots = self.snapshots.extract_if(.., |at| *at < first).collect();
         Removed { segments, snapshots }
     }

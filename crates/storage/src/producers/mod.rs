@@ -208,10 +208,6 @@ impl Producers {
         all.sort_unstable_by_key(|(id, _)| *id);
         all
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
 }
 
 fn follows(last: Sequence, next: Sequence) -> bool {
