@@ -146,7 +146,7 @@ impl Quorum {
     }
 
     /// Stops taking part, once what is being written is on disk.
-    pub async fn shutdown(self) -> Result<(), Arc<QuorumFault>> {
+    pub async fn shutdown(&self) -> Result<(), Arc<QuorumFault>> {
         let (answer, answered) = oneshot::channel();
         let sent = self.stop.send(answer).await;
         match (sent, answered.await) {

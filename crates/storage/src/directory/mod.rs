@@ -143,6 +143,16 @@ impl LogDirectory {
     /// files go with [`remove_deleted`](Self::remove_deleted), to which the answer is handed; readers that hold a slice
     /// go on. A start that finds such a directory removes it.
     pub async fn delete(&self, partition: &TopicPartition, random: u128) -> Result<PathBuf, StorageFault> {
+        self.retire(partition, random, "delete").await
+    }
+
+    /// Sets a partition aside that nobody knows: as [`delete`](Self::delete), but its files stay for a person to look at,
+    /// under a name that ends with `-stray` as Kafka's strays do.
+    pub async fn set_aside(&self, partition: &TopicPartition, random: u128) -> Result<PathBuf, StorageFault> {
+        self.retire(partition, random, "stray").await
+    }
+
+    async fn retire(&self, partition: &TopicPartition, random: u128, ending: &str) -> Result<PathBuf, StorageFault> {
         let directory = self.path.join(partition.to_string());
         let _turn = self.turns.next().await;
         let Some(open) = self.partitions.lock().remove(partition) else {
@@ -152,7 +162,7 @@ impl LogDirectory {
         if self.saved.lock().remove(partition).is_some() {
             self.write_points().await?;
         }
-        let deleted = self.path.join(deleted_name(partition, random));
+        let deleted = self.path.join(retired_name(partition, random, ending));
         self.disk.rename(&directory, &deleted).await.trying("rename", &directory)?;
         self.disk.sync_directory(&self.path).await.trying("sync", &self.path)?;
         Ok(deleted)
@@ -250,9 +260,9 @@ impl LogDirectory {
     }
 }
 
-/// `<topic>-<partition>.<random in 32 hexadecimal digits>-delete`, the topic cut if that is too long.
-fn deleted_name(partition: &TopicPartition, random: u128) -> String {
-    let ending = format!("-{}.{random:032x}-delete", partition.partition);
+/// `<topic>-<partition>.<random in 32 hexadecimal digits>-<ending>`, the topic cut if that is too long.
+fn retired_name(partition: &TopicPartition, random: u128, ending: &str) -> String {
+    let ending = format!("-{}.{random:032x}-{ending}", partition.partition);
     let topic = partition.topic.as_str();
     let kept = topic.len().min(NAME_BYTES_MAX - ending.len());
     format!("{}{ending}", &topic[..kept])

@@ -13,6 +13,9 @@ pub struct LogConfig {
     pub index_interval_bytes: u32,
     /// `producer.id.expiration.ms`: how long an idle producer is remembered, in milliseconds.
     pub producer_id_expiration_ms: i64,
+    /// Whether somebody waits for what is written to be flushed (`ottla.acks.flush`): only then does the log take part in
+    /// the shared flush. Without, it is flushed when it is saved or closed.
+    pub flush: bool,
 }
 
 impl Default for LogConfig {
@@ -24,6 +27,7 @@ impl Default for LogConfig {
             segment_index_bytes: 10 << 20,
             index_interval_bytes: 4096,
             producer_id_expiration_ms: 24 * 60 * 60 * 1000,
+            flush: true,
         }
     }
 }

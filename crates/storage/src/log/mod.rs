@@ -211,7 +211,15 @@ impl Log {
 
     /// Follows another configuration from the next append on.
     pub fn configure(&self, config: LogConfig) {
-        self.state.lock().config = config;
+        let newly_dirty = {
+            let mut state = self.state.lock();
+            state.config = config;
+            let waits = config.flush && state.flushed < state.written;
+            waits && !std::mem::replace(&mut state.is_dirty, true)
+        };
+        if newly_dirty {
+            self.report_dirt(true, 0);
+        }
     }
 
     /// Notes that `epoch` leads from the log's end on, before its first record (a leader does so when it takes over).

@@ -103,13 +103,20 @@ impl Log {
                 segment.written += bytes;
             }
             state.written = chunk.end;
-            (chunk.end, !std::mem::replace(&mut state.is_dirty, true))
+            (chunk.end, state.config.flush.then(|| !std::mem::replace(&mut state.is_dirty, true)))
         };
-        if let Some(dirty_logs) = self.dirty_logs.get() {
-            dirty_logs.add(newly_dirty.then(|| self.myself.clone()), bytes);
+        if let Some(newly_dirty) = newly_dirty {
+            self.report_dirt(newly_dirty, bytes);
         }
         if let Some(progress) = self.progress.get() {
             progress.written(end);
+        }
+    }
+
+    /// Tells the directory's flush that `bytes` more wait for it, and that this log does if it did not.
+    pub(super) fn report_dirt(&self, newly_dirty: bool, bytes: u64) {
+        if let Some(dirty_logs) = self.dirty_logs.get() {
+            dirty_logs.add(newly_dirty.then(|| self.myself.clone()), bytes);
         }
     }
 

@@ -1,0 +1,225 @@
+//! Frames out of a byte stream: four bytes of size, then so many bytes.
+//!
+//! Small requests that arrive together are read together and handed out as slices of one buffer. A large one is read
+//! straight into a buffer of its size, so that its bytes are copied once, by the kernel. A connection that waits for
+//! its next request holds no buffer.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Buf, BufMut, Bytes};
+use ottla_runtime::Socket;
+use thiserror::Error;
+use tokio::io::AsyncReadExt;
+
+use crate::buffers::{Buffer, Buffers, SMALLEST_BYTES};
+
+const SIZE_BYTES: usize = 4;
+/// What a connection gets for a frame on the strength of its announced size alone; beyond that its buffer doubles as
+/// bytes arrive, so that a peer that announces much and sends little holds little.
+const TRUSTED_BYTES: usize = 2 * 1024 * 1024;
+
+/// Why no further frame comes.
+#[derive(Debug, Error)]
+pub(crate) enum FrameFault {
+    /// The size is negative or above `socket.request.max.bytes`.
+    #[error("the peer announced a request of {announced} bytes; socket.request.max.bytes allows 0 to {allowed}")]
+    Size { announced: i32, allowed: usize },
+    /// The peer went away inside a frame.
+    #[error("the connection ended inside a request")]
+    Cut,
+    /// The socket failed.
+    #[error(transparent)]
+    Socket(#[from] io::Error),
+}
+
+/// Reads frames from one connection. Its state survives a cancelled [`Frames::next`].
+#[derive(Debug)]
+pub(crate) struct Frames {
+    pool: Arc<Buffers>,
+    /// Largest frame that is taken, in bytes.
+    limit: usize,
+    /// Bytes read and not handed out yet: whole frames, perhaps with the head of one more behind them.
+    ready: Bytes,
+    /// The frame being read: a prefix of it, its size included as far as it has come.
+    partial: Option<Buffer>,
+}
+
+impl Frames {
+    pub(crate) fn new(pool: Arc<Buffers>, limit: usize) -> Self {
+        Self { pool, limit, ready: Bytes::new(), partial: None }
+    }
+
+    /// The next frame without its size; `None` when the peer closed between two frames.
+    pub(crate) async fn next(&mut self, socket: &mut dyn Socket) -> Result<Option<Bytes>, FrameFault> {
+        loop {
+            if let Some(frame) = self.take_ready()? {
+                return Ok(Some(frame));
+            }
+            if self.partial.is_none()
+                && let Some(tcp) = socket.tcp()
+            {
+                tcp.readable().await?;
+            }
+            let missing = self.make_room()?;
+            let partial = self.partial.as_mut().expect("make_room left one");
+            let room = (partial.bytes().capacity() - partial.filled().len()).min(missing);
+            let read = socket.read_buf(&mut partial.bytes().limit(room)).await?;
+            if read == 0 {
+                let clean = partial.filled().is_empty();
+                return if clean { Ok(None) } else { Err(FrameFault::Cut) };
+            }
+            if let Some(whole) = self.wanted()?
+                && self.partial.as_ref().is_some_and(|partial| partial.filled().len() >= whole)
+            {
+                self.ready = self.partial.take().expect("it was just looked at").freeze();
+            }
+        }
+    }
+
+    /// A frame that is there already.
+    fn take_ready(&mut self) -> Result<Option<Bytes>, FrameFault> {
+        let whole = match size_of_frame(&self.ready, self.limit)? {
+            Some(size) if self.ready.len() >= SIZE_BYTES + size => size,
+            _ if self.ready.is_empty() => return Ok(None),
+            _ => {
+                // The head of one more frame: it goes to the front of a buffer of its own.
+                let mut partial = self.pool.take(self.ready.len());
+                partial.bytes().extend_from_slice(&self.ready);
+                self.ready = Bytes::new();
+                self.partial = Some(partial);
+                return Ok(None);
+            }
+        };
+        self.ready.advance(SIZE_BYTES);
+        Ok(Some(self.ready.split_to(whole)))
+    }
+
+    /// Bytes of the whole partial frame, its size field included, if that is known yet.
+    fn wanted(&self) -> Result<Option<usize>, FrameFault> {
+        let Some(partial) = &self.partial else { return Ok(None) };
+        Ok(size_of_frame(partial.filled(), self.limit)?.map(|size| SIZE_BYTES + size))
+    }
+
+    /// Leaves a partial buffer with room, and says how many bytes may be read into it: for a large frame exactly what
+    /// is missing, so that nothing of the next one lands in its buffer.
+    fn make_room(&mut self) -> Result<usize, FrameFault> {
+        let wanted = self.wanted()?;
+        let partial = self.partial.get_or_insert_with(|| self.pool.take(SMALLEST_BYTES));
+        let Some(wanted) = wanted.filter(|wanted| *wanted > SMALLEST_BYTES) else {
+            return Ok(usize::MAX);
+        };
+        let target = wanted.min(TRUSTED_BYTES.max(2 * partial.filled().len()));
+        if partial.bytes().capacity() < target {
+            let mut larger = self.pool.take(target);
+            larger.bytes().extend_from_slice(partial.filled());
+            *partial = larger;
+        }
+        Ok(wanted - partial.filled().len())
+    }
+}
+
+/// The size that the first four bytes announce, checked; `None` if they are not all there.
+fn size_of_frame(bytes: &[u8], limit: usize) -> Result<Option<usize>, FrameFault> {
+    let Some(size) = bytes.first_chunk::<SIZE_BYTES>() else { return Ok(None) };
+    let announced = i32::from_be_bytes(*size);
+    match usize::try_from(announced) {
+        Ok(size) if size <= limit => Ok(Some(size)),
+        _ => Err(FrameFault::Size { announced, allowed: limit }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// A peer that has sent `sent`, of which each read yields at most `at_once` bytes.
+    struct Peer {
+        sent: Vec<u8>,
+        read: usize,
+        at_once: usize,
+    }
+
+    impl Socket for Peer {
+        fn tcp(&self) -> Option<&TcpStream> {
+            None
+        }
+    }
+
+    impl AsyncRead for Peer {
+        fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            let end = self.sent.len().min(self.read + self.at_once.min(buf.remaining()));
+            buf.put_slice(&self.sent[self.read..end]);
+            self.read = end;
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Peer {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn peer(frames: &[Vec<u8>], at_once: usize) -> Peer {
+        let mut sent = Vec::new();
+        for frame in frames {
+            sent.extend(i32::try_from(frame.len()).expect("short").to_be_bytes());
+            sent.extend(frame);
+        }
+        Peer { sent, read: 0, at_once }
+    }
+
+    fn frames(limit: usize) -> Frames {
+        Frames::new(Arc::new(Buffers::default()), limit)
+    }
+
+    #[tokio::test]
+    async fn frames_come_out_as_they_went_in_however_they_arrive() {
+        let sizes = [0, 1, 100, SMALLEST_BYTES - 4, SMALLEST_BYTES, 70_000, 3 * TRUSTED_BYTES, 5];
+        let sent: Vec<Vec<u8>> = sizes.iter().map(|size| (0..*size).map(|i| (i % 251) as u8).collect()).collect();
+        for at_once in [1, 3, 1000, 5000, usize::MAX] {
+            // One byte at a time would take long for the large one.
+            let sent: Vec<_> = sent.iter().filter(|frame| at_once > 3 || frame.len() < 80_000).cloned().collect();
+            let mut peer = peer(&sent, at_once);
+            let mut frames = frames(10 * TRUSTED_BYTES);
+            for frame in &sent {
+                assert_eq!(frames.next(&mut peer).await.expect("well formed").as_deref(), Some(frame.as_slice()));
+            }
+            assert!(frames.next(&mut peer).await.expect("a clean end").is_none());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_size_beyond_the_limit_is_refused_before_anything_is_read_into_memory() {
+        for announced in [101_i32, i32::MAX, -1, i32::MIN] {
+            let mut peer = Peer { sent: announced.to_be_bytes().to_vec(), read: 0, at_once: 100 };
+            let refused = frames(100).next(&mut peer).await;
+            assert!(matches!(refused, Err(FrameFault::Size { announced: a, allowed: 100 }) if a == announced));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_announces_much_and_sends_little_holds_little() {
+        let mut sent = (100 * 1024 * 1024_i32).to_be_bytes().to_vec();
+        sent.extend([0; 5000]);
+        let mut peer = Peer { sent, read: 0, at_once: usize::MAX };
+        let mut frames = frames(200 * 1024 * 1024);
+        assert!(matches!(frames.next(&mut peer).await, Err(FrameFault::Cut)));
+        assert!(frames.partial.expect("the partial frame").bytes().capacity() <= TRUSTED_BYTES);
+    }
+}

@@ -1,0 +1,137 @@
+//! One connection: read a request, hand it to its handler, answer in order.
+//!
+//! The next request is read while the answers to earlier ones still wait, for a flush or for replicas: so the produce
+//! requests that a client pipelines overlap, and only their answers are ordered. Everything before that wait (decoding,
+//! checking, appending) is done for one request after another, so that batches are appended in the order sent.
+
+mod frames;
+mod send;
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::sync::Arc;
+
+use ottla_runtime::{BoxFuture, Socket};
+use thiserror::Error;
+use tracing::debug;
+
+pub(crate) use frames::FrameFault;
+use frames::Frames;
+pub(crate) use send::{Part, Response};
+
+use crate::handlers;
+use crate::node::Node;
+
+/// Requests of one connection whose answers may wait at a time; the next one stays in the socket.
+const IN_FLIGHT_MAX: usize = 64;
+
+/// What a handler makes of a request.
+pub(crate) enum Answer {
+    /// The answer.
+    Now(Response),
+    /// The answer will come; the next request may be read meanwhile.
+    Later(BoxFuture<'static, Result<Response, Hangup>>),
+    /// The client expects none (a produce with acks=0).
+    None,
+}
+
+/// The connection is of no more use: what Kafka closes it for.
+#[derive(Debug, Error)]
+pub(crate) enum Hangup {
+    /// The request is not one that this broker serves, or not well formed.
+    #[error("{0}")]
+    Malformed(String),
+    /// A produce with acks=0 was refused: closing is the only way to tell.
+    #[error("a produce without acknowledgement was refused: {0}")]
+    RefusedUnacknowledged(String),
+}
+
+#[derive(Debug, Error)]
+enum Ended {
+    #[error(transparent)]
+    Frame(#[from] FrameFault),
+    #[error(transparent)]
+    Hangup(#[from] Hangup),
+    #[error("the answer could not be sent: {0}")]
+    Send(std::io::Error),
+}
+
+/// Serves `socket` until either side ends it, or the broker stops and everything begun is answered.
+pub(crate) async fn serve(node: Arc<Node>, socket: Box<dyn Socket>, peer: String, listener: Arc<str>) {
+    let request_bytes_max = usize::try_from(node.config.request_bytes_max).unwrap_or_default();
+    let frames = Frames::new(node.buffers.clone(), request_bytes_max);
+    let mut connection = Connection { node, socket, frames, listener, current: None, waiting: VecDeque::new() };
+    match connection.run().await {
+        Ok(()) => debug!(peer, "connection closed"),
+        Err(reason) => debug!(peer, %reason, "connection ended"),
+    }
+}
+
+struct Connection {
+    node: Arc<Node>,
+    socket: Box<dyn Socket>,
+    frames: Frames,
+    /// The listener's name: metadata names the brokers' addresses on it.
+    listener: Arc<str>,
+    /// The request at work.
+    current: Option<BoxFuture<'static, Result<Answer, Hangup>>>,
+    /// Answers in the order of their requests.
+    waiting: VecDeque<Waiting>,
+}
+
+enum Waiting {
+    Ready(Response),
+    Later(BoxFuture<'static, Result<Response, Hangup>>),
+}
+
+impl Connection {
+    async fn run(&mut self) -> Result<(), Ended> {
+        let stop = self.node.stop.clone();
+        let mut stopping = false;
+        loop {
+            if stopping && self.current.is_none() && self.waiting.is_empty() {
+                return Ok(());
+            }
+            let reads = !stopping && self.current.is_none() && self.waiting.len() < IN_FLIGHT_MAX;
+            tokio::select! {
+                biased;
+                response = next_response(&mut self.waiting) => {
+                    response?.send(&mut *self.socket).await.map_err(Ended::Send)?;
+                }
+                answer = at_work(&mut self.current) => {
+                    self.current = None;
+                    match answer? {
+                        Answer::Now(response) => self.waiting.push_back(Waiting::Ready(response)),
+                        Answer::Later(response) => self.waiting.push_back(Waiting::Later(response)),
+                        Answer::None => {}
+                    }
+                }
+                () = stop.cancelled(), if !stopping => stopping = true,
+                frame = self.frames.next(&mut *self.socket), if reads => {
+                    let Some(frame) = frame? else { return Ok(()) };
+                    self.current = Some(handlers::dispatch(&self.node, frame, &self.listener)?);
+                }
+            }
+        }
+    }
+}
+
+/// The first answer in line, once it is there; never while there is none in line. Cancelling it loses nothing.
+async fn next_response(waiting: &mut VecDeque<Waiting>) -> Result<Response, Hangup> {
+    if let Some(Waiting::Later(response)) = waiting.front_mut() {
+        let response = response.await?;
+        waiting.pop_front();
+        return Ok(response);
+    }
+    match waiting.pop_front() {
+        Some(Waiting::Ready(response)) => Ok(response),
+        _ => pending().await,
+    }
+}
+
+async fn at_work(current: &mut Option<BoxFuture<'static, Result<Answer, Hangup>>>) -> Result<Answer, Hangup> {
+    match current {
+        Some(work) => work.await,
+        None => pending().await,
+    }
+}

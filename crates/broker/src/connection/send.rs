@@ -1,0 +1,91 @@
+//! Answers onto a socket: bytes from memory, records straight from the page cache where that is cheaper.
+//!
+//! Large record ranges on plain TCP go by sendfile, behind a header that the kernel holds back until the records join
+//! it. Small ones are read and go out with their header in one write: below [`SEND_FILE_BYTES_MIN`] a second system call
+//! costs more than the copy. Sockets without a descriptor take the copying path for everything.
+
+use std::io;
+
+use bytes::Bytes;
+use ottla_runtime::{Socket, send_all, send_file_all};
+use ottla_storage::Slice;
+
+/// Shortest range that goes by sendfile.
+const SEND_FILE_BYTES_MIN: usize = 64 * 1024;
+/// How much is gathered before it is written, and read at a time on the copying path.
+const GATHER_BYTES: usize = 256 * 1024;
+
+/// A piece of an answer.
+#[derive(Debug)]
+pub(crate) enum Part {
+    /// Bytes in memory.
+    Bytes(Bytes),
+    /// Records in a segment file.
+    Records(Slice),
+}
+
+/// A whole answer, its size in front.
+#[derive(Debug)]
+pub(crate) struct Response {
+    parts: Vec<Part>,
+}
+
+impl Response {
+    /// An answer that is all in memory.
+    pub(crate) fn bytes(frame: Bytes) -> Self {
+        Self { parts: vec![Part::Bytes(frame)] }
+    }
+
+    /// An answer of several pieces.
+    pub(crate) const fn parts(parts: Vec<Part>) -> Self {
+        Self { parts }
+    }
+
+    /// Sends all of it.
+    pub(crate) async fn send(self, socket: &mut dyn Socket) -> io::Result<()> {
+        let mut gathered = Vec::new();
+        for part in self.parts {
+            match part {
+                Part::Bytes(bytes) => gather(socket, &mut gathered, &bytes).await?,
+                Part::Records(slice) => send_records(socket, &mut gathered, slice).await?,
+            }
+        }
+        send_all(socket, &gathered, false).await
+    }
+}
+
+async fn gather(socket: &mut dyn Socket, gathered: &mut Vec<u8>, bytes: &[u8]) -> io::Result<()> {
+    if gathered.len() + bytes.len() > GATHER_BYTES {
+        send_all(socket, gathered, true).await?;
+        gathered.clear();
+    }
+    if bytes.len() > GATHER_BYTES {
+        return send_all(socket, bytes, true).await;
+    }
+    gathered.extend_from_slice(bytes);
+    Ok(())
+}
+
+async fn send_records(socket: &mut dyn Socket, gathered: &mut Vec<u8>, slice: Slice) -> io::Result<()> {
+    let Slice { file, position, bytes, .. } = slice;
+    if bytes >= SEND_FILE_BYTES_MIN && socket.tcp().is_some() && file.descriptor().is_some() {
+        send_all(socket, gathered, true).await?;
+        gathered.clear();
+        // Cold pages would stall this thread inside sendfile; they are fetched elsewhere first.
+        file.prepare(position, bytes).await?;
+        let (Some(tcp), Some(descriptor)) = (socket.tcp(), file.descriptor()) else {
+            return Err(io::Error::other("a socket or a file lost its descriptor"));
+        };
+        return send_file_all(tcp, descriptor, position, bytes).await;
+    }
+    let mut sent = 0;
+    while sent < bytes {
+        let piece = file.read(position + sent as u64, (bytes - sent).min(GATHER_BYTES)).await?;
+        if piece.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a segment ends before what was promised"));
+        }
+        sent += piece.len();
+        gather(socket, gathered, &piece).await?;
+    }
+    Ok(())
+}

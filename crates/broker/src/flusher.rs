@@ -1,0 +1,48 @@
+//! Flushes what was written, for all logs of the directory together: one loop, paced by `storage`'s arithmetic.
+
+use std::sync::Arc;
+
+use ottla_runtime::Runtime;
+use ottla_storage::{DirtObserver, DirtyLogs, Pacing};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// Wakes the loop.
+struct Wake(Arc<Notify>);
+
+impl DirtObserver for Wake {
+    fn dirty(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// Flushes until the broker stops. What is dirty then is flushed as the directory closes.
+pub(crate) async fn run(runtime: Runtime, dirty: Arc<DirtyLogs>, stop: CancellationToken) {
+    let wake = Arc::new(Notify::new());
+    dirty.attach(Arc::new(Wake(wake.clone())));
+    let mut pacing = Pacing::default();
+    loop {
+        if dirty.is_empty() {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = wake.notified() => {}
+            }
+            continue;
+        }
+        let start = pacing.next_start(dirty.bytes());
+        if runtime.clock.now() < start {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                // Perhaps enough has gathered by now to begin earlier.
+                () = wake.notified() => {}
+                () = runtime.clock.sleep_until(start) => {}
+            }
+            continue;
+        }
+        pacing.started(runtime.clock.now());
+        // A log that cannot be flushed is offline, has said so, and has told those who wait on it.
+        let _ = dirty.round().finish().await;
+    }
+}

@@ -1,0 +1,185 @@
+//! `Metadata` (key 3): brokers, controller, topics and partitions as this broker knows them.
+//!
+//! - v0: an empty list of topics asks for all of them; from v1 null does, and an empty list for none.
+//! - v1: controller, racks, internal topics. v2: cluster id. v3: throttle time.
+//! - v4: the client says whether a topic may be made on demand; below, it may.
+//! - v5: offline replicas. v7: leader epochs (KIP-320). v8 to v10: authorized operations of the cluster.
+//! - v9: flexible. v10: topic ids in the answer (KIP-516). v12: topics may be asked for by id. v13: an error for the
+//!   whole answer (KIP-1102), which this broker never has.
+//!
+//! A topic that is made on demand is in the same answer; Kafka has the client ask again. Errors by topic:
+//! UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, INVALID_TOPIC_EXCEPTION, INVALID_REQUEST; by partition:
+//! LEADER_NOT_AVAILABLE, LISTENER_NOT_FOUND.
+
+use std::collections::BTreeSet;
+
+use ottla_controller::{CreateTopics, NewTopic, Reply, Request as Ask};
+use ottla_metadata::{Image, Partition, Topic};
+use ottla_protocol::ApiKey;
+use ottla_protocol::metadata::{
+    MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
+    MetadataResponseTopic,
+};
+use ottla_types::{BrokerId, ErrorCode, PartitionIndex, TopicName, Uuid};
+
+use super::Api;
+use crate::node::Node;
+
+pub(super) const API: Api = Api {
+    key: ApiKey::Metadata,
+    served: 0..=13,
+    advertised: 0..=13,
+    handle: |node, request| {
+        Box::pin(async move {
+            let body = request.decode()?;
+            request.answer(&handle(&node, body, &request.listener, request.version).await)
+        })
+    },
+};
+
+/// What the wire carries where authorized operations were not asked for.
+const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
+/// Every operation that exists on a cluster, as bits by Kafka's operation codes: who needs no permission may do all.
+const CLUSTER_OPERATIONS: i32 = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
+/// Every operation that exists on a topic.
+const TOPIC_OPERATIONS: i32 = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
+
+async fn handle(node: &Node, body: MetadataRequest, listener: &str, version: i16) -> MetadataResponse {
+    let asked = body.topics.filter(|topics| version > 0 || !topics.is_empty());
+    let may_create = node.config.auto_create_topics && (version < 4 || body.allow_auto_topic_creation);
+    let image = match &asked {
+        Some(topics) if may_create => create_missing(node, topics).await,
+        _ => node.image(),
+    };
+    let view = View { image: &image, listener, version };
+    let mut topics: Vec<_> = match &asked {
+        None => image.topics().map(|topic| view.topic(topic)).collect(),
+        Some(topics) => topics.iter().map(|topic| view.asked(topic)).collect(),
+    };
+    if body.include_topic_authorized_operations {
+        topics.iter_mut().for_each(|topic| topic.topic_authorized_operations = TOPIC_OPERATIONS);
+    }
+    let cluster_operations = body.include_cluster_authorized_operations && version <= 10;
+    MetadataResponse {
+        brokers: view.brokers(),
+        cluster_id: image.cluster_id().map(str::to_owned),
+        controller_id: node.config.node_id.0,
+        topics,
+        cluster_authorized_operations: if cluster_operations { CLUSTER_OPERATIONS } else { OPERATIONS_NOT_ASKED },
+        ..MetadataResponse::default()
+    }
+}
+
+/// Makes the topics that are asked for by name and do not exist. What cannot be made is answered as unknown, or by what
+/// is wrong with its name.
+async fn create_missing(node: &Node, asked: &[MetadataRequestTopic]) -> std::sync::Arc<Image> {
+    let image = node.image();
+    let names = asked.iter().filter_map(|topic| topic.name.as_deref());
+    let missing: BTreeSet<_> = names.filter(|name| image.topic_by_name(name).is_none()).collect();
+    let topics: Vec<_> = missing
+        .into_iter()
+        .filter(|name| TopicName::new(name).is_ok())
+        .map(|name| NewTopic {
+            name: name.to_owned(),
+            id: node.random_id(),
+            partitions: -1,
+            replication_factor: -1,
+            assignments: Vec::new(),
+            configs: Vec::new(),
+        })
+        .collect();
+    if topics.is_empty() {
+        return image;
+    }
+    let reply = node.controller.ask(Ask::CreateTopics(CreateTopics { topics, validate_only: false })).await;
+    if let Reply::CreateTopics(results) = reply {
+        for (name, refusal) in results.iter().filter_map(|(name, result)| Some((name, result.as_ref().err()?))) {
+            tracing::warn!(topic = %name, %refusal, "a topic could not be made on demand");
+        }
+    }
+    node.image()
+}
+
+/// The image as clients of one listener see it, in one version.
+struct View<'a> {
+    image: &'a Image,
+    listener: &'a str,
+    version: i16,
+}
+
+impl View<'_> {
+    fn brokers(&self) -> Vec<MetadataResponseBroker> {
+        let brokers = self.image.brokers_at(self.listener).map(|(broker, endpoint)| MetadataResponseBroker {
+            node_id: broker.id.0,
+            host: endpoint.host.clone(),
+            port: i32::from(endpoint.port),
+            rack: broker.rack.clone(),
+        });
+        brokers.collect()
+    }
+
+    fn asked(&self, asked: &MetadataRequestTopic) -> MetadataResponseTopic {
+        if self.version < 12 && (asked.name.is_none() || !asked.topic_id.is_zero()) {
+            // The fields are there from v10, their meaning from v12.
+            return refused(Some(asked.name.as_deref().unwrap_or_default()), Uuid::ZERO, ErrorCode::InvalidRequest);
+        }
+        if !asked.topic_id.is_zero() {
+            return match self.image.topic_by_id(asked.topic_id) {
+                Some(topic) => self.topic(topic),
+                None => refused(None, asked.topic_id, ErrorCode::UnknownTopicId),
+            };
+        }
+        let name = asked.name.as_deref().unwrap_or_default();
+        match self.image.topic_by_name(name) {
+            Some(topic) => self.topic(topic),
+            None if TopicName::new(name).is_err() => refused(Some(name), Uuid::ZERO, ErrorCode::InvalidTopicException),
+            None => refused(Some(name), Uuid::ZERO, ErrorCode::UnknownTopicOrPartition),
+        }
+    }
+
+    fn topic(&self, topic: &Topic) -> MetadataResponseTopic {
+        MetadataResponseTopic {
+            error_code: ErrorCode::None.raw(),
+            name: Some(topic.name.to_string()),
+            topic_id: topic.id,
+            partitions: topic.partitions().map(|(index, partition)| self.partition(index, partition)).collect(),
+            topic_authorized_operations: OPERATIONS_NOT_ASKED,
+            ..MetadataResponseTopic::default()
+        }
+    }
+
+    fn partition(&self, index: PartitionIndex, partition: &Partition) -> MetadataResponsePartition {
+        let reachable = |id: &BrokerId| {
+            self.image.is_active(*id)
+                && self.image.broker(*id).is_some_and(|broker| broker.endpoint(self.listener).is_some())
+        };
+        let error = if !self.image.is_active(partition.leader) {
+            ErrorCode::LeaderNotAvailable
+        } else if !reachable(&partition.leader) {
+            // Up to v5 a leader without this listener was as good as none.
+            if self.version >= 6 { ErrorCode::ListenerNotFound } else { ErrorCode::LeaderNotAvailable }
+        } else {
+            ErrorCode::None
+        };
+        let ids = |brokers: &[BrokerId]| brokers.iter().map(|id| id.0).collect::<Vec<_>>();
+        MetadataResponsePartition {
+            error_code: error.raw(),
+            partition_index: index.0,
+            leader_id: if error.is_none() { partition.leader.0 } else { BrokerId::NONE.0 },
+            leader_epoch: partition.leader_epoch.0,
+            replica_nodes: ids(&partition.replicas),
+            isr_nodes: ids(&partition.isr),
+            offline_replicas: partition.replicas.iter().filter(|id| !reachable(id)).map(|id| id.0).collect(),
+        }
+    }
+}
+
+fn refused(name: Option<&str>, topic_id: Uuid, error: ErrorCode) -> MetadataResponseTopic {
+    MetadataResponseTopic {
+        error_code: error.raw(),
+        name: name.map(str::to_owned),
+        topic_id,
+        topic_authorized_operations: OPERATIONS_NOT_ASKED,
+        ..MetadataResponseTopic::default()
+    }
+}

@@ -1,0 +1,158 @@
+//! `Produce` (key 0): appends record batches to the partitions that this broker leads.
+//!
+//! - v3: batches of magic 2; the lowest version served (KIP-98). v0 to v2 are advertised all the same, as Kafka 4 does:
+//!   old librdkafka concludes from them that the broker knows compression.
+//! - v7: zstd (KIP-110). v8: which records were refused, and why (KIP-467). v9: flexible.
+//! - v10: the present leader in errors (KIP-951). v12 joins transactions (KIP-890), of which there are none yet.
+//! - v13: topics by id (KIP-516).
+//!
+//! Checked and appended before the connection's next request is read; answered when acks asks for it is so. Errors by
+//! partition: INVALID_REQUIRED_ACKS, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, NOT_LEADER_OR_FOLLOWER,
+//! NOT_ENOUGH_REPLICAS, those of a bad batch (CORRUPT_MESSAGE, INVALID_RECORD, INVALID_TIMESTAMP, MESSAGE_TOO_LARGE,
+//! UNSUPPORTED_COMPRESSION_TYPE, UNSUPPORTED_FOR_MESSAGE_FORMAT), those of a bad sequence (OUT_OF_ORDER_SEQUENCE_NUMBER,
+//! INVALID_PRODUCER_EPOCH, …), INVALID_TXN_STATE for transactional batches, KAFKA_STORAGE_ERROR, REQUEST_TIMED_OUT. With acks=0
+//! an error closes the connection.
+
+mod append;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ottla_protocol::produce::{
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
+};
+use ottla_protocol::{ApiKey, ProduceRequestView, TopicKey};
+use ottla_types::{ErrorCode, Instant, Offset, Uuid};
+
+use super::{Api, Request};
+use crate::connection::{Answer, Hangup, Response};
+use crate::node::Node;
+use crate::partition::{Acks, Partition};
+use append::{Refused, append_one};
+
+pub(super) const API: Api = Api {
+    key: ApiKey::Produce,
+    served: 3..=13,
+    advertised: 0..=13,
+    handle: |node, request| Box::pin(async move { handle(&node, request) }),
+};
+
+/// One topic of the request and what came of its partitions.
+struct Appended {
+    name: String,
+    topic_id: Uuid,
+    partitions: Vec<(i32, Result<Placed, Refused>)>,
+}
+
+/// Records that are in the log, if not yet as safe as asked for.
+struct Placed {
+    partition: Arc<Partition>,
+    base_offset: Offset,
+    last_offset: Offset,
+    append_time_ms: i64,
+    log_start_offset: Offset,
+}
+
+fn handle(node: &Arc<Node>, request: Request) -> Result<Answer, Hangup> {
+    let body = request.body();
+    let view = ProduceRequestView::parse(&body, request.version).map_err(|error| request.malformed(&error))?;
+    let acks = Acks::from_raw(view.acks);
+    let mut topics = Vec::new();
+    for topic in view.topics() {
+        let mut appended = Appended { name: String::new(), topic_id: Uuid::ZERO, partitions: Vec::new() };
+        match topic.topic {
+            TopicKey::Name(name) => appended.name = name.to_owned(),
+            TopicKey::Id(id) => appended.topic_id = id,
+        }
+        for partition in topic.partitions() {
+            let records = partition.records.map(|range| body.slice(range));
+            let placed = match acks {
+                Some(acks) => append_one(node, &topic.topic, partition.index, records, acks, request.version),
+                None => Err(Refused::because(ErrorCode::InvalidRequiredAcks)),
+            };
+            appended.partitions.push((partition.index, placed));
+        }
+        topics.push(appended);
+    }
+    start_writing(node, &topics);
+    match acks {
+        Some(Acks::None) => unacknowledged(&topics),
+        _ => {
+            let patience = Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or_default());
+            let deadline = node.runtime.clock.now() + patience;
+            let node = node.clone();
+            let acks = acks.unwrap_or(Acks::Leader);
+            Ok(Answer::Later(Box::pin(async move { acknowledge(&node, &request, topics, acks, deadline).await })))
+        }
+    }
+}
+
+/// Has every log write what was queued: here and now if it is quick, else on a task of its own.
+fn start_writing(node: &Node, topics: &[Appended]) {
+    let placed = topics.iter().flat_map(|topic| &topic.partitions).filter_map(|(_, placed)| placed.as_ref().ok());
+    placed.for_each(|placed| placed.partition.start_writing(&node.runtime));
+}
+
+fn unacknowledged(topics: &[Appended]) -> Result<Answer, Hangup> {
+    let refused = topics.iter().flat_map(|topic| &topic.partitions).find_map(|(_, placed)| placed.as_ref().err());
+    match refused {
+        Some(refused) => Err(Hangup::RefusedUnacknowledged(refused.to_string())),
+        None => Ok(Answer::None),
+    }
+}
+
+/// Waits until all that was placed is as safe as `acks` asks, and answers.
+async fn acknowledge(
+    node: &Node,
+    request: &Request,
+    topics: Vec<Appended>,
+    acks: Acks,
+    deadline: Instant,
+) -> Result<Response, Hangup> {
+    let mut responses = Vec::with_capacity(topics.len());
+    for topic in topics {
+        let mut partition_responses = Vec::with_capacity(topic.partitions.len());
+        for (index, placed) in topic.partitions {
+            let outcome = match placed {
+                Ok(placed) => {
+                    let safe = placed.partition.acknowledged(placed.last_offset, acks, &node.runtime, deadline).await;
+                    safe.map(|()| placed).map_err(Refused::because)
+                }
+                Err(refused) => Err(refused),
+            };
+            partition_responses.push(match outcome {
+                Ok(placed) => placed_response(index, &placed),
+                Err(refused) => refused_response(index, refused),
+            });
+        }
+        responses.push(TopicProduceResponse { name: topic.name, topic_id: topic.topic_id, partition_responses });
+    }
+    request.response(&ProduceResponse { responses, ..ProduceResponse::default() })
+}
+
+fn placed_response(index: i32, placed: &Placed) -> PartitionProduceResponse {
+    PartitionProduceResponse {
+        index,
+        base_offset: placed.base_offset.0,
+        log_append_time_ms: placed.append_time_ms,
+        log_start_offset: placed.log_start_offset.0,
+        ..PartitionProduceResponse::default()
+    }
+}
+
+fn refused_response(index: i32, refused: Refused) -> PartitionProduceResponse {
+    let record_errors = refused.record_errors.into_iter().map(|(batch_index, message)| BatchIndexAndErrorMessage {
+        batch_index,
+        batch_index_error_message: Some(message),
+    });
+    let (leader, epoch) = refused.current_leader;
+    PartitionProduceResponse {
+        index,
+        error_code: refused.error.raw(),
+        base_offset: -1,
+        record_errors: record_errors.collect(),
+        error_message: refused.message,
+        current_leader: LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: epoch.0 },
+        ..PartitionProduceResponse::default()
+    }
+}

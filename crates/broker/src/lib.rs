@@ -1,0 +1,25 @@
+//! A broker: listeners, connections, one handler per API, and the loops that drive the machines.
+//!
+//! A tour, from the socket inwards: [`listener`] accepts, [`connection`] reads frames and answers in order, [`handlers`]
+//! translate, [`partition`] appends and reads, [`partitions`] keeps them as the cluster's image says. Beside the way of a
+//! request stand the loops: [`controller`] drives the machine that decides, [`flusher`] makes written records durable,
+//! [`checkpoints`] notes how far. Nothing in here decides what can be decided without the world: that is in
+//! `controller`, `replication`, `record` and `metadata`.
+//!
+//! [`Broker::start`] brings it all up, in the order in which one thing needs another, and [`Broker::stop`] takes it down.
+
+mod buffers;
+mod checkpoints;
+mod connection;
+mod controller;
+mod flusher;
+mod handlers;
+mod listener;
+mod node;
+mod partition;
+mod partitions;
+mod producer_ids;
+mod start;
+mod wait;
+
+pub use start::{Broker, StartFault};

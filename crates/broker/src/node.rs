@@ -1,0 +1,77 @@
+//! What every part of a broker shares: its configuration, its seams, the cluster's image, its partitions.
+
+use std::sync::Arc;
+
+use ottla_config::BrokerConfig;
+use ottla_metadata::Image;
+use ottla_protocol::TopicKey;
+use ottla_quorum::Quorum;
+use ottla_runtime::Runtime;
+use ottla_types::{BrokerId, ErrorCode, LeaderEpoch, PartitionIndex, Uuid};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::buffers::Buffers;
+use crate::controller::ControllerHandle;
+use crate::partition::Partition;
+use crate::partitions::Partitions;
+use crate::producer_ids::ProducerIds;
+
+/// One broker, as its handlers see it.
+pub(crate) struct Node {
+    pub(crate) config: BrokerConfig,
+    pub(crate) runtime: Runtime,
+    pub(crate) quorum: Arc<Quorum>,
+    pub(crate) controller: ControllerHandle,
+    pub(crate) partitions: Arc<Partitions>,
+    pub(crate) producer_ids: ProducerIds,
+    pub(crate) buffers: Arc<Buffers>,
+    /// Cancelled when the broker stops: no new requests are read, nobody waits any longer.
+    pub(crate) stop: CancellationToken,
+    /// Every connection's task.
+    pub(crate) connections: TaskTracker,
+}
+
+/// Where a partition is found.
+pub(crate) enum Lookup {
+    /// This broker leads it.
+    Here(Arc<Partition>),
+    /// Another broker leads it, or none.
+    Elsewhere { leader: BrokerId, epoch: LeaderEpoch },
+    /// There is none: what the client is told.
+    Unknown(ErrorCode),
+}
+
+impl Node {
+    /// The cluster as this broker knows it.
+    pub(crate) fn image(&self) -> Arc<Image> {
+        self.quorum.image()
+    }
+
+    /// A fresh id.
+    pub(crate) fn random_id(&self) -> Uuid {
+        Uuid::from_random(self.runtime.random.wide_bits())
+    }
+
+    /// Finds a partition by its topic's name or id.
+    pub(crate) fn partition(&self, topic: &TopicKey<'_>, index: PartitionIndex) -> Lookup {
+        let image = self.image();
+        let topic = match topic {
+            TopicKey::Name(name) => image.topic_by_name(name).ok_or(ErrorCode::UnknownTopicOrPartition),
+            TopicKey::Id(id) => image.topic_by_id(*id).ok_or(ErrorCode::UnknownTopicId),
+        };
+        let topic = match topic {
+            Ok(topic) => topic,
+            Err(error) => return Lookup::Unknown(error),
+        };
+        let Some(state) = topic.partition(index) else {
+            return Lookup::Unknown(ErrorCode::UnknownTopicOrPartition);
+        };
+        match self.partitions.get(topic.id, index) {
+            Some(partition) => Lookup::Here(partition),
+            // Its log could not be opened or made.
+            None if state.leader == self.config.node_id => Lookup::Unknown(ErrorCode::KafkaStorageError),
+            None => Lookup::Elsewhere { leader: state.leader, epoch: state.leader_epoch },
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! One replica on this node: its log, its leadership, and those who wait on it.
+//!
+//! The log says how far it is written and flushed; the replication machine says what of that is safe; waiting requests
+//! are woken. Lock order: the log's own lock is never held when this one's is taken.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+
+use arc_swap::ArcSwap;
+use ottla_config::{TimestampType, TopicConfig};
+use ottla_record::{Limits, Rules, TimestampRule};
+use ottla_replication::{BecomeLeader, Input, Leader, Output};
+use ottla_runtime::{Lane, Runtime};
+use ottla_storage::{AppendRefusal, Appended, Batch, Log, LogConfig, ReadRefusal, Slice, StorageFault};
+use ottla_types::{BrokerId, ErrorCode, Instant, LeaderEpoch, Offset, Timestamp, TopicPartition};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::wait::{Registration, Waits};
+
+/// Who must have records before their producer is answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Acks {
+    /// Nobody; there is no answer.
+    None,
+    /// The leader's log.
+    Leader,
+    /// All in sync, as safely as the topic asks for.
+    All,
+}
+
+impl Acks {
+    /// The meaning of the wire's number; `None` if it has none.
+    pub(crate) const fn from_raw(raw: i16) -> Option<Self> {
+        match raw {
+            0 => Some(Self::None),
+            1 => Some(Self::Leader),
+            -1 => Some(Self::All),
+            _ => None,
+        }
+    }
+}
+
+/// A partition that this broker leads.
+pub(crate) struct Partition {
+    pub(crate) name: TopicPartition,
+    log: Arc<Log>,
+    leader: Mutex<Leader>,
+    config: ArcSwap<TopicConfig>,
+    /// `leader.high_watermark()`, to be read without the lock.
+    high_watermark: AtomicI64,
+    /// Wait for the high watermark.
+    safe: Waits,
+    /// Wait for the log to be written.
+    written: Waits,
+    runtime: Runtime,
+    myself: Weak<Self>,
+}
+
+/// What a reader learns of a partition besides records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) log_start: Offset,
+    pub(crate) high_watermark: Offset,
+    pub(crate) log_end: Offset,
+}
+
+impl Partition {
+    /// Takes the lead of an open log.
+    pub(crate) fn lead(
+        name: TopicPartition,
+        log: Arc<Log>,
+        config: TopicConfig,
+        local: BrokerId,
+        state: &ottla_metadata::Partition,
+        runtime: Runtime,
+    ) -> Arc<Self> {
+        log.configure(log_config(&config, log.config().producer_id_expiration_ms));
+        log.assign_leader_epoch(state.leader_epoch);
+        let leader = Leader::new(local, config.acks_flush, begin(&log, state));
+        let high_watermark = AtomicI64::new(leader.high_watermark().0);
+        let partition = Arc::new_cyclic(|myself| Self {
+            name,
+            leader: Mutex::new(leader),
+            config: ArcSwap::from_pointee(config),
+            high_watermark,
+            safe: Waits::default(),
+            written: Waits::default(),
+            runtime,
+            myself: myself.clone(),
+            log,
+        });
+        partition.log.attach(Arc::new(Watcher(partition.myself.clone())));
+        partition
+    }
+
+    /// Takes over what the cluster's image now says of the partition.
+    pub(crate) fn follow_image(&self, state: &ottla_metadata::Partition) {
+        let renewed = {
+            let mut leader = self.leader.lock();
+            let input = if state.leader_epoch > leader.epoch() {
+                self.log.assign_leader_epoch(state.leader_epoch);
+                Input::BecomeLeader(begin(&self.log, state))
+            } else {
+                Input::IsrChanged(state.isr.clone())
+            };
+            leader.handle(input)
+        };
+        debug_assert!(renewed.is_ok(), "the epoch was compared under the lock");
+        self.publish();
+    }
+
+    /// Follows another configuration from now on.
+    pub(crate) fn configure(&self, config: TopicConfig) {
+        self.log.configure(log_config(&config, self.log.config().producer_id_expiration_ms));
+        self.tell(Input::FlushChanged(config.acks_flush));
+        self.config.store(Arc::new(config));
+    }
+
+    /// What a batch must keep to.
+    pub(crate) fn batch_rules(&self, now: Timestamp) -> (Limits, Rules) {
+        let config = self.config.load();
+        let batch_bytes_max = usize::try_from(config.batch_bytes_max).unwrap_or_default();
+        let timestamps = match config.timestamp_type {
+            TimestampType::LogAppendTime => TimestampRule::LogAppendTime { now },
+            TimestampType::CreateTime => TimestampRule::CreateTime {
+                now,
+                before_max_ms: config.timestamp_before_max_ms,
+                after_max_ms: config.timestamp_after_max_ms,
+            },
+        };
+        (Limits { batch_bytes_max, ..Limits::default() }, Rules { timestamps, compacted: config.compact })
+    }
+
+    /// Whether acks=all may be asked for: `min.insync.replicas` of them are in sync.
+    pub(crate) fn has_enough_replicas(&self) -> bool {
+        let wanted = usize::try_from(self.config.load().min_insync_replicas).unwrap_or_default();
+        self.leader.lock().isr().len() >= wanted
+    }
+
+    /// Puts a checked batch into the log's queue.
+    pub(crate) fn append(&self, batch: Batch, now: Timestamp) -> Result<Appended, AppendRefusal> {
+        // The lead cannot be taken from a lone node between these two.
+        let epoch = self.leader.lock().epoch();
+        self.log.append(batch, epoch, now)
+    }
+
+    /// Has what is queued written: by this thread if that does not block it, else by a task.
+    pub(crate) fn start_writing(&self, runtime: &Runtime) {
+        let log = self.log.clone();
+        let mut writing = Box::pin(async move {
+            // A failure takes the log offline and wakes everyone; there is nobody else to tell.
+            let _ = log.write_queued().await;
+        });
+        let polled = writing.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        if polled == Poll::Pending {
+            runtime.spawn(Lane::Data, writing);
+        }
+    }
+
+    /// Waits until the record at `offset` is as safe as `acks` asks.
+    pub(crate) async fn acknowledged(
+        &self,
+        offset: Offset,
+        acks: Acks,
+        runtime: &Runtime,
+        deadline: Instant,
+    ) -> Result<(), ErrorCode> {
+        let wanted = offset.plus(1);
+        let (waits, reached): (_, &(dyn Fn() -> Offset + Sync)) = match acks {
+            Acks::All => (&self.safe, &|| self.high_watermark()),
+            Acks::Leader | Acks::None => (&self.written, &|| self.log.ends().written),
+        };
+        if reached() >= wanted {
+            return Ok(());
+        }
+        let wake = Arc::new(Notify::new());
+        loop {
+            let _registered = waits.register(wanted, &wake);
+            if reached() >= wanted {
+                return Ok(());
+            }
+            if self.log.failed().is_some() {
+                return Err(ErrorCode::KafkaStorageError);
+            }
+            tokio::select! {
+                biased;
+                () = wake.notified() => {}
+                () = runtime.clock.sleep_until(deadline) => return Err(ErrorCode::RequestTimedOut),
+            }
+        }
+    }
+
+    /// Wakes `wake` once the high watermark is at least `offset`, or the log fails.
+    pub(crate) fn watch(&self, offset: Offset, wake: &Arc<Notify>) -> Registration<'_> {
+        self.safe.register(offset, wake)
+    }
+
+    /// Below it all is safe, and readable by consumers.
+    pub(crate) fn high_watermark(&self) -> Offset {
+        Offset(self.high_watermark.load(Ordering::Acquire))
+    }
+
+    /// The offsets that bound what can be read.
+    pub(crate) fn bounds(&self) -> Bounds {
+        let high_watermark = self.high_watermark();
+        let ends = self.log.ends();
+        Bounds { log_start: ends.log_start, high_watermark, log_end: ends.log_end }
+    }
+
+    /// The epoch of this leadership.
+    pub(crate) fn leader_epoch(&self) -> LeaderEpoch {
+        self.leader.lock().epoch()
+    }
+
+    /// Refuses a client that knows another epoch than this leader's (KIP-320). One that knows none is fine.
+    pub(crate) fn check_epoch(&self, known: LeaderEpoch) -> Result<(), ErrorCode> {
+        let current = self.leader_epoch();
+        if known == LeaderEpoch::UNKNOWN || known == current {
+            Ok(())
+        } else if known < current {
+            Err(ErrorCode::FencedLeaderEpoch)
+        } else {
+            Err(ErrorCode::UnknownLeaderEpoch)
+        }
+    }
+
+    /// Up to `bytes_max` bytes of safe records from `from` on; with `at_least_one`, the first batch whatever its size.
+    pub(crate) async fn read(&self, from: Offset, bytes_max: usize, at_least_one: bool) -> Result<Option<Slice>, ReadRefusal> {
+        self.log.read(from, bytes_max, self.high_watermark(), at_least_one).await
+    }
+
+    /// The log, for look-ups that are neither reads nor appends.
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The partition is going away: whoever waits on it looks again.
+    pub(crate) fn close(&self) {
+        self.safe.wake_all();
+        self.written.wake_all();
+    }
+
+    fn tell(&self, input: Input) {
+        let told = self.leader.lock().handle(input);
+        debug_assert!(told.is_ok(), "only inputs with an epoch can be refused");
+        self.publish();
+    }
+
+    /// Hands on what the machine says.
+    fn publish(&self) {
+        let advanced = {
+            let mut leader = self.leader.lock();
+            let mut advanced = None;
+            while let Some(Output::HighWatermarkAdvanced(offset)) = leader.poll() {
+                advanced = Some(offset);
+            }
+            if let Some(offset) = advanced {
+                self.high_watermark.fetch_max(offset.0, Ordering::AcqRel);
+            }
+            advanced
+        };
+        if let Some(offset) = advanced {
+            self.safe.reached(offset);
+        }
+    }
+}
+
+/// What the log tells the partition. Weak, since the partition holds the log.
+struct Watcher(Weak<Partition>);
+
+impl ottla_storage::Progress for Watcher {
+    fn written(&self, end: Offset) {
+        if let Some(partition) = self.0.upgrade() {
+            partition.tell(Input::LocalEndAdvanced(end));
+            partition.written.reached(end);
+        }
+    }
+
+    fn flushed(&self, end: Offset) {
+        if let Some(partition) = self.0.upgrade() {
+            partition.tell(Input::LocalFlushed(end));
+        }
+    }
+
+    fn failed(&self, _fault: &StorageFault) {
+        if let Some(partition) = self.0.upgrade() {
+            partition.close();
+        }
+    }
+
+    fn writer_wanted(&self) {
+        if let Some(partition) = self.0.upgrade() {
+            partition.start_writing(&partition.runtime);
+        }
+    }
+}
+
+fn begin(log: &Log, state: &ottla_metadata::Partition) -> BecomeLeader {
+    let ends = log.ends();
+    BecomeLeader {
+        epoch: state.leader_epoch,
+        replicas: state.replicas.clone(),
+        isr: state.isr.clone(),
+        start_offset: ends.log_start,
+        local: ottla_replication::Progress { end: ends.written, flushed: ends.flushed },
+        high_watermark: ends.log_start,
+    }
+}
+
+fn log_config(config: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig {
+    let bytes = |number: i32| u32::try_from(number).unwrap_or_default();
+    LogConfig {
+        segment_bytes: bytes(config.segment_bytes),
+        segment_ms: config.segment_ms,
+        segment_index_bytes: bytes(config.index_bytes_max),
+        index_interval_bytes: bytes(config.index_interval_bytes),
+        producer_id_expiration_ms,
+        flush: config.acks_flush,
+    }
+}

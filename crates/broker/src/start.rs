@@ -1,0 +1,223 @@
+//! Brings a broker up and takes it down.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ottla_config::{BrokerConfig, Overrides, validate_topic_configs};
+use ottla_controller::{Controller, RegisterBroker, Reply, Request, Settings};
+use ottla_metadata::{BrokerEpoch, Endpoint, SecurityProtocol};
+use ottla_quorum::{Options, Quorum, QuorumFault};
+use ottla_runtime::{Lane, Listener, Runtime};
+use ottla_storage::disk::Disk;
+use ottla_storage::{LogConfig, LogDirectory, MetaProperties, OpenOptions, StorageFault};
+use ottla_types::Uuid;
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::buffers::Buffers;
+use crate::controller::{ControllerHandle, ControllerLoop};
+use crate::node::Node;
+use crate::partitions::Keeper;
+use crate::producer_ids::ProducerIds;
+use crate::{checkpoints, flusher, listener};
+
+/// The folder of the metadata log within the log directory. Never `__cluster_metadata-0`: a Kafka that finds a folder of
+/// its own with foreign content in it renames every partition to a stray.
+const METADATA_FOLDER: &str = "ottla-metadata";
+
+/// Why a broker did not start.
+#[derive(Debug, Error)]
+pub enum StartFault {
+    /// The log directory cannot be used.
+    #[error(transparent)]
+    Storage(#[from] StorageFault),
+    /// The metadata log cannot be used.
+    #[error(transparent)]
+    Quorum(#[from] Arc<QuorumFault>),
+    /// A listener cannot be bound.
+    #[error("cannot listen on {listener}: {error}")]
+    Listen {
+        /// The listener, as configured.
+        listener: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The controller does not take the broker.
+    #[error("the controller refused the broker: {0}")]
+    Registration(String),
+}
+
+/// A running broker.
+pub struct Broker {
+    node: Arc<Node>,
+    directory: Arc<LogDirectory>,
+    addresses: Vec<(String, SocketAddr)>,
+    loops: TaskTracker,
+}
+
+impl Broker {
+    /// Opens the directory, forms or resumes the metadata quorum, takes the lead of every partition, and listens. When
+    /// this returns, clients are served.
+    pub async fn start(config: BrokerConfig, runtime: Runtime, disk: Arc<dyn Disk>) -> Result<Self, StartFault> {
+        // Ports first: a second broker on the same ports should say so before it touches anything.
+        let listeners = bind(&config, &runtime).await?;
+        let addresses = addresses(&listeners)?;
+        let directory = Arc::new(open_directory(&config, &runtime, disk.clone()).await?);
+        let folder = config.log_dir.join(METADATA_FOLDER);
+        let quorum = Arc::new(Quorum::open(&runtime, disk, &folder, Options::new(config.node_id)).await?);
+
+        let stop = CancellationToken::new();
+        let loops = TaskTracker::new();
+        let (mut keeper, partitions, settled) =
+            Keeper::new(config.clone(), runtime.clone(), quorum.clone(), directory.clone());
+        let machine = controller(&config, &directory.meta().cluster_id);
+        let (controller_loop, controller) =
+            ControllerLoop::new(machine, runtime.clone(), quorum.clone(), settled, stop.clone());
+        runtime.spawn(Lane::Control, loops.track_future(controller_loop.run()));
+        let broker_epoch = register(&config, &runtime, &controller, &addresses, &directory.meta().cluster_id).await?;
+        keeper.follow().await;
+        runtime.spawn(Lane::Control, loops.track_future(keeper.run(stop.clone())));
+        runtime.spawn(
+            Lane::Data,
+            loops.track_future(flusher::run(runtime.clone(), directory.dirty().clone(), stop.clone())),
+        );
+        let interval = Duration::from_millis(u64::try_from(config.recovery_point_interval_ms).unwrap_or_default());
+        let checkpoints = checkpoints::run(runtime.clone(), directory.clone(), partitions.clone(), interval, stop.clone());
+        runtime.spawn(Lane::Control, loops.track_future(checkpoints));
+
+        let node = Arc::new(Node {
+            producer_ids: ProducerIds::new(config.node_id, broker_epoch),
+            config,
+            runtime: runtime.clone(),
+            quorum,
+            controller,
+            partitions,
+            buffers: Arc::new(Buffers::default()),
+            stop,
+            connections: TaskTracker::new(),
+        });
+        for (name, bound) in listeners {
+            runtime.spawn(Lane::Data, loops.track_future(listener::accept(node.clone(), bound, name.into())));
+        }
+        Ok(Self { node, directory, addresses, loops })
+    }
+
+    /// Where it listens: the listener's name and the address it got.
+    #[must_use]
+    pub fn addresses(&self) -> &[(String, SocketAddr)] {
+        &self.addresses
+    }
+
+    /// The id of the cluster.
+    #[must_use]
+    pub fn cluster_id(&self) -> &str {
+        &self.directory.meta().cluster_id
+    }
+
+    /// Reads no further request, answers what was begun, flushes everything and leaves the mark of a clean stop.
+    pub async fn stop(self) -> Result<(), StartFault> {
+        self.node.stop.cancel();
+        self.node.connections.close();
+        self.node.connections.wait().await;
+        self.loops.close();
+        self.loops.wait().await;
+        self.directory.close(&self.node.partitions.high_watermarks()).await?;
+        self.node.quorum.shutdown().await?;
+        Ok(())
+    }
+}
+
+/// Opens the log directory and every log in it; a new directory founds a new cluster.
+async fn open_directory(
+    config: &BrokerConfig,
+    runtime: &Runtime,
+    disk: Arc<dyn Disk>,
+) -> Result<LogDirectory, StorageFault> {
+    let found = MetaProperties::read(&*disk, &config.log_dir).await?;
+    let meta = MetaProperties {
+        cluster_id: found.map_or_else(|| random_id(runtime).to_string(), |found| found.cluster_id),
+        node_id: config.node_id,
+        directory_id: Some(random_id(runtime)),
+    };
+    // What a topic says of its own is known only later, and opening needs none of it.
+    let log_config = LogConfig {
+        producer_id_expiration_ms: i64::from(config.producer_id_expiration_ms),
+        ..LogConfig::default()
+    };
+    let options = OpenOptions { meta, config: &|_| log_config, recovery_threads: config.recovery_threads_per_dir };
+    LogDirectory::open(disk, &config.log_dir, options).await
+}
+
+/// Binds every listener.
+async fn bind(config: &BrokerConfig, runtime: &Runtime) -> Result<Vec<(String, Box<dyn Listener>)>, StartFault> {
+    let mut bound = Vec::new();
+    for wanted in &config.listeners {
+        let fault = |error| StartFault::Listen { listener: wanted.to_string(), error };
+        let listener = runtime.network.listen(&wanted.host, wanted.port).await.map_err(fault)?;
+        bound.push((wanted.name.clone(), listener));
+    }
+    Ok(bound)
+}
+
+fn addresses(listeners: &[(String, Box<dyn Listener>)]) -> Result<Vec<(String, SocketAddr)>, StartFault> {
+    let address = |(name, listener): &(String, Box<dyn Listener>)| match listener.local_addr() {
+        Ok(address) => Ok((name.clone(), address)),
+        Err(error) => Err(StartFault::Listen { listener: name.clone(), error }),
+    };
+    listeners.iter().map(address).collect()
+}
+
+fn controller(config: &BrokerConfig, cluster_id: &str) -> Controller {
+    let settings = Settings {
+        cluster_id: cluster_id.to_owned(),
+        partitions_default: config.default_partitions,
+        replication_factor_default: config.default_replication_factor,
+        topics_deletable: config.delete_topics,
+        ..Settings::default()
+    };
+    let rules = config.clone();
+    let check = move |overrides: &std::collections::BTreeMap<&str, &str>| {
+        let overrides: Overrides = overrides.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        validate_topic_configs(&overrides, &rules)
+    };
+    Controller::new(settings, Box::new(check))
+}
+
+/// Tells the controller who this broker is, in this run. Every partition that it leads gets a new leader epoch by that.
+async fn register(
+    config: &BrokerConfig,
+    runtime: &Runtime,
+    controller: &ControllerHandle,
+    addresses: &[(String, SocketAddr)],
+    cluster_id: &str,
+) -> Result<BrokerEpoch, StartFault> {
+    let bound_port = |name: &str| addresses.iter().find(|(bound, _)| bound == name).map(|(_, address)| address.port());
+    let endpoints = config.advertised_listeners.iter().map(|advertised| Endpoint {
+        listener: advertised.name.clone(),
+        host: advertised.host.clone(),
+        // Port 0 stands for the port that the listener got.
+        port: Some(advertised.port).filter(|port| *port != 0).or(bound_port(&advertised.name)).unwrap_or_default(),
+        security_protocol: SecurityProtocol::Plaintext,
+    });
+    let request = RegisterBroker {
+        cluster_id: cluster_id.to_owned(),
+        id: config.node_id,
+        incarnation: random_id(runtime),
+        rack: config.rack.clone(),
+        endpoints: endpoints.collect(),
+    };
+    let refused = |reason: &dyn std::fmt::Display| StartFault::Registration(reason.to_string());
+    match controller.ask_before_serving(Request::RegisterBroker(request)).await {
+        Reply::RegisterBroker(Ok(epoch)) => Ok(epoch),
+        Reply::RegisterBroker(Err(refusal)) => Err(refused(&refusal)),
+        Reply::Refused(refusal) => Err(refused(&refusal)),
+        other => unreachable!("the controller answers what it was asked, not {other}"),
+    }
+}
+
+fn random_id(runtime: &Runtime) -> Uuid {
+    Uuid::from_random(runtime.random.wide_bits())
+}
