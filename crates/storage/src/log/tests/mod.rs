@@ -1,6 +1,7 @@
 //! What a log promises, on a disk in memory.
 
 mod crash;
+mod golden;
 mod model;
 
 use std::collections::BTreeMap;
@@ -44,7 +45,7 @@ fn saved_indexes_and_producers_survive_a_power_loss() {
     block_on(async {
         let disk = SimulatedDisk::new(1);
         durable_root(&*disk).await;
-        let config = LogConfig { segment_bytes: 3000, index_interval_bytes: 200, ..LogConfig::default() };
+        let config = LogConfig { segment_bytes: 1500, index_interval_bytes: 200, ..LogConfig::default() };
         let log = Log::create(disk.clone(), DIRECTORY, config).await.expect("made");
         for i in 0..30 {
             put(&log, produced(1, i, 1)).await;
