@@ -3,6 +3,7 @@
 mod crash;
 mod golden;
 mod model;
+mod progress;
 
 use std::collections::BTreeMap;
 use std::path::Path;
