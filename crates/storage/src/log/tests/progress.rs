@@ -145,6 +145,34 @@ fn a_dropped_writer_leaves_its_work_to_the_next() {
 }
 
 #[test]
+fn a_late_write_of_a_dropped_writer_never_meets_what_follows_a_cut() {
+    let Bench { gate, log, .. } = bench(Faults::default());
+    block_on(async {
+        put(&log, batch(1, 1, 100)).await;
+    });
+    gate.set(false);
+    append(&log);
+    let mut writer = Box::pin(log.write_queued());
+    // The space is set aside already, so that the write itself is what waits.
+    assert!(poll(writer.as_mut()).is_pending());
+    drop(writer);
+    let late = std::mem::take(&mut *gate.waiting.lock());
+    assert_eq!(late.len(), 1);
+    gate.set(true);
+    let mut cut = Box::pin(log.truncate_to(Offset(1)));
+    assert!(poll(cut.as_mut()).is_pending(), "the cut waits for the write");
+    late.into_iter().for_each(|run| run());
+    block_on(async {
+        cut.await.expect("cut");
+        let kept = batch(2, 1, 100);
+        put(&log, kept.clone()).await;
+        let slice = log.read(Offset(1), 1000, Offset(2), true).await.expect("in range").expect("something");
+        let expected = crate::testing::stored(&kept, Offset(1), LeaderEpoch(0));
+        assert_eq!(slice.read().await.expect("read"), expected);
+    });
+}
+
+#[test]
 fn a_failed_sync_takes_the_log_offline_and_reads_go_on() {
     let Bench { disk, log, told, .. } = bench(Faults::default());
     block_on(async {
