@@ -12,7 +12,7 @@
 //! A write or sync that fails takes the log offline until it is opened anew: which bytes the device has is unknown then.
 //! Appends are refused, what was written before is still read.
 //!
-//! `append` → `write` → `read` is the way of a record; `recover` is how a log is opened, `truncate` how it is cut at
+//! `append` → `write` → `read` is the way of a record; `recover` and `trusted` are how a log is opened, `truncate` how it is cut at
 //! either end, `close` how it is left. `role` says who may write.
 
 mod append;
@@ -27,6 +27,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 mod truncate;
+mod trusted;
 mod write;
 
 use std::path::{Path, PathBuf};

@@ -261,3 +261,32 @@ fn records_are_found_by_the_largest_timestamp() {
         assert_eq!((found.offset, found.timestamp), (Offset(7), Timestamp(902)));
     });
 }
+
+#[test]
+fn many_threads_append_and_flush_and_nothing_waits_for_ever() {
+    let disk = SimulatedDisk::new(1);
+    block_on(durable_root(&*disk));
+    let config = LogConfig { segment_bytes: 20_000, ..LogConfig::default() };
+    let log = block_on(Log::create(disk.clone(), DIRECTORY, config)).expect("made");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for i in 0..500 {
+                    append(&log);
+                    block_on(log.write_queued()).expect("written");
+                    match i % 50 {
+                        10 => drop(block_on(log.save()).expect("saved")),
+                        _ if i % 7 == 0 => drop(block_on(log.flush()).expect("flushed")),
+                        _ => {}
+                    }
+                }
+            });
+        }
+    });
+    // Each writer left only when the queue was empty, or to another that was still at work.
+    assert_eq!(log.ends().written, Offset(2000));
+    assert_eq!(block_on(log.flush()).expect("flushed"), Offset(2000));
+    disk.crash();
+    let opened = block_on(Log::open(disk, DIRECTORY, config, Recovery::UNKNOWN)).expect("opened");
+    assert_eq!(opened.ends().log_end, Offset(2000));
+}
