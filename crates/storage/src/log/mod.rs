@@ -12,12 +12,13 @@
 //! A write or sync that fails takes the log offline until it is opened anew: which bytes the device has is unknown then.
 //! Appends are refused, what was written before is still read.
 //!
-//! `append` → `write` → `read` is the way of a record; `recover` is how a log is opened, `truncate` how it is cut at
+//! `append` → `write` → `flush` → `read` is the way of a record; `recover` and `trusted` are how a log is opened, `truncate` how it is cut at
 //! either end, `close` how it is left. `role` says who may write.
 
 mod append;
 mod close;
 mod config;
+mod flush;
 mod queue;
 mod read;
 mod recent;
@@ -27,6 +28,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 mod truncate;
+mod trusted;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -38,10 +40,10 @@ use parking_lot::Mutex;
 pub use append::{AppendRefusal, Appended, Batch};
 pub use close::SavedPoint;
 pub use config::LogConfig;
+pub use flush::Flush;
 pub use read::{ReadRefusal, Slice};
 pub use recover::Recovery;
 pub use search::TimestampedOffset;
-pub use write::Flush;
 
 use crate::disk::Disk;
 use crate::fault::StorageFault;

@@ -3,6 +3,8 @@
 //! The answer is a range, not bytes: the caller sends it from the page cache or reads it. It starts at the batch that
 //! holds the offset asked for and may end within a batch, as Kafka's may, but never beyond the reader's bound.
 
+use std::sync::Arc;
+
 use ottla_record::BATCH_HEADER_BYTES;
 use ottla_types::{ErrorCode, Offset};
 
@@ -13,7 +15,6 @@ use crate::index;
 use crate::offset_index::OffsetEntry;
 use crate::segment::{Kind, Place, SegmentFiles};
 use crate::walk::{self, Step, Walk};
-use std::sync::Arc;
 
 /// A range of one segment's file. As long as it is held the bytes stay readable, even if the segment is deleted.
 #[derive(Clone, Debug)]

@@ -1,0 +1,97 @@
+//! Opening a segment that can be believed: below the recovery point, or any after a clean stop.
+//!
+//! Its length and the last entries of its indexes say everything, but for the few batches behind the last entry.
+
+use std::path::Path;
+
+use ottla_types::Offset;
+
+use super::recover::Loader;
+use crate::disk::{FileHandle, Open};
+use crate::fault::{StorageFault, Trying};
+use crate::index::{self, Index};
+use crate::leader_epochs::LeaderEpochs;
+use crate::offset_index::OffsetEntry;
+use crate::scan;
+use crate::segment::{Kind, Segment, SegmentFiles};
+use crate::time_index::TimeEntry;
+use crate::walk::{LOOK_UP, Step, Walk};
+
+impl Loader {
+    /// A segment that can be believed. Its indexes are made anew if they do not fit it.
+    pub(super) async fn load_trusted(&mut self, base: Offset, is_last: bool) -> Result<(), StorageFault> {
+        let files = self.files(base);
+        let path = files.path(Kind::Log);
+        let file = files.log().await?;
+        let bytes = file.length().await.trying("measure", &path)?;
+        let offsets = self.last_entry::<OffsetEntry>(&files, Kind::OffsetIndex, base).await?;
+        let times = self.last_entry::<TimeEntry>(&files, Kind::TimeIndex, base).await?;
+        let fits = |entry: &OffsetEntry| entry.offset >= base && u64::from(entry.position) < bytes;
+        let (Some(offsets), Some(times)) = (offsets, times) else { return self.rebuild(base, bytes).await };
+        if offsets.last().is_some_and(|entry| !fits(&entry)) || times.last().is_some_and(|entry| entry.offset < base) {
+            return self.rebuild(base, bytes).await;
+        }
+        let start = offsets.last().map_or(0, |entry| u64::from(entry.position));
+        let mut segment = Segment::found(files, bytes, offsets, times);
+        if is_last {
+            segment.first_timestamp = scan::first_header(&file, &path, bytes).await?.map(|header| header.max_timestamp);
+            self.end = end_of(&file, &path, start, bytes, base).await?;
+        }
+        self.segments.push(segment);
+        Ok(())
+    }
+
+    async fn rebuild(&mut self, base: Offset, bytes: u64) -> Result<(), StorageFault> {
+        let files = self.files(base);
+        let path = files.path(Kind::Log);
+        tracing::warn!(file = %path.display(), "an index is missing or does not fit; making it anew");
+        let how = self.how(bytes, base, true);
+        let mut scanned = how.run(&*self.disk, files, base, &mut LeaderEpochs::default()).await?;
+        if let Some((position, reason)) = scanned.bad {
+            return Err(StorageFault::damaged(&path, position, reason));
+        }
+        scanned.segment.close_times();
+        scan::replace_indexes(&*self.disk, &mut scanned.segment).await?;
+        self.end = scanned.end;
+        self.segments.push(scanned.segment);
+        Ok(())
+    }
+
+    /// An index as its file has it; `None` if the file is missing or no whole number of entries.
+    async fn last_entry<E: index::Entry>(
+        &self,
+        files: &SegmentFiles,
+        kind: Kind,
+        base: Offset,
+    ) -> Result<Option<Index<E>>, StorageFault> {
+        let path = files.path(kind);
+        let file = match self.disk.open(&path, Open::Read).await.trying("open", &path) {
+            Ok(file) => file,
+            Err(fault) if fault.is_not_found() => return Ok(None),
+            Err(fault) => return Err(fault),
+        };
+        let bytes = file.length().await.trying("measure", &path)?;
+        let entries = u32::try_from(bytes / u64::from(E::BYTES)).unwrap_or(u32::MAX);
+        if bytes % u64::from(E::BYTES) != 0 {
+            return Ok(None);
+        }
+        let last = match entries.checked_sub(1) {
+            Some(last) => index::read_entries::<E>(&file, &path, base, last, 1).await?.pop(),
+            None => None,
+        };
+        Ok(Some(Index::in_file(base, entries, last)))
+    }
+}
+
+/// The offset behind the last batch between `start` and `bytes`.
+async fn end_of(file: &FileHandle, path: &Path, start: u64, bytes: u64, base: Offset) -> Result<Offset, StorageFault> {
+    let mut walk = Walk::new(file, path, start, bytes, LOOK_UP);
+    let mut end = base;
+    loop {
+        match walk.header().await? {
+            Step::Batch { header, .. } => end = header.next_offset(),
+            Step::End => return Ok(end),
+            Step::Bad { position, reason } => return Err(StorageFault::damaged(path, position, reason)),
+        }
+    }
+}
