@@ -153,7 +153,9 @@ mod tests {
     fn an_empty_file_has_no_entry_and_a_bad_one_says_where() {
         assert!(decode(b"", Path::new("x")).expect("fine").is_empty());
         assert!(decode(b"0\n0\n", Path::new("x")).expect("fine").is_empty());
-        for (bad, position) in [("1\n0\n", 0), ("0\nx\n", 2), ("0\n2\na 0 1\n", 2), ("0\n1\na 0\n", 4), ("0\n1\na b c\n", 4)] {
+        for (bad, position) in
+            [("1\n0\n", 0), ("0\nx\n", 2), ("0\n2\na 0 1\n", 2), ("0\n1\na 0\n", 4), ("0\n1\na b c\n", 4)]
+        {
             match decode_offsets(bad.as_bytes(), Path::new("x")) {
                 Err(StorageFault::Damaged { position: at, .. }) => assert_eq!(at, position, "{bad:?}"),
                 other => panic!("{bad:?}: {other:?}"),

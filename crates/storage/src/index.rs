@@ -50,7 +50,7 @@ pub(crate) enum Found<E> {
 }
 
 /// The index of one segment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Index<E> {
     base: Offset,
     /// The entries from `first_kept` on.

@@ -1,15 +1,32 @@
 //! One log on disk in Kafka's format, the directory that holds many, and the disk seam.
+//!
+//! Read in this order:
+//! - [`disk`] is the seam: what storage asks of a device, and the devices.
+//! - `log` is one partition's log. `log/mod` tells how an append becomes durable; then `append`, `queue`, `write`,
+//!   `read`; then `recover`, `close`, `truncate`; `role` says who writes.
+//! - `segment` is one file of batches with its indexes, as state; `index`, `offset_index`, `time_index` are those;
+//!   `walk` and `scan` read batches from a file.
+//! - `producers` makes retries harmless (KIP-98), `leader_epochs` says which leader wrote what (KIP-101).
+//! - `directory` is a log directory with its checkpoint files; `flush` shares flushes among its logs.
+//!
+//! Nothing here knows a runtime. Functions are `async` and await what the disk completes; whoever polls them decides on
+//! which thread that is. Nothing reads a clock either: times come as arguments.
+//!
+//! Not here: what a batch may contain (`record`), who may append (`replication`), when to delete what is old (`broker`).
 
 pub mod disk;
 
 mod checkpoint;
 mod crc;
+mod directory;
 mod fault;
 mod flush;
 mod index;
 mod leader_epochs;
 mod log;
+mod meta_properties;
 mod offset_index;
+mod partition_metadata;
 mod producers;
 mod scan;
 mod segment;
@@ -19,11 +36,13 @@ mod time_index;
 mod walk;
 
 pub use checkpoint::PartitionOffsets;
+pub use directory::{LogDirectory, OpenOptions, Partition};
 pub use fault::StorageFault;
 pub use flush::{DIRTY_BYTES_ENOUGH, DirtObserver, DirtyLogs, FlushRound, Pacing, ROUND_INTERVAL};
 pub use leader_epochs::EpochEnd;
 pub use log::{
-    AppendRefusal, Appended, Batch, Ends, Flush, Log, LogConfig, Progress, ReadRefusal, Recovery, SegmentSummary, Slice,
-    TimestampedOffset,
+    AppendRefusal, Appended, Batch, Ends, Flush, Log, LogConfig, Progress, ReadRefusal, Recovery, SavedPoint,
+    SegmentSummary, Slice, TimestampedOffset,
 };
+pub use meta_properties::MetaProperties;
 pub use producers::{ProducedBatch, ProducerEntry};

@@ -109,9 +109,7 @@ impl Scan {
         if self.trusted_below <= base {
             return Ok((Vec::new(), Vec::new()));
         }
-        let usable = |entry: &OffsetEntry| {
-            entry.offset < self.trusted_below && u64::from(entry.position) < self.bytes
-        };
+        let usable = |entry: &OffsetEntry| entry.offset < self.trusted_below && u64::from(entry.position) < self.bytes;
         let offsets = all_entries(disk, files, Kind::OffsetIndex, base, usable).await?;
         let Some(last) = offsets.last().map(|entry| entry.offset) else { return Ok((Vec::new(), Vec::new())) };
         let times = all_entries(disk, files, Kind::TimeIndex, base, |entry: &TimeEntry| entry.offset <= last).await?;

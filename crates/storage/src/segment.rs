@@ -136,7 +136,7 @@ pub(crate) enum Place {
 }
 
 /// One segment, under the log's lock.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Segment {
     /// The offset that names it; no batch in it starts lower.
     pub(crate) base: Offset,
@@ -250,6 +250,14 @@ impl Segment {
         }
     }
 
+    /// The index files hold what they held when `saved` was copied from here.
+    pub(crate) fn indexes_saved(&mut self, saved: &Self) {
+        self.offsets.written(saved.offsets.entries_in_file());
+        self.offsets.was_synced(saved.offsets.entries_in_file());
+        self.times.written(saved.times.entries_in_file());
+        self.times.was_synced(saved.times.entries_in_file());
+    }
+
     /// Whether bytes are in the file that a power loss could take.
     pub(crate) fn is_dirty(&self) -> bool {
         self.flushed < self.written
@@ -269,6 +277,13 @@ impl Segment {
     /// What the file of the offset index lacks.
     pub(crate) fn offsets_write(&self) -> Option<IndexWrite> {
         write_of(&self.offsets, self.files.path(Kind::OffsetIndex))
+    }
+
+    /// Whether index entries could be lost with the power.
+    pub(crate) fn has_unsaved_index(&self) -> bool {
+        let unwritten = self.offsets.entries() > self.offsets.entries_in_file()
+            || self.times.entries() > self.times.entries_in_file();
+        unwritten || self.offsets.wants_sync() || self.times.wants_sync()
     }
 
     /// What the file of the time index lacks.
@@ -291,7 +306,9 @@ mod tests {
         for kind in Kind::ALL {
             assert_eq!(Kind::parse(&kind.name(Offset(i64::MAX))), Some((kind, Offset(i64::MAX))));
         }
-        for not in ["1.log", "00000000000000001234.log.deleted", "0000000000000000123x.log", "x", "+0000000000000001234.log"] {
+        for not in
+            ["1.log", "00000000000000001234.log.deleted", "0000000000000000123x.log", "x", "+0000000000000001234.log"]
+        {
             assert_eq!(Kind::parse(not), None, "{not}");
         }
     }

@@ -66,3 +66,24 @@ pub(crate) async fn durable_root(disk: &dyn Disk) {
     disk.create_directory("/d".as_ref()).await.expect("made");
     disk.sync_directory("/".as_ref()).await.expect("synced");
 }
+
+/// The bytes of a batch as a log stores them.
+pub(crate) fn stored(batch: &Batch, base_offset: Offset, leader_epoch: LeaderEpoch) -> Vec<u8> {
+    let header = BatchHeader { base_offset, partition_leader_epoch: leader_epoch, ..batch.header };
+    [&header.to_bytes()[..], &batch.bytes[ottla_record::BATCH_HEADER_BYTES..]].concat()
+}
+
+/// Seeded numbers (splitmix64).
+#[derive(Clone)]
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    /// A number below `end`; 0 if that is 0.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % end.max(1)
+    }
+}

@@ -90,7 +90,8 @@ impl<'a> Walk<'a> {
 
     /// `length` bytes at `position`, which are known to lie before the end.
     async fn bytes(&mut self, position: u64, length: usize) -> Result<Bytes, StorageFault> {
-        let start = position.checked_sub(self.piece_at).filter(|start| start + length as u64 <= self.piece.len() as u64);
+        let start =
+            position.checked_sub(self.piece_at).filter(|start| start + length as u64 <= self.piece.len() as u64);
         if let Some(start) = start {
             return Ok(self.piece.slice(start as usize..start as usize + length));
         }

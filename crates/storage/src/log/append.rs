@@ -165,7 +165,13 @@ impl State {
         self.assign_epoch(header.partition_leader_epoch, header.base_offset);
         let config = self.config;
         let must_roll = self.active().must_roll(&header, &config, now);
-        let roll = must_roll.then(|| self.roll(Segment::planned(files(header.base_offset), now)));
+        let roll = must_roll.then(|| {
+            // The new segment begins where the log ends, so that recovery sees what is missing in between. Only a gap
+            // that its indexes cannot express makes it begin further on.
+            let fits = header.last_offset().0 - self.end.0 <= i64::from(i32::MAX);
+            let base = if fits { self.end } else { header.base_offset };
+            self.roll(Segment::planned(files(base), now))
+        });
         self.producers.record(&header, &bytes[BATCH_HEADER_BYTES..]);
         self.end = header.next_offset();
         let segment = self.active();

@@ -1,1 +1,136 @@
-//! Saving and leaving a log.
+//! Saving and leaving a log: what makes the next start short.
+
+use bytes::Bytes;
+use ottla_types::Offset;
+
+use super::truncate::remove;
+use super::{Log, State};
+use crate::checkpoint;
+use crate::fault::{StorageFault, Trying};
+use crate::producers::snapshot;
+use crate::segment::Kind;
+
+/// What is to be saved of a log in its directory's checkpoint files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SavedPoint {
+    /// Everything below is durable, with the index entries that belong to it.
+    pub recovery_point: Offset,
+    /// The first offset that readers may ask for.
+    pub log_start_offset: Offset,
+}
+
+impl Log {
+    /// Makes everything that is appended by now durable, and with it the indexes and the producers, so that a recovery
+    /// begins here.
+    pub async fn save(&self) -> Result<SavedPoint, StorageFault> {
+        self.alone(|log| async move { log.save_all().await }).await
+    }
+
+    /// Saves the log and leaves it as a clean start wants it. Nothing is appended any more.
+    pub async fn close(&self) -> Result<SavedPoint, StorageFault> {
+        self.alone(|log| async move {
+            log.write_rest().await?;
+            log.state.lock().active().close_times();
+            let point = log.save_all().await?;
+            log.trim().await?;
+            let mut state = log.state.lock();
+            state.offline.get_or_insert(StorageFault::Closed { path: log.directory.to_path_buf() });
+            Ok(point)
+        })
+        .await
+    }
+
+    /// Refuses everything from now on, saving nothing: the log's directory is about to be removed.
+    pub async fn abandon(&self) {
+        let _ = self
+            .alone(|log| async move {
+                let mut state = log.state.lock();
+                state.offline.get_or_insert(StorageFault::Closed { path: log.directory.to_path_buf() });
+                state.queue.clear();
+                Ok(())
+            })
+            .await;
+    }
+
+    async fn save_all(&self) -> Result<SavedPoint, StorageFault> {
+        self.write_rest().await?;
+        let (end, log_start_offset, snapshot, epochs, bases) = self.state.lock().unsaved();
+        let recovery_point = self.flush().await?;
+        for base in bases {
+            self.write_indexes(base).await?;
+            self.sync_indexes(base).await?;
+        }
+        if let Some(bytes) = snapshot {
+            self.save_snapshot(end, bytes).await?;
+        }
+        if let Some(text) = epochs {
+            self.save_epochs(text).await?;
+        }
+        Ok(SavedPoint { recovery_point: recovery_point.min(end), log_start_offset })
+    }
+
+    /// Writes the producers as of `at`; the snapshot before goes, unless it belongs to a segment.
+    async fn save_snapshot(&self, at: Offset, bytes: Bytes) -> Result<(), StorageFault> {
+        let path = self.path(Kind::Snapshot.name(at));
+        checkpoint::replace(&*self.disk, &path, bytes).await?;
+        let superseded: Vec<Offset> = {
+            let mut state = self.state.lock();
+            let bases: Vec<Offset> = state.segments.iter().map(|segment| segment.base).collect();
+            let old = state.snapshots.extract_if(.., |old| bases.binary_search(old).is_err() || *old == at).collect();
+            state.snapshots.push(at);
+            old
+        };
+        for old in superseded.into_iter().filter(|old| *old != at) {
+            remove(&*self.disk, &self.path(Kind::Snapshot.name(old))).await?;
+        }
+        Ok(())
+    }
+
+    async fn sync_indexes(&self, base: Offset) -> Result<(), StorageFault> {
+        let wanted = self.state.lock().segment(base).map(|segment| {
+            let offsets = segment.offsets.wants_sync().then(|| segment.offsets.entries_in_file());
+            let times = segment.times.wants_sync().then(|| segment.times.entries_in_file());
+            (segment.files.clone(), offsets, times)
+        });
+        let Some((files, offsets, times)) = wanted else { return Ok(()) };
+        for (kind, entries) in [(Kind::OffsetIndex, offsets), (Kind::TimeIndex, times)] {
+            let Some(entries) = entries else { continue };
+            let path = files.path(kind);
+            self.open_index(&path).await?.sync().await.trying("sync", &path)?;
+            if let Some(segment) = self.state.lock().segment(base) {
+                match kind {
+                    Kind::OffsetIndex => segment.offsets.was_synced(entries),
+                    _ => segment.times.was_synced(entries),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives back what was set aside behind the active segment's end.
+    async fn trim(&self) -> Result<(), StorageFault> {
+        let (files, bytes) = {
+            let mut state = self.state.lock();
+            let active = state.active();
+            (active.files.clone(), active.bytes)
+        };
+        let path = files.path(Kind::Log);
+        files.log().await?.truncate(bytes).await.trying("trim", &path)
+    }
+}
+
+type ToSave = (Offset, Offset, Option<Bytes>, Option<String>, Vec<Offset>);
+
+impl State {
+    /// What a save writes: the end it speaks of, the log's start, producers and epochs where their files lack them, and
+    /// the segments whose indexes do.
+    fn unsaved(&self) -> ToSave {
+        let is_saved = self.snapshots.last().is_some_and(|last| *last == self.end);
+        // The end is the written end, or else the queue holds batches of which the snapshot must not know.
+        let snapshot = (!is_saved && self.end == self.written).then(|| snapshot::encode(&self.producers));
+        let epochs = (!self.epochs_saved).then(|| self.epochs.encode());
+        let lacks = |segment: &&crate::segment::Segment| segment.created && segment.has_unsaved_index();
+        let bases = self.segments.iter().filter(lacks).map(|segment| segment.base).collect();
+        (self.written, self.log_start, snapshot, epochs, bases)
+    }
+}

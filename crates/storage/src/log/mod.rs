@@ -36,6 +36,7 @@ use ottla_types::{LeaderEpoch, Offset, ProducerId, Timestamp};
 use parking_lot::Mutex;
 
 pub use append::{AppendRefusal, Appended, Batch};
+pub use close::SavedPoint;
 pub use config::LogConfig;
 pub use read::{ReadRefusal, Slice};
 pub use recover::Recovery;
@@ -236,7 +237,8 @@ impl Log {
     #[must_use]
     pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> Option<EpochEnd> {
         let state = self.state.lock();
-        state.epochs.end_of(epoch, state.end)
+        let end = state.epochs.end_of(epoch, state.end)?;
+        Some(EpochEnd { end_offset: end.end_offset.max(state.log_start), ..end })
     }
 
     /// Forgets the producers that have been idle for `producer.id.expiration.ms`; answers how many.

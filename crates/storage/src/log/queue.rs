@@ -69,10 +69,6 @@ impl Queue {
         self.bytes
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
-    }
-
     /// Adds a batch behind the others.
     pub(crate) fn push(&mut self, batch: Queued) {
         let Queued { segment, position, header, bytes, end, roll } = batch;
@@ -186,6 +182,6 @@ mod tests {
         queue.written();
         assert_eq!(queue.next().map(|c| (c.position, c.segment)), Some((0, Offset(9))));
         queue.written();
-        assert!(queue.is_empty() && queue.bytes() == 0);
+        assert!(queue.next().is_none() && queue.bytes() == 0);
     }
 }

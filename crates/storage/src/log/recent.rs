@@ -68,7 +68,8 @@ mod tests {
         for (first, at) in [(100, 0), (102, 50), (114, 100)] {
             recent.push(Offset(first), Offset(first + 1), at, 50);
         }
-        let expected = [(99, None), (100, Some(0)), (101, Some(0)), (103, Some(50)), (104, Some(100)), (115, Some(100))];
+        let expected =
+            [(99, None), (100, Some(0)), (101, Some(0)), (103, Some(50)), (104, Some(100)), (115, Some(100))];
         for (offset, at) in expected {
             assert_eq!(position(&recent, offset), at, "{offset}");
         }

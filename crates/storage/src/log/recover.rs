@@ -99,7 +99,11 @@ impl Loader {
         let names = self.disk.list(&self.directory).await.trying("list", &self.directory)?;
         let bases = self.tidy(&names).await?;
         let saved_epochs = self.load_epochs().await?;
-        if self.recovery.clean { self.load_clean(&bases).await? } else { self.recover(&bases).await? }
+        if self.recovery.clean {
+            self.load_clean(&bases).await?
+        } else {
+            self.recover(&bases).await?
+        }
         if self.segments.is_empty() || self.end < self.recovery.log_start_offset {
             self.remove_segments(0).await?;
             self.epochs = LeaderEpochs::default();
@@ -107,9 +111,12 @@ impl Loader {
         }
         let log_start = self.log_start();
         self.epochs.truncate_from_end(self.end);
-        self.epochs.truncate_from_start(log_start);
+        self.epochs.truncate_from_start(self.segments[0].base);
         let producers = self.load_producers(log_start).await?;
         let epochs_saved = saved_epochs == self.epochs;
+        if let Some(active) = self.segments.last() {
+            active.files.hold(active.files.log().await?);
+        }
         if !self.recovery.clean {
             self.sync_names().await?;
         }
@@ -133,7 +140,11 @@ impl Loader {
             if [".deleted", ".cleaned", ".tmp"].iter().any(|ending| name.name.ends_with(ending)) {
                 self.remove(&path).await?;
             } else if name.name.ends_with(".swap") {
-                return Err(StorageFault::damaged(&path, 0, "a compaction by Kafka was interrupted; let Kafka finish it"));
+                return Err(StorageFault::damaged(
+                    &path,
+                    0,
+                    "a compaction by Kafka was interrupted; let Kafka finish it",
+                ));
             }
             match Kind::parse(&name.name) {
                 Some((Kind::Log, base)) => bases.push(base),
@@ -177,8 +188,10 @@ impl Loader {
             self.load_trusted(*base, false).await?;
         }
         for (i, base) in bases.iter().enumerate().skip(first) {
-            if i > first && *base < self.end {
-                tracing::warn!(directory = %self.directory.display(), %base, end = %self.end, "a segment from before a cut");
+            // A log rolls at its end, so another base means that the end of the segment before was lost, or that this one
+            // was cut away and is back.
+            if i > first && *base != self.end {
+                tracing::warn!(directory = %self.directory.display(), %base, end = %self.end, "segments do not meet");
                 return self.forget(&bases[i..]).await;
             }
             if self.scan(*base).await? {
@@ -240,14 +253,13 @@ impl Loader {
         let times = self.last_entry::<TimeEntry>(&files, Kind::TimeIndex, base).await?;
         let fits = |entry: &OffsetEntry| entry.offset >= base && u64::from(entry.position) < bytes;
         let (Some(offsets), Some(times)) = (offsets, times) else { return self.rebuild(base, bytes).await };
-        if !offsets.last().is_none_or(|entry| fits(&entry)) || !times.last().is_none_or(|entry| entry.offset >= base) {
+        if offsets.last().is_some_and(|entry| !fits(&entry)) || times.last().is_some_and(|entry| entry.offset < base) {
             return self.rebuild(base, bytes).await;
         }
         let start = offsets.last().map_or(0, |entry| u64::from(entry.position));
         let mut segment = Segment::found(files, bytes, offsets, times);
         if is_last {
-            segment.first_timestamp =
-                scan::first_header(&file, &path, bytes).await?.map(|header| header.max_timestamp);
+            segment.first_timestamp = scan::first_header(&file, &path, bytes).await?.map(|header| header.max_timestamp);
             self.end = end_of(&file, &path, start, bytes, base).await?;
         }
         self.segments.push(segment);
@@ -329,7 +341,9 @@ impl Loader {
         for kind in [Kind::OffsetIndex, Kind::TimeIndex, Kind::Log] {
             let path = segment.files.path(kind);
             let file = self.disk.open(&path, Open::Truncate).await.trying("make", &path)?;
-            segment.files.hold(file);
+            if kind == Kind::Log {
+                segment.files.hold(file);
+            }
         }
         segment.created = true;
         self.segments = vec![segment];
@@ -341,8 +355,7 @@ impl Loader {
     async fn load_producers(&mut self, log_start: Offset) -> Result<Producers, StorageFault> {
         let bases: Vec<Offset> = self.segments.iter().map(|segment| segment.base).collect();
         let newest = self.snapshots.iter().rfind(|at| **at <= self.end).copied();
-        let strays: Vec<Offset> = self.snapshots.iter().copied().collect();
-        for at in strays {
+        for at in self.snapshots.clone() {
             let stray = at > self.end || (bases.binary_search(&at).is_err() && Some(at) != newest);
             if stray {
                 self.remove(&self.directory.join(Kind::Snapshot.name(at))).await?;
@@ -355,7 +368,7 @@ impl Loader {
         }
         let source = replay::Source { disk: &*self.disk, directory: &self.directory, segments: &self.segments };
         let (producers, used) = source.producers_at(&self.snapshots, log_start, self.end).await?;
-        self.snapshots.retain(|at| *at <= used || bases.binary_search(at).is_err());
+        self.snapshots.retain(|at| *at <= used);
         Ok(producers)
     }
 
@@ -367,12 +380,8 @@ impl Loader {
         }
     }
 
-    fn into_log(mut self, producers: Producers, epochs_saved: bool) -> Arc<Log> {
+    fn into_log(self, producers: Producers, epochs_saved: bool) -> Arc<Log> {
         let log_start = self.log_start();
-        let active = self.segments.last_mut().expect("a segment was found or made");
-        if let Some(file) = active.files.open_log() {
-            active.files.hold(file);
-        }
         let state = State {
             config: self.config,
             log_start,

@@ -76,17 +76,15 @@ impl Log {
         T: Send + 'static,
         J: Future<Output = Result<T, StorageFault>> + Send + 'static,
     {
-        loop {
-            match std::future::poll_fn(|context| self.poll_take(context)).await {
-                Taking::Left(left) => self.run(left).await,
-                Taking::Busy | Taking::Free => break,
-            }
+        while let Taking::Left(left) = std::future::poll_fn(|context| self.poll_take(context)).await {
+            self.run(left).await;
         }
         let (log, job) = (self.arc(), job(self.arc()));
         let whole = async move {
             let answer = job.await;
-            let written = log.write_all().await;
-            written.and(answer)
+            // Whose batches these are is told through Progress.
+            let _ = log.write_all().await;
+            answer
         };
         self.run(Box::pin(whole)).await
     }

@@ -1,15 +1,245 @@
 //! Cutting a log: at its end, where a follower diverged; at its beginning, where records are deleted; or wholly.
+//!
+//! A cut is durable when it is answered, and while it is made what is on disk is always the log before or after it, or
+//! something between. A recovery point beyond a cut at the end would be believed wrongly after a crash, so whoever saves
+//! recovery points lowers that one first ([`LogDirectory::truncate`](crate::LogDirectory::truncate)).
 
 use std::path::Path;
+use std::sync::Arc;
 
+use ottla_types::{Offset, Timestamp};
 
-use crate::disk::Disk;
+use super::{Log, State};
+use crate::disk::{Disk, Open};
 use crate::fault::{StorageFault, Trying};
+use crate::leader_epochs::LeaderEpochs;
+use crate::producers::{Producers, replay};
+use crate::scan::{self, Scan};
+use crate::segment::{Kind, Place, Segment, SegmentFiles};
 
 /// Removes a file that may be gone already.
 pub(super) async fn remove(disk: &dyn Disk, path: &Path) -> Result<(), StorageFault> {
     match disk.remove(path).await.trying("remove", path) {
         Err(fault) if fault.is_not_found() => Ok(()),
         other => other,
+    }
+}
+
+/// What a cut at the end leaves, found out before anything is changed.
+struct Cut {
+    end: Offset,
+    /// The segment that holds the cut, without what is behind.
+    active: Segment,
+    producers: Producers,
+}
+
+impl Log {
+    /// Cuts everything from `offset` on. A batch that holds it goes as a whole, and the log ends before it, so that its
+    /// leader sends the whole batch again. Appends must rest meanwhile: what is appended during the cut is cut too. Below the log's start it is [`restart_at`](Self::restart_at).
+    pub async fn truncate_to(&self, offset: Offset) -> Result<(), StorageFault> {
+        self.alone(|log| async move { log.cut_end(offset).await }).await
+    }
+
+    /// Drops all records and begins anew at `offset`: a follower whose log is below the leader's, a snapshot installed.
+    pub async fn restart_at(&self, offset: Offset) -> Result<(), StorageFault> {
+        self.alone(|log| async move { log.cut_all(offset).await }).await
+    }
+
+    /// Makes `offset` the first that readers may ask for, if it is above the one that is, and deletes the segments that
+    /// lie wholly below (DeleteRecords, retention, the purge of the metadata's log). The active segment stays.
+    pub async fn delete_before(&self, offset: Offset) -> Result<(), StorageFault> {
+        self.alone(|log| async move { log.cut_start(offset).await }).await
+    }
+
+    async fn cut_end(self: Arc<Self>, offset: Offset) -> Result<(), StorageFault> {
+        self.write_rest().await?;
+        let (log_start, end) = {
+            let state = self.state.lock();
+            (state.log_start, state.end)
+        };
+        if offset >= end {
+            return Ok(());
+        }
+        if offset < log_start {
+            return self.cut_all(offset).await;
+        }
+        let (i, base) = {
+            let state = self.state.lock();
+            let i = state.floor(offset);
+            (i, state.segments[i].base)
+        };
+        self.write_indexes(base).await?;
+        let cut = self.plan_cut(i, offset).await?;
+        let removed = self.state.lock().cut_end(i, cut);
+        self.finish_cut(removed).await.map_err(|fault| self.take_offline(fault))
+    }
+
+    /// Reads what a cut at `offset`, in segment `i`, leaves.
+    async fn plan_cut(&self, i: usize, offset: Offset) -> Result<Cut, StorageFault> {
+        let (files, base, place, written, interval) = {
+            let state = self.state.lock();
+            let segment = &state.segments[i];
+            let interval = state.config.index_interval_bytes;
+            (segment.files.clone(), segment.base, segment.place(offset), segment.written, interval)
+        };
+        let file = files.log().await?;
+        let path = files.path(Kind::Log);
+        let near = match place {
+            Place::At { position, .. } | Place::From(position) => position,
+            Place::InFile { entries } => self.search_offsets(&files, base, entries, offset).await?,
+        };
+        let found = crate::walk::find_batch(&file, &path, near, written, offset).await?;
+        let (bytes, end) = found.map_or((written, offset), |(at, header)| (at, offset.min(header.base_offset)));
+        let end = end.max(self.log_start_offset());
+        let scan = Scan { bytes, trusted_below: end, check_crc: false, index_interval_bytes: interval };
+        let scanned = scan.run(&*self.disk, self.segment_files(base), base, &mut LeaderEpochs::default()).await?;
+        scanned.segment.files.hold(file);
+        let producers = self.producers_at(i, &scanned.segment, end).await?;
+        Ok(Cut { end, active: scanned.segment, producers })
+    }
+
+    /// The producers as of `offset`, which lies in segment `i`, of which `cut` is what is left.
+    async fn producers_at(&self, i: usize, cut: &Segment, offset: Offset) -> Result<Producers, StorageFault> {
+        let (mut segments, snapshots, log_start) = {
+            let state = self.state.lock();
+            let segments: Vec<Segment> = state.segments[..i].to_vec();
+            (segments, state.snapshots.clone(), state.log_start)
+        };
+        segments.push(cut.clone());
+        let source = replay::Source { disk: &*self.disk, directory: &self.directory, segments: &segments };
+        source.producers_at(&snapshots, log_start, offset).await.map(|(producers, _)| producers)
+    }
+
+    /// Brings a cut to the disk: later segments first, the last of them first of all.
+    async fn finish_cut(&self, removed: Removed) -> Result<(), StorageFault> {
+        for files in removed.segments.iter().rev() {
+            self.remove_segment(files).await?;
+        }
+        for at in removed.snapshots {
+            remove(&*self.disk, &self.path(Kind::Snapshot.name(at))).await?;
+        }
+        let (mut segment, epochs) = {
+            let mut state = self.state.lock();
+            let epochs = (!state.epochs_saved).then(|| state.epochs.encode());
+            (state.active().clone(), epochs)
+        };
+        let path = segment.files.path(Kind::Log);
+        let file = segment.files.log().await?;
+        file.truncate(segment.bytes).await.trying("cut", &path)?;
+        file.sync().await.trying("sync", &path)?;
+        scan::replace_indexes(&*self.disk, &mut segment).await?;
+        self.state.lock().active().indexes_saved(&segment);
+        if let Some(epochs) = epochs {
+            self.save_epochs(epochs).await?;
+        }
+        self.disk.sync_directory(&self.directory).await.trying("sync", &self.directory)
+    }
+
+    async fn cut_all(self: Arc<Self>, offset: Offset) -> Result<(), StorageFault> {
+        let fresh = Segment::planned(self.segment_files(offset), Timestamp::NONE);
+        let removed = self.state.lock().cut_all(offset, fresh);
+        self.restart_files(removed).await.map_err(|fault| self.take_offline(fault))
+    }
+
+    async fn restart_files(&self, removed: Removed) -> Result<(), StorageFault> {
+        for files in removed.segments.iter().rev() {
+            self.remove_segment(files).await?;
+        }
+        for at in removed.snapshots {
+            remove(&*self.disk, &self.path(Kind::Snapshot.name(at))).await?;
+        }
+        let files = self.state.lock().active().files.clone();
+        files.hold(self.make_segment(&files).await?);
+        self.save_epochs(String::from("0\n0\n")).await?;
+        self.disk.sync_directory(&self.directory).await.trying("sync", &self.directory)?;
+        self.state.lock().active().created = true;
+        Ok(())
+    }
+
+    async fn cut_start(self: Arc<Self>, offset: Offset) -> Result<(), StorageFault> {
+        let removed = {
+            let mut state = self.state.lock();
+            let (start, end) = (state.log_start, state.written);
+            if offset > end {
+                return Err(StorageFault::OutOfRange { path: self.directory.to_path_buf(), offset, start, end });
+            }
+            state.cut_start(offset)
+        };
+        // The oldest first, so that what a crash leaves has no hole.
+        for files in &removed.segments {
+            self.remove_segment(files).await?;
+        }
+        for at in removed.snapshots {
+            remove(&*self.disk, &self.path(Kind::Snapshot.name(at))).await?;
+        }
+        if removed.segments.is_empty() {
+            return Ok(());
+        }
+        self.disk.sync_directory(&self.directory).await.trying("sync", &self.directory)
+    }
+
+    async fn remove_segment(&self, files: &SegmentFiles) -> Result<(), StorageFault> {
+        for kind in [Kind::Log, Kind::OffsetIndex, Kind::TimeIndex, Kind::TransactionIndex] {
+            remove(&*self.disk, &files.path(kind)).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the file of an index if a segment that was found lacks it.
+    pub(super) async fn open_index(&self, path: &Path) -> Result<crate::disk::FileHandle, StorageFault> {
+        self.disk.open(path, Open::Create).await.trying("open", path)
+    }
+}
+
+/// What a cut took out of the state and has still to go from the disk.
+struct Removed {
+    segments: Vec<Arc<SegmentFiles>>,
+    snapshots: Vec<Offset>,
+}
+
+impl State {
+    fn cut_end(&mut self, i: usize, cut: Cut) -> Removed {
+        self.queue.clear();
+        self.recent.clear();
+        self.cuts += 1;
+        let removed: Vec<_> = self.segments.split_off(i).into_iter().skip(1).collect();
+        let segments = removed.into_iter().filter(|segment| segment.created).map(|segment| segment.files).collect();
+        self.segments.push(cut.active);
+        self.producers = cut.producers;
+        (self.end, self.written) = (cut.end, cut.end);
+        self.flushed = self.flushed.min(cut.end);
+        if self.epochs.truncate_from_end(cut.end) {
+            self.epochs_saved = false;
+        }
+        let snapshots = self.snapshots.extract_if(.., |at| *at > cut.end).collect();
+        Removed { segments, snapshots }
+    }
+
+    fn cut_all(&mut self, offset: Offset, fresh: Segment) -> Removed {
+        self.queue.clear();
+        self.recent.clear();
+        self.cuts += 1;
+        let removed = std::mem::replace(&mut self.segments, vec![fresh]);
+        let segments = removed.into_iter().filter(|segment| segment.created).map(|segment| segment.files).collect();
+        self.producers = Producers::default();
+        self.epochs = LeaderEpochs::default();
+        self.epochs_saved = true;
+        (self.log_start, self.end, self.written, self.flushed) = (offset, offset, offset, offset);
+        Removed { segments, snapshots: std::mem::take(&mut self.snapshots) }
+    }
+
+    fn cut_start(&mut self, offset: Offset) -> Removed {
+        self.log_start = self.log_start.max(offset);
+        let log_start = self.log_start;
+        let below = |pair: &[Segment]| pair[1].base <= log_start && pair[1].created;
+        let count = self.segments.windows(2).take_while(|pair| below(pair)).count();
+        let segments = self.segments.drain(..count).map(|segment| segment.files).collect();
+        let first = self.segments[0].base;
+        // Epochs of what is on disk stay known, for a crash may bring the log's start back to there.
+        if self.epochs.truncate_from_start(first) {
+            self.epochs_saved = false;
+        }
+        let snapshots = self.snapshots.extract_if(.., |at| *at < first).collect();
+        Removed { segments, snapshots }
     }
 }

@@ -55,6 +55,16 @@ impl Log {
         }
     }
 
+    /// Writes until the queue is empty and keeps the role.
+    pub(super) async fn write_rest(&self) -> Result<(), StorageFault> {
+        loop {
+            let Some(job) = self.state.lock().next_job() else { return self.failed().map_or(Ok(()), Err) };
+            if let Err(fault) = self.write_job(job).await {
+                return Err(self.take_offline(fault));
+            }
+        }
+    }
+
     fn next_job(&self) -> Option<Job> {
         let mut state = self.state.lock();
         if let Some(job) = state.next_job() {
@@ -122,6 +132,9 @@ impl Log {
         if let Some(segment) = state.segment(base) {
             segment.created = true;
         }
+        if let Some(closed) = state.segment(roll.closes).filter(|closed| !closed.is_dirty()) {
+            closed.files.release();
+        }
         Ok(())
     }
 
@@ -171,7 +184,7 @@ impl Log {
     }
 
     async fn write_index(&self, write: IndexWrite) -> Result<u32, StorageFault> {
-        let file = self.disk.open(&write.path, Open::Create).await.trying("open", &write.path)?;
+        let file = self.open_index(&write.path).await?;
         file.write(write.at, vec![write.bytes]).await.trying("write", &write.path)?;
         Ok(write.entries)
     }

@@ -208,10 +208,6 @@ impl Producers {
         all.sort_unstable_by_key(|(id, _)| *id);
         all
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
 }
 
 fn follows(last: Sequence, next: Sequence) -> bool {
@@ -259,7 +255,9 @@ mod tests {
         assert_eq!(code(&producers, &batch(0, 15, 1)), ErrorCode::OutOfOrderSequenceNumber);
         // The five youngest are retries, older ones are out of order.
         for i in 2..7 {
-            let Ok(Verdict::Duplicate(of)) = producers.check(&batch(0, 2 * i, 2)) else { panic!("batch {i} is a retry") };
+            let Ok(Verdict::Duplicate(of)) = producers.check(&batch(0, 2 * i, 2)) else {
+                panic!("batch {i} is a retry")
+            };
             assert_eq!(of.first_offset(), Offset(i64::from(100 + 2 * i)));
         }
         assert_eq!(code(&producers, &batch(0, 2, 2)), ErrorCode::OutOfOrderSequenceNumber);

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 /// The largest write done inline, in bytes: Kafka's default for the largest batch (1,048,588) fits.
 ///
 /// Measured with `benches/disk.rs` (4 cores shared with other work, ext4; CPU of the whole process): 1 MiB appended
-/// inline 270–290 µs, through the thread 300–350 µs, of which the bare hand-over is 8 µs while the thread is busy and 20
-/// to 60 µs when it has to be woken. So even at 1 MiB, inline is cheaper by a tenth, and at 64 KiB (25–45 µs) by half.
-/// Above, the hand-over is lost in the copying, while the thread that submits is kept for longer and longer.
+/// inline 257–314 µs, mean 283; through the thread 276–407 µs, mean 331; nine medians each, in alternating order, for the
+/// order moves a figure by more than the difference. The bare hand-over is 8 µs while the thread is busy and some 50
+/// when it has to be woken. So inline is cheaper by a seventh still at 1 MiB, and by more than half at 64 KiB. Above,
+/// the hand-over is lost in the copying, while the thread that submits is kept for longer and longer.
 pub(super) const INLINE_BYTES_MAX: usize = (1 << 20) + (4 << 10);
 
 /// A write that takes longer is a stall: some seven times what [`INLINE_BYTES_MAX`] take on a fast device. A thread that

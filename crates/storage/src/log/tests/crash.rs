@@ -1,0 +1,216 @@
+//! The power goes at every operation of a scenario, on disks that lose what was not synced, cleanly or in parts. What
+//! was acknowledged as flushed is there afterwards, what is there is a prefix of what was appended, and the producers
+//! are those of the batches that are there.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ottla_record::{Batches, TimestampType};
+use ottla_types::{BrokerId, LeaderEpoch, Offset, PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition};
+
+use crate::disk::block_on;
+use crate::disk::simulated::{Faults, SimulatedDisk};
+use crate::testing::{Dice, produced, stored};
+use crate::{Batch, Log, LogConfig, LogDirectory, MetaProperties, OpenOptions, PartitionOffsets, StorageFault};
+
+/// What the scenario knows at the moment of the crash.
+#[derive(Default)]
+struct Known {
+    /// Every batch that may be in the log, by offset: base, bytes.
+    history: Vec<(i64, Vec<u8>)>,
+    end: i64,
+    /// Everything below was said to be durable.
+    flushed: i64,
+    log_start: i64,
+    created: bool,
+    sequences: HashMap<i64, i32>,
+}
+
+fn partition() -> TopicPartition {
+    TopicPartition { topic: TopicName::new("t").expect("legal"), partition: PartitionIndex(0) }
+}
+
+fn config() -> LogConfig {
+    LogConfig { segment_bytes: 3000, index_interval_bytes: 300, ..LogConfig::default() }
+}
+
+async fn open(disk: &Arc<SimulatedDisk>) -> Result<LogDirectory, StorageFault> {
+    let meta = MetaProperties { cluster_id: "c".into(), node_id: BrokerId(1), directory_id: None };
+    let options = OpenOptions { meta, config: &|_: &TopicPartition| config(), recovery_threads: 1 };
+    LogDirectory::open(disk.clone(), "/d", options).await
+}
+
+impl Known {
+    fn append(&mut self, log: &Log, dice: &mut Dice, epoch: i32) -> Result<(), StorageFault> {
+        let id = dice.below(3) as i64;
+        let sequence = self.sequences.entry(id).or_default();
+        let batch: Batch = produced(id, *sequence, 1 + dice.below(3) as i32);
+        let bytes = stored(&batch, Offset(self.end), LeaderEpoch(epoch));
+        let records = batch.header.record_count;
+        let appended =
+            log.append(batch, LeaderEpoch(epoch), ottla_types::Timestamp(0)).map_err(|refusal| match refusal {
+                crate::AppendRefusal::Offline(fault) => fault,
+                other => panic!("{other}"),
+            })?;
+        assert_eq!(appended.base_offset.0, self.end);
+        *sequence += records;
+        self.history.push((self.end, bytes));
+        self.end += i64::from(records);
+        Ok(())
+    }
+
+    async fn append_some(&mut self, log: &Log, dice: &mut Dice, epoch: i32, count: usize) -> Result<(), StorageFault> {
+        for i in 0..count {
+            self.append(log, dice, epoch)?;
+            if i % 2 == 0 {
+                log.write_queued().await?;
+            }
+            if i % 5 == 4 {
+                self.flush(log).await?;
+            }
+        }
+        log.write_queued().await
+    }
+
+    async fn flush(&mut self, log: &Log) -> Result<(), StorageFault> {
+        self.flushed = log.flush().await?.0;
+        Ok(())
+    }
+
+    async fn truncate(&mut self, directory: &LogDirectory, to: i64) -> Result<(), StorageFault> {
+        // From here on either is right.
+        self.flushed = self.flushed.min(to);
+        directory.truncate(&partition(), Offset(to)).await?;
+        self.history.retain(|(base, _)| *base < to);
+        self.end = to;
+        let log = directory.get(&partition()).expect("there").log;
+        assert_eq!(log.ends().log_end.0, to);
+        self.sequences.clear();
+        for (id, entry) in log.producers() {
+            self.sequences.insert(id.0, entry.batches.last().map_or(0, |batch| batch.last_sequence.0 + 1));
+        }
+        Ok(())
+    }
+}
+
+/// Appends, rolls, flushes, saves, cuts at both ends, closes, starts anew; stops at the first fault.
+async fn scenario(disk: &Arc<SimulatedDisk>, seed: u64, known: &mut Known) -> Result<(), StorageFault> {
+    let mut dice = Dice(seed);
+    let directory = open(disk).await?;
+    let log = directory.create(&partition(), TopicId::from_random(1), config()).await?;
+    known.created = true;
+    known.append_some(&log, &mut dice, 0, 25).await?;
+    directory.write_checkpoints(&PartitionOffsets::new()).await?;
+    known.append_some(&log, &mut dice, 2, 22).await?;
+    let cut = known.history[known.history.len() - 14 - dice.below(12) as usize].0;
+    known.truncate(&directory, cut).await?;
+    known.append_some(&log, &mut dice, 4, 23).await?;
+    directory.write_checkpoints(&PartitionOffsets::new()).await?;
+    let start = known.history[12].0;
+    known.log_start = start;
+    log.delete_before(Offset(start)).await?;
+    known.append_some(&log, &mut dice, 4, 8).await?;
+    directory.close(&PartitionOffsets::new()).await?;
+    known.flushed = known.end;
+    drop((directory, log));
+    let directory = open(disk).await?;
+    let log = directory.get(&partition()).expect("there").log;
+    assert_eq!(log.ends().log_end.0, known.end, "after a clean stop");
+    known.append_some(&log, &mut dice, 6, 17).await
+}
+
+/// What is there after the crash, held against what is known.
+async fn check(disk: &Arc<SimulatedDisk>, known: &Known) {
+    let directory = open(disk).await.expect("opens after a crash");
+    let Some(partition) = directory.get(&partition()) else {
+        assert_eq!(known.flushed, 0, "the partition is gone");
+        return;
+    };
+    let log = partition.log;
+    let ends = log.ends();
+    assert!(ends.log_end.0 >= known.flushed, "end {} below flushed {}", ends.log_end, known.flushed);
+    assert!(ends.log_end.0 <= known.end && ends.log_start.0 <= known.log_start, "{ends:?}");
+    assert_eq!((ends.written, ends.flushed), (ends.log_end, ends.log_end));
+    let mut next = ends.log_start.0;
+    let mut sequences = HashMap::new();
+    while next < ends.log_end.0 {
+        let slice = log.read(Offset(next), 500, ends.log_end, true).await.expect("in range").expect("not empty");
+        for batch in Batches::new(&slice.read().await.expect("read")) {
+            let batch = batch.expect("a batch");
+            let header = batch.header();
+            assert_eq!(header.attributes.timestamp_type(), TimestampType::CreateTime);
+            let base = header.base_offset.0;
+            let expected = known.history.iter().find(|(at, _)| *at == base);
+            assert_eq!(Some(batch.bytes()), expected.map(|(_, bytes)| &bytes[..]), "the batch at {base}");
+            assert!(base == next || next == ends.log_start.0, "a hole before {base}");
+            sequences.insert(header.producer_id, header.last_sequence());
+            assert_eq!(log.epoch_of(header.base_offset), Some(header.partition_leader_epoch), "epoch at {base}");
+            next = header.next_offset().0;
+        }
+    }
+    let producers: HashMap<ProducerId, _> = log.producers().into_iter().collect();
+    for (id, last) in sequences {
+        let known = producers.get(&id).and_then(|entry| entry.batches.last()).map(|batch| batch.last_sequence);
+        assert_eq!(known, Some(last), "producer {id}");
+    }
+    // And it goes on: what is appended now is there after another crash.
+    let mut more = Known { end: ends.log_end.0, ..Known::default() };
+    let mut dice = Dice(1);
+    for (id, entry) in &producers {
+        more.sequences.insert(id.0, entry.batches.last().map_or(0, |batch| batch.last_sequence.0 + 1));
+    }
+    more.append_some(&log, &mut dice, 10, 12).await.expect("appends go on");
+    more.flush(&log).await.expect("flushes go on");
+    drop((directory, log));
+    disk.crash();
+    let directory = open(disk).await.expect("opens again");
+    let log = directory.get(&self::partition()).expect("there").log;
+    assert_eq!(log.ends().log_end.0, more.end, "after the second crash");
+}
+
+/// Says where a test was when it panicked.
+struct SaidOnPanic(String);
+
+impl Drop for SaidOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.0);
+        }
+    }
+}
+
+fn crash_everywhere(seed: u64, faults: &Faults) {
+    block_on(async {
+        let whole = SimulatedDisk::with_faults(seed, faults.clone());
+        scenario(&whole, seed, &mut Known::default()).await.expect("no fault without a crash");
+        let operations = whole.operations();
+        assert!(operations > 300, "{operations} operations");
+        for after in 0..operations {
+            let disk = SimulatedDisk::with_faults(seed.wrapping_add(after), faults.clone());
+            disk.crash_after(after);
+            let mut known = Known::default();
+            let outcome = scenario(&disk, seed, &mut known).await;
+            assert!(outcome.is_err(), "operation {after} was not reached");
+            disk.crash();
+            let _said = SaidOnPanic(format!("seed {seed}, crash after operation {after}: {outcome:?}"));
+            check(&disk, &known).await;
+        }
+    });
+}
+
+#[test]
+fn nothing_flushed_is_lost_when_the_power_goes_at_any_operation() {
+    crash_everywhere(1, &Faults::default());
+}
+
+#[test]
+fn nothing_flushed_is_lost_when_the_device_keeps_torn_parts_of_the_rest() {
+    for seed in 0..4 {
+        crash_everywhere(1000 * seed, &Faults::adverse());
+    }
+}
+
+#[test]
+fn nothing_written_is_lost_when_the_process_dies_at_any_operation() {
+    crash_everywhere(7, &Faults::process_death());
+}
