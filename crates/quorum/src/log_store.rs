@@ -126,7 +126,7 @@ impl LogStore {
         }
         state.journal.append(&stored).await?;
         for (entry, stored) in entries.into_iter().zip(&stored) {
-            state.last = Some(entry.log_id.clone());
+            state.last = Some(entry.log_id);
             state.tail.push(entry, stored.value.len());
         }
         Ok(())
@@ -185,7 +185,7 @@ impl LogStore {
             let Position { term, index } = position(&upto);
             state.journal.reset(Stored { index, term, value: entry::encode_boundary().into() }).await?;
             state.tail = Tail::default();
-            state.last = Some(upto.clone());
+            state.last = Some(upto);
         } else {
             state.journal.forget_before(upto.index()).await?;
             state.tail.forget_up_to(upto.index());
@@ -250,7 +250,7 @@ impl RaftLogStorage<Types> for LogStore {
 
     async fn get_log_state(&mut self) -> Result<LogState<Types>, io::Error> {
         let state = self.lock().await;
-        Ok(LogState { last_purged_log_id: state.purged.clone(), last_log_id: state.last.clone() })
+        Ok(LogState { last_purged_log_id: state.purged, last_log_id: state.last })
     }
 
     async fn get_log_reader(&mut self) -> Self {

@@ -196,7 +196,8 @@ impl Opening {
         tokio::spawn(follow(raft, log_store, published.clone(), self.faults.clone(), stopping));
         if alone {
             let settled = standing.wait_for(|now| now.leading.is_some() || now.stopped.is_some()).await;
-            let stopped = settled.map(|now| now.stopped.clone()).map_err(|error| QuorumFault::Raft(error.to_string()))?;
+            let stopped =
+                settled.map(|now| now.stopped.clone()).map_err(|error| QuorumFault::Raft(error.to_string()))?;
             if let Some(fault) = stopped {
                 return Err(QuorumFault::Raft(fault.to_string()));
             }
@@ -229,8 +230,10 @@ impl Opening {
         if !raft.is_initialized().await.map_err(raft_fault)? {
             raft.initialize(std::collections::BTreeSet::from([node])).await.map_err(raft_fault)?;
         }
-        let voters: Vec<u64> =
-            raft.with_raft_state(|state| state.membership_state.effective().voter_ids().collect()).await.map_err(raft_fault)?;
+        let voters: Vec<u64> = raft
+            .with_raft_state(|state| state.membership_state.effective().voter_ids().collect())
+            .await
+            .map_err(raft_fault)?;
         if !voters.contains(&node) {
             let voters = voters.into_iter().map(broker_id).collect();
             let (directory, node) = (self.directory.clone(), self.options.node);

@@ -27,11 +27,8 @@ pub(crate) fn runtime(seed: u64) -> Runtime {
         clock: Arc::new(TokioClock::start(FixedWall)),
         random: Arc::new(SeededRandom::new(seed)),
         tasks: Arc::new(SameThread),
-        network: ottla_runtime::system::runtime(
-            tokio::runtime::Handle::current(),
-            tokio::runtime::Handle::current(),
-        )
-        .network,
+        network: ottla_runtime::system::runtime(tokio::runtime::Handle::current(), tokio::runtime::Handle::current())
+            .network,
     }
 }
 
@@ -71,7 +68,11 @@ pub(crate) async fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Quorum
 }
 
 /// Opens the quorum in `directory`.
-pub(crate) async fn open_in(disk: Arc<dyn Disk>, directory: &Path, options: Options) -> Result<Quorum, Arc<QuorumFault>> {
+pub(crate) async fn open_in(
+    disk: Arc<dyn Disk>,
+    directory: &Path,
+    options: Options,
+) -> Result<Quorum, Arc<QuorumFault>> {
     Quorum::open(&runtime(7), disk, directory, options).await
 }
 
