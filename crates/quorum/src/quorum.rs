@@ -234,6 +234,10 @@ impl Opening {
             .with_raft_state(|state| state.membership_state.effective().voter_ids().collect())
             .await
             .map_err(raft_fault)?;
+        if voters.is_empty() {
+            let what = "the log is empty, but a vote was cast: the log was lost".to_owned();
+            return Err(QuorumFault::Log { directory: self.directory.clone(), what });
+        }
         if !voters.contains(&node) {
             let voters = voters.into_iter().map(broker_id).collect();
             let (directory, node) = (self.directory.clone(), self.options.node);
