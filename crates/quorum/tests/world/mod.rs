@@ -48,10 +48,10 @@ impl Spawn for SameThread {
     }
 }
 
-/// Options for node 1 with a snapshot every `entries` entries, of which one stays in the log, and segments of a few
+/// Options for node 1 with a snapshot every `entries` entries, none of which stays in the log for others, and segments of a few
 /// entries.
 pub(crate) fn options(entries: u64) -> Options {
-    Options { snapshot_entries: entries, keep_entries: 1, segment_bytes: 512, ..Options::new(BrokerId(1)) }
+    Options { snapshot_entries: entries, keep_entries: 0, segment_bytes: 512, ..Options::new(BrokerId(1)) }
 }
 
 /// An empty disk with the directory that the broker's logs lie in.
