@@ -1,5 +1,5 @@
-//! Batches one behind the other: in a fetch response or a piece of a log, whose end may cut one; and in a produce request,
-//! where there must be one.
+//! Batches one behind the other: in a fetch response or a piece of a log, whose end may cut one; and in a produce
+//! request, where there must be one.
 
 use crate::error::BatchError;
 use crate::header::{LOG_OVERHEAD, MAGIC, MAGIC_POSITION};
@@ -8,8 +8,8 @@ use crate::read::RecordBatch;
 /// What the smallest message of any format has behind its length (magic 0 with neither key nor value).
 const LENGTH_MIN: i32 = 14;
 
-/// The batches of a buffer. Stops without an error where the buffer ends within a batch, as that is how brokers cut what they
-/// send; stops after the first error. CRCs are not looked at ([`RecordBatch::check_crc`]).
+/// The batches of a buffer. Stops without an error where the buffer ends within a batch, as that is how brokers cut
+/// what they send; stops after the first error. CRCs are not looked at ([`RecordBatch::check_crc`]).
 #[derive(Clone, Debug)]
 pub struct Batches<'a> {
     bytes: &'a [u8],
@@ -53,9 +53,9 @@ impl<'a> Iterator for Batches<'a> {
 
 /// The bytes of the one batch that a partition of a produce request has, version 3 and later.
 ///
-/// As Kafka's `ProduceRequest.validateRecords`: none, several, or one of an old format is `INVALID_RECORD`; a second whose length or
-/// magic is impossible is `CORRUPT_MESSAGE`; bytes behind the batch that are merely too few for a second are dropped. That
-/// zstd needs version 7 is left to the handler, which knows the version.
+/// As Kafka's `ProduceRequest.validateRecords`: none, several, or one of an old format is `INVALID_RECORD`; a second
+/// whose length or magic is impossible is `CORRUPT_MESSAGE`; bytes behind the batch that are merely too few for a
+/// second are dropped. That zstd needs version 7 is left to the handler, which knows the version.
 pub fn single_batch(bytes: &[u8]) -> Result<&[u8], BatchError> {
     let Some(first) = next_batch(bytes)? else { return Err(BatchError::NotOneBatch { several: false }) };
     let magic = first[MAGIC_POSITION] as i8;

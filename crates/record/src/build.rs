@@ -1,7 +1,7 @@
 //! Building a batch, for those who produce. Records are written as they are appended and compressed at the end.
 //!
-//! Not here: how large a batch should become and how long it waits; that is the producer's to decide, with the sizes from
-//! here.
+//! Not here: how large a batch should become and how long it waits; that is the producer's to decide, with the sizes
+//! from here.
 
 use bytes::Bytes;
 use ottla_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};

@@ -1,17 +1,19 @@
 //! What a leader takes from a producer: one whole batch of magic 2, with everything in it as it should be.
 //!
-//! The same decisions as Kafka's (`ProduceRequest.validateRecords`, `UnifiedLog.analyzeAndValidateRecords`, `LogValidator`), in
-//! the same order, made once and before any lock; `lib` lists where this is stricter. Not decided here: whether the producer's
-//! sequence follows the last one, which offset the batch gets, and whether its codec is the topic's.
+//! The same decisions as Kafka's (`ProduceRequest.validateRecords`, `UnifiedLog.analyzeAndValidateRecords`,
+//! `LogValidator`), in the same order, made once and before any lock; `lib` lists where this is stricter. Not decided
+//! here: whether the producer's sequence follows the last one, which offset the batch gets, and whether its codec is
+//! the topic's.
 //!
-//! What Kafka 4.3.1 does with the maximum timestamp of a batch that it stores as sent, and this does too. With CreateTime, the
-//! header's field is not believed: if it differs from the largest timestamp of the records (-1 if all have none), it is
-//! replaced and the CRC with it; that is no reason to refuse. With LogAppendTime, the field becomes the time of the append,
-//! the attribute bit is set, and timestamps of records are not looked at. See [`CheckedBatch::header`].
+//! What Kafka 4.3.1 does with the maximum timestamp of a batch that it stores as sent, and this does too. With
+//! CreateTime, the header's field is not believed: if it differs from the largest timestamp of the records (-1 if all
+//! have none), it is replaced and the CRC with it; that is no reason to refuse. With LogAppendTime, the field becomes
+//! the time of the append, the attribute bit is set, and timestamps of records are not looked at. See
+//! [`CheckedBatch::header`].
 //!
-//! For the time index: since 3.8 Kafka pairs a batch's maximum timestamp with the batch's *last* offset
-//! (`LogSegment.append`), not with that of the record; [`BatchHeader::last_offset`] is all that is needed. The first record with that
-//! timestamp is looked for when a client asks (ListOffsets with -3, KIP-734).
+//! For the time index: Kafka 4.3.1 pairs a batch's maximum timestamp with the batch's *last* offset
+//! (`LogSegment.append`), not with that of the record; [`BatchHeader::last_offset`] is all that is needed. The first
+//! record with that timestamp is looked for when a client asks (ListOffsets with -3, KIP-734).
 
 use crc_fast::CrcAlgorithm;
 use ottla_types::{LeaderEpoch, Offset, Timestamp};
@@ -78,8 +80,9 @@ impl TimestampRule {
     }
 }
 
-/// Memory that checks share: codecs' contexts and the window of uncompressed records. One per thread is the idea; it grows to what the
-/// largest record needs and no further.
+/// Memory that checks and readers share: codecs' contexts and the window of uncompressed records. One per thread is
+/// the idea. The window grows with the largest record (or, for a reader, batch); above a few MiB it is given back by
+/// the next use.
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(crate) decompressor: Decompressor,
@@ -88,8 +91,9 @@ pub struct Scratch {
 /// A batch that may be appended once it has an offset.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CheckedBatch {
-    /// The header as it is to be stored, but for base offset and leader epoch: its timestamp type, maximum timestamp and CRC
-    /// are the topic's, which the producer's need not be. Write it over the producer's ([`assigned`](Self::assigned)).
+    /// The header as it is to be stored, but for base offset and leader epoch: its timestamp type, maximum timestamp
+    /// and CRC are the topic's, which the producer's need not be. Write it over the producer's
+    /// ([`assigned`](Self::assigned)).
     pub header: BatchHeader,
     /// How the records are compressed.
     pub codec: Codec,
@@ -188,8 +192,8 @@ fn check_producer_fields(header: &BatchHeader) -> Result<(), HeaderFault> {
 
 /// The header with the topic's timestamp type and the maximum timestamp, and the CRC that follows from them.
 ///
-/// A CRC is linear: what a change of the header's bytes does to the whole batch's CRC follows from the header's CRCs before and
-/// after, and the number of bytes behind. So the records are not read again.
+/// A CRC is linear: what a change of the header's bytes does to the whole batch's CRC follows from the header's CRCs
+/// before and after, and the number of bytes behind. So the records are not read again.
 fn settle(header: BatchHeader, bytes: &[u8], timestamp_type: TimestampType, max_timestamp: Timestamp) -> BatchHeader {
     let attributes = header.attributes.with_timestamp_type(timestamp_type);
     if attributes == header.attributes && max_timestamp == header.max_timestamp {

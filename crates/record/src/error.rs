@@ -1,9 +1,9 @@
 //! Why a batch is refused, and which of Kafka's error codes says so.
 //!
 //! Two codes matter to a producer: `CORRUPT_MESSAGE` is one it retries, for the bytes were hurt on the way;
-//! `INVALID_RECORD` is one it does not, for the same bytes would be refused again. So everything that a right CRC vouches for
-//! is `INVALID_RECORD`. Kafka answers `UNKNOWN_SERVER_ERROR` where one of its decompressors throws or where the codec's number
-//! has no meaning; here those are refusals like others.
+//! `INVALID_RECORD` is one it does not, for the same bytes would be refused again. So everything that a right CRC
+//! vouches for is `INVALID_RECORD`. Kafka answers `UNKNOWN_SERVER_ERROR` where one of its decompressors throws or
+//! where the codec's number has no meaning; here those are refusals like others.
 
 use std::fmt;
 
@@ -72,7 +72,7 @@ pub enum BatchError {
         id: u8,
     },
     /// A request has no whole batch, or more than one, for a partition.
-    #[error("a partition takes exactly one batch per request, this one has {}", if *.several { "several" } else { "none" })]
+    #[error("a partition takes one batch per request, not {}", if *.several { "several" } else { "none" })]
     NotOneBatch {
         /// More than one, rather than none.
         several: bool,

@@ -6,8 +6,8 @@
 //! header: key length varint, key │ value length varint, value
 //! ```
 //!
-//! A length below 0 stands for null, as in Kafka's `DefaultRecord`; a header's key is never null. The attributes have no meaning
-//! yet and may be anything.
+//! A length below 0 stands for null, as in Kafka's `DefaultRecord`; a header's key is never null. The attributes have
+//! no meaning yet and may be anything.
 
 use crate::error::FramingFault;
 use crate::varint::{self, VarintError};

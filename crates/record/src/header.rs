@@ -9,8 +9,8 @@
 //! 57 record count i32
 //! ```
 //!
-//! The batch length counts what comes behind it. The CRC covers everything from the attributes to the end, so that a leader
-//! may write base offset and leader epoch without touching it.
+//! The batch length counts what comes behind it. The CRC covers everything from the attributes to the end, so that a
+//! leader may write base offset and leader epoch without touching it.
 
 use ottla_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 

@@ -1,19 +1,28 @@
 //! Record batches: what a producer sends, what lies in a log, what a consumer gets. They are the same bytes.
 //!
-//! Read in this order: `header` is the layout of a batch of magic 2; `check` decides what a leader takes from a producer;
-//! `walk` is its loop over records, the hottest of the broker; `read` and `batches` are for those who consume; `build` is
-//! for those who produce; `compress` has the four codecs, each within limits.
+//! Read in this order: `header` is the layout of a batch of magic 2; `check` decides what a leader takes from a
+//! producer; `walk` is its loop over records, the hottest of the broker; `read` and `batches` are for those who
+//! consume; `build` is for those who produce; `compress` has the four codecs, each within limits.
 //!
-//! Not here: magic 0 and 1, which are recognised and refused; sequences of idempotent producers and offsets, which `storage`
-//! knows.
+//! Not here: magic 0 and 1, which are recognised and refused; sequences of idempotent producers and offsets, which
+//! `storage` knows.
 //!
-//! Stricter than Kafka 4.3.1, each time because it would store what some consumer cannot read:
-//! - the framing of compressed records is checked like that of others (Kafka skips the record's own length);
-//! - offset deltas must count 0, 1, 2 … (Kafka does not look at them when nothing is compressed);
-//! - nothing may follow the compressed records, nor a gzip, lz4 or snappy stream within them;
-//! - varints must fit their type (Kafka drops excess bits);
-//! - a producer may never claim LogAppendTime (Kafka lets that pass into CreateTime topics);
-//! - a producer id comes with an epoch, and a transactional batch with a producer id.
+//! Stricter than Kafka 4.3.1. A real broker was sent each of these and stored it; some consumer may then stumble.
+//! - Compressed records are checked like others. Kafka skips the length that each of them has in front.
+//! - Offset deltas count 0, 1, 2 … Kafka does not look at them when nothing is compressed.
+//! - Nothing may follow a gzip or lz4 stream within the batch. Kafka stops reading there.
+//! - Numbers must fit their type. Kafka drops excess bits.
+//! - A producer may never claim LogAppendTime. Kafka clears the bit in a CreateTime topic, and timestamps come to
+//!   light that it did not check.
+//! - A producer id comes with an epoch.
+//!
+//! Stricter by design, not tried against a broker: dependent lz4 blocks, lz4 content checksums and sizes, and
+//! transactional batches without a producer id.
+//!
+//! Other differences: what Kafka answers with `UNKNOWN_SERVER_ERROR` (an unknown codec, a damaged compressed stream,
+//! offset deltas within one) is a refusal with a code of its own here; attribute bits without a meaning always stay,
+//! where Kafka drops them if it has to change the header; uncompressed sizes have a limit; at most
+//! [`RefusedRecords::ERRORS_MAX`] refused records are named.
 
 mod batches;
 mod build;

@@ -1,13 +1,13 @@
 //! The records of a batch, for those who consume: offsets, timestamps, keys, values, headers.
 //!
-//! What is read here need not have been checked. Gaps between offsets are allowed, since compaction leaves them. What a producer may
-//! send is decided in `check`.
+//! What is read here need not have been checked. Gaps between offsets are allowed, since compaction leaves them. What
+//! a producer may send is decided in `check`.
 
 use ottla_types::{Offset, Timestamp};
 
 use crate::check::{self, Scratch};
 use crate::compress::Codec;
-use crate::error::{BatchError, FramingFault};
+use crate::error::{BatchError, FramingFault, HeaderFault};
 use crate::frame::{self, Frame};
 use crate::header::{BATCH_HEADER_BYTES, BatchHeader, TimestampType};
 use crate::varint::{self, VarintError};
@@ -55,6 +55,10 @@ impl<'a> RecordBatch<'a> {
     where
         'a: 's,
     {
+        let BatchHeader { record_count, last_offset_delta, .. } = self.header;
+        if record_count < 0 {
+            return Err(HeaderFault::Count { record_count, last_offset_delta }.into());
+        }
         let records = match self.header.codec()? {
             Codec::None => self.payload(),
             codec => scratch.decompressor.whole(codec, self.payload(), records_bytes_max)?,

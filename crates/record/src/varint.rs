@@ -1,8 +1,9 @@
 //! The variable-length integers inside a record: zigzag, seven bits a byte, lowest first, at most 5 or 10 bytes.
 //!
-//! They are here and not taken from another crate because the walk over records spends most of its time in them. Reading accepts
-//! longer forms of small numbers, as Kafka does (`ByteUtils.readVarint`), and refuses what does not fit 32 or 64 bits,
-//! where Kafka drops the excess bits: a reader that keeps them would see another length than Kafka does.
+//! They are here and not taken from another crate because the walk over records spends most of its time in them.
+//! Reading accepts longer forms of small numbers, as Kafka does (`ByteUtils.readVarint`), and refuses what does not
+//! fit 32 or 64 bits, where Kafka drops the excess bits: a reader that keeps them would see another length than Kafka
+//! does.
 
 /// Why no number could be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,16 +17,8 @@ pub(crate) enum VarintError {
 /// Reads a 32-bit number at `*at` and moves `*at` behind it.
 #[inline(always)]
 pub(crate) fn read_i32(bytes: &[u8], at: &mut usize) -> Result<i32, VarintError> {
-    // One and two bytes cover every length below 8 KiB, so they are worth a straight line.
-    if let Some([low, high]) = bytes.get(*at..).and_then(|rest| rest.first_chunk::<2>()) {
-        if *low < 0x80 {
-            *at += 1;
-            return Ok(unzigzag_32(u32::from(*low)));
-        }
-        if *high < 0x80 {
-            *at += 2;
-            return Ok(unzigzag_32(u32::from(*low & 0x7f) | u32::from(*high) << 7));
-        }
+    if let Some(raw) = read_short(bytes, at) {
+        return Ok(unzigzag_32(raw));
     }
     let raw = read_slow(bytes, at, 5)?;
     u32::try_from(raw).map(unzigzag_32).map_err(|_| VarintError::TooLong)
@@ -34,13 +27,33 @@ pub(crate) fn read_i32(bytes: &[u8], at: &mut usize) -> Result<i32, VarintError>
 /// Reads a 64-bit number at `*at` and moves `*at` behind it.
 #[inline(always)]
 pub(crate) fn read_i64(bytes: &[u8], at: &mut usize) -> Result<i64, VarintError> {
-    if let Some(byte) = bytes.get(*at)
-        && *byte < 0x80
-    {
-        *at += 1;
-        return Ok(unzigzag_64(u64::from(*byte)));
+    if let Some(raw) = read_short(bytes, at) {
+        return Ok(unzigzag_64(u64::from(raw)));
     }
     read_slow(bytes, at, 10).map(unzigzag_64)
+}
+
+/// A number of one to three bytes in a straight line: every length below 1 MiB, every offset delta of a batch of that
+/// size, and a quarter of an hour of timestamps.
+#[inline(always)]
+fn read_short(bytes: &[u8], at: &mut usize) -> Option<u32> {
+    let rest = bytes.get(*at..)?;
+    let first = u32::from(*rest.first()?);
+    if first < 0x80 {
+        *at += 1;
+        return Some(first);
+    }
+    let [_, second, third] = *rest.first_chunk::<3>()?;
+    let two = (first & 0x7f) | u32::from(second & 0x7f) << 7;
+    if second < 0x80 {
+        *at += 2;
+        return Some(two);
+    }
+    if third < 0x80 {
+        *at += 3;
+        return Some(two | u32::from(third) << 14);
+    }
+    None
 }
 
 /// Reads up to `bytes_max` bytes of seven bits. The position moves only when the number is whole.

@@ -1,8 +1,8 @@
 //! The walk over the records of a batch: every length, every delta, every count, and the largest timestamp.
 //!
-//! It takes the uncompressed records in one piece or in many, so that a compressed batch never lies in memory as a whole. It
-//! allocates only when it has a record to refuse. What the header must say is decided in `check`; access to keys and
-//! values is in `read`, the layout of a record in `frame`.
+//! It takes the uncompressed records in one piece or in many, so that a compressed batch never lies in memory as a
+//! whole. It allocates only when it has a record to refuse. What the header must say is decided in `check`; access to
+//! keys and values is in `read`, the layout of a record in `frame`.
 
 use ottla_types::Timestamp;
 
@@ -75,11 +75,10 @@ impl Walk {
         Ok(at)
     }
 
-    /// The largest timestamp of all records, -1 if none has one. An error if records were refused or are missing.
+    /// The largest timestamp of all records, -1 if none has one; an error if records were refused. To be called after
+    /// the last piece, which makes an error of records that are missing.
     pub(crate) fn finish(self) -> Result<Timestamp, BatchError> {
-        if self.index < self.count {
-            return Err(self.fault(0, FramingFault::Truncated));
-        }
+        assert_eq!(self.index, self.count, "the last piece ends with the last record");
         match self.refused {
             Some(refused) => Err(BatchError::Records(*refused)),
             None => Ok(Timestamp(self.max_timestamp)),

@@ -23,7 +23,8 @@ impl<'i> Reader<'i> {
     }
 
     pub(super) fn fill(&mut self, window: &mut Window) -> Result<bool, CompressionError> {
-        // The decoder reads its input only up to the end of a member and then tries the next; anything else there is an error.
+        // The decoder reads its input only up to the end of a member and then tries the next; anything else there is
+        // an error.
         match self.decoder.read(window.room(PIECE_BYTES)) {
             Ok(0) => Ok(true),
             Ok(count) => window.advance(count).map(|()| false),
@@ -42,4 +43,39 @@ pub(super) fn compress(records: &[u8], level: Option<i32>, out: Vec<u8>) -> Vec<
     let mut encoder = GzEncoder::new(out, Compression::new(level));
     encoder.write_all(records).expect("writing to a Vec does not fail");
     encoder.finish().expect("writing to a Vec does not fail")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_one_behind_the_other_are_one_stream() {
+        let two = compress(b"two", None, compress(b"one", None, Vec::new()));
+        let mut window = Window::default();
+        window.restart(100);
+        let mut reader = Reader::new(&two);
+        while !reader.fill(&mut window).unwrap() {}
+        assert_eq!(window.filled(), b"onetwo");
+    }
+
+    #[test]
+    fn the_checksum_and_the_length_are_verified() {
+        let good = compress(b"text", None, Vec::new());
+        for byte in good.len() - 8..good.len() {
+            let mut bad = good.clone();
+            bad[byte] ^= 1;
+            let mut window = Window::default();
+            window.restart(100);
+            let mut reader = Reader::new(&bad);
+            let error = loop {
+                match reader.fill(&mut window) {
+                    Ok(false) => {}
+                    Ok(true) => panic!("byte {byte} does not matter"),
+                    Err(error) => break error,
+                }
+            };
+            assert!(matches!(error, CompressionError::Broken { codec: Codec::Gzip, .. }));
+        }
+    }
 }

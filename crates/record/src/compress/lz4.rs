@@ -1,8 +1,8 @@
 //! LZ4: the frame format, with the blocks decompressed straight into the window.
 //!
-//! The frame is read here and not by a library's reader, which would allocate two buffers for every batch and accept frames
-//! that the Java client refuses: blocks that refer to earlier blocks, dictionaries, the legacy format. All checksums that are there are
-//! verified, also the content's, which the Java client ignores.
+//! The frame is read here and not by a library's reader, which would allocate two buffers for every batch and accept
+//! frames that the Java client refuses: blocks that refer to earlier blocks, dictionaries, the legacy format. All
+//! checksums that are there are verified, also the content's, which the Java client ignores.
 
 use std::hash::Hasher;
 use std::io::Write;
@@ -140,4 +140,116 @@ pub(super) fn compress(records: &[u8], out: Vec<u8>) -> Vec<u8> {
     let mut encoder = FrameEncoder::with_frame_info(info, out);
     encoder.write_all(records).expect("writing to a Vec does not fail");
     encoder.finish().expect("writing to a Vec does not fail")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All that a frame yields.
+    fn read(frame: &[u8]) -> Result<Vec<u8>, CompressionError> {
+        let mut window = Window::default();
+        window.restart(1 << 24);
+        let mut reader = Reader::new(frame)?;
+        while !reader.fill(&mut window)? {}
+        Ok(window.filled().to_vec())
+    }
+
+    fn text() -> Vec<u8> {
+        (0..40_000u32).flat_map(|i| (i / 3).to_string().into_bytes()).collect()
+    }
+
+    fn frame(info: FrameInfo) -> Vec<u8> {
+        let mut encoder = FrameEncoder::with_frame_info(info, Vec::new());
+        encoder.write_all(&text()).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn reason(frame: &[u8]) -> &'static str {
+        match read(frame) {
+            Err(CompressionError::Broken { reason, .. }) => reason,
+            other => panic!("not broken: {:?}", other.map(|bytes| bytes.len())),
+        }
+    }
+
+    #[test]
+    fn every_option_of_a_frame_is_read() {
+        for size in [BlockSize::Max64KB, BlockSize::Max256KB, BlockSize::Max1MB, BlockSize::Max4MB] {
+            for checksums in [false, true] {
+                let info = FrameInfo::new().block_size(size).block_checksums(checksums).content_checksum(checksums);
+                assert!(read(&frame(info.clone())).unwrap() == text());
+                assert!(read(&frame(info.content_size(Some(text().len() as u64)))).unwrap() == text());
+            }
+        }
+    }
+
+    #[test]
+    fn frames_are_written_with_independent_blocks_of_64_kib() {
+        let written = compress(&text(), Vec::new());
+        assert_eq!(written[4] & INDEPENDENT_BLOCKS, INDEPENDENT_BLOCKS);
+        assert_eq!(written[5], 0x40);
+        assert!(read(&written).unwrap() == text());
+    }
+
+    #[test]
+    fn dependent_blocks_are_refused_because_java_refuses_them() {
+        let linked = frame(FrameInfo::new().block_mode(BlockMode::Linked));
+        assert_eq!(reason(&linked), "the blocks depend on each other, which Java clients cannot read");
+    }
+
+    #[test]
+    fn each_checksum_is_verified() {
+        let mut header = frame(FrameInfo::new());
+        header[6] ^= 1;
+        assert_eq!(reason(&header), "the header's checksum does not match");
+
+        let mut block = frame(FrameInfo::new().block_size(BlockSize::Max4MB).block_checksums(true));
+        let checksum = block.len() - 8;
+        block[checksum] ^= 1;
+        assert_eq!(reason(&block), "a block's checksum does not match");
+
+        let mut content = frame(FrameInfo::new().content_checksum(true));
+        *content.last_mut().unwrap() ^= 1;
+        assert_eq!(reason(&content), "the content's checksum does not match");
+    }
+
+    /// A header of the given flags and blocks of 64 KiB, its checksum right.
+    fn start(flags: u8, content_size: &[u8]) -> Vec<u8> {
+        let mut frame = MAGIC.to_le_bytes().to_vec();
+        frame.extend([flags, 0x40]);
+        frame.extend(content_size);
+        frame.push((XxHash32::oneshot(0, &frame[4..]) >> 8) as u8);
+        frame
+    }
+
+    #[test]
+    fn a_wrong_content_size_is_refused() {
+        let block = [&(UNCOMPRESSED_BLOCK | 1).to_le_bytes()[..], b"x", &[0; 4]].concat();
+        let with = |size: u64| {
+            [start(VERSION | INDEPENDENT_BLOCKS | CONTENT_SIZE, &size.to_le_bytes()), block.clone()].concat()
+        };
+        assert_eq!(read(&with(1)), Ok(b"x".to_vec()));
+        assert_eq!(reason(&with(2)), "the content does not have the size that the frame says");
+    }
+
+    #[test]
+    fn a_block_beyond_the_frames_size_is_refused() {
+        let with = |length: u32| {
+            let field = (UNCOMPRESSED_BLOCK | length).to_le_bytes();
+            [&start(VERSION | INDEPENDENT_BLOCKS, &[])[..], &field, &vec![7; length as usize], &[0; 4]].concat()
+        };
+        assert_eq!(read(&with(65_536)), Ok(vec![7; 65_536]));
+        assert_eq!(reason(&with(65_537)), "a block is larger than the frame allows");
+    }
+
+    #[test]
+    fn unknown_versions_flags_and_sizes_are_refused() {
+        for flags in [0x20, 0xa0, VERSION | INDEPENDENT_BLOCKS | 1, VERSION | INDEPENDENT_BLOCKS | 2] {
+            assert_eq!(reason(&start(flags, &[])), "the frame's version or flags are unknown");
+        }
+        let mut size = start(VERSION | INDEPENDENT_BLOCKS, &[]);
+        size[5] = 0x30;
+        assert_eq!(reason(&size), "the block size is unknown");
+        assert_eq!(reason(&[0x02, 0x21, 0x4c, 0x18, 0, 0, 0]), "no lz4 frame");
+    }
 }

@@ -1,8 +1,8 @@
 //! The four codecs of Kafka, each in a file of its own, behind one window.
 //!
-//! Compressed bytes come from anybody. So a codec writes into a [`Window`] that grows only as output really appears and
-//! never hands out more than a limit; it never allocates by a length that the input merely claims; and whatever the input
-//! holds, the answer is bytes or a [`CompressionError`].
+//! Compressed bytes come from anybody. So a codec writes into a [`Window`] that grows only as output really appears
+//! and never hands out more than a limit; it never allocates by a length that the input merely claims; and whatever
+//! the input holds, the answer is bytes or a [`CompressionError`].
 
 mod gzip;
 mod lz4;
@@ -149,7 +149,8 @@ impl Compressor {
     }
 }
 
-/// A stream being read. `fill` adds some output to the window, at least a byte unless the end is reached, and says whether it is.
+/// A stream being read. `fill` adds some output to the window, at least a byte unless the end is reached, and says
+/// whether it is.
 enum Stream<'i, 'c> {
     None(&'i [u8]),
     Gzip(gzip::Reader<'i>),

@@ -1,8 +1,8 @@
 //! Snappy: raw blocks in the frame of the Java library, or one raw block without a frame.
 //!
-//! The frame (xerial, `SnappyOutputStream`): 8 bytes of magic, version and lowest compatible version as big-endian i32, then blocks,
-//! each with its compressed length as a big-endian i32. librdkafka and others send the bare block. Both are read, the frame is
-//! written, for the Java client reads a bare block only as a whole.
+//! The frame (xerial, `SnappyOutputStream`): 8 bytes of magic, version and lowest compatible version as big-endian
+//! i32, then blocks, each with its compressed length as a big-endian i32. Both forms are read; the frame is written, as
+//! the Java client writes it.
 
 use snap::raw::{Decoder, Encoder, decompress_len, max_compress_len};
 
@@ -101,5 +101,41 @@ pub(super) fn compress(records: &[u8], out: &mut Vec<u8>) {
             .expect("a block is far below Snappy's limit and has the room that Snappy asks for");
         out[length_at..length_at + 4].copy_from_slice(&(length as i32).to_be_bytes());
         out.truncate(length_at + 4 + length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(input: &[u8]) -> Result<Vec<u8>, CompressionError> {
+        let mut window = Window::default();
+        window.restart(1 << 20);
+        let mut context = Context::default();
+        let mut reader = Reader::new(input, &mut context)?;
+        while !reader.fill(&mut window)? {}
+        Ok(window.filled().to_vec())
+    }
+
+    #[test]
+    fn the_frame_and_the_bare_block_are_read() {
+        let text: Vec<u8> = (0..20_000u32).flat_map(|i| i.to_string().into_bytes()).collect();
+        assert!(text.len() > 2 * BLOCK_BYTES, "several blocks");
+        let mut framed = Vec::new();
+        compress(&text, &mut framed);
+        assert!(read(&framed).unwrap() == text);
+        assert!(read(&Encoder::new().compress_vec(&text).unwrap()).unwrap() == text);
+    }
+
+    #[test]
+    fn frames_of_version_0_and_negative_blocks_are_refused() {
+        let mut framed = Vec::new();
+        compress(b"text", &mut framed);
+        let mut version = framed.clone();
+        version[11] = 0;
+        let error = |position, reason| Err(CompressionError::Broken { codec: Codec::Snappy, position, reason });
+        assert_eq!(read(&version), error(16, "the frame's version is unknown"));
+        framed[16] = 0x80;
+        assert_eq!(read(&framed), error(20, "the length of a block is negative"));
     }
 }

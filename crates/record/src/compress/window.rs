@@ -1,9 +1,10 @@
-//! The window between a codec and whoever walks over what it yields: bytes come in behind, are taken in front, and their sum
-//! is limited.
+//! The window between a codec and whoever walks over what it yields: bytes come in behind, are taken in front, and
+//! their sum is limited.
 
 use super::CompressionError;
 
-/// How much room a codec without blocks of its own is given at a time. It fits the second-level cache with what is taken from it.
+/// How much room a codec without blocks of its own is given at a time. It fits the second-level cache with what is
+/// taken from it.
 pub(super) const PIECE_BYTES: usize = 64 << 10;
 
 /// Memory above this is given back when the next stream starts.
@@ -30,8 +31,8 @@ impl Window {
         (self.start, self.end, self.total, self.total_max) = (0, 0, 0, total_max);
     }
 
-    /// Room for at least `wanted` bytes behind what is there. The caller answers for `wanted`: it must follow from bytes that
-    /// exist, not from a claim about them.
+    /// Room for at least `wanted` bytes behind what is there. The caller answers for `wanted`: it must follow from
+    /// bytes that exist, not from a claim about them.
     pub(crate) fn room(&mut self, wanted: usize) -> &mut [u8] {
         if self.bytes.len() - self.end < wanted {
             self.bytes.copy_within(self.start..self.end, 0);

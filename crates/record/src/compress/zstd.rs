@@ -1,9 +1,10 @@
 //! Zstandard, by the reference library; contexts are kept, for making one costs more than a small batch.
 //!
-//! A frame says how far back it refers, and the library allocates a window of that size before the first byte. Here up to 2^27
-//! (128 MiB) is allowed, as in the Java client's decoder: a producer at level 22 says 2^27 even for a small batch when it
-//! streams, and refusing it would refuse a setting that Kafka documents (levels up to 19 stay within 2^23). Such a window costs
-//! address space, not memory: pages are touched only as output appears, and that is limited. A context that grew is not kept.
+//! A frame says how far back it refers, and the library allocates a window of that size before the first byte. Here
+//! up to 2^27 (128 MiB) is allowed, the library's own default: a streaming producer at level 22 says 2^27 even for a
+//! small batch, and refusing it would refuse a setting that Kafka documents (level 19 says 2^23, the default 2^21).
+//! Such a window costs address space rather than memory, for pages are touched as output appears, and that is
+//! limited. A context that grew is not kept.
 
 use zstd::zstd_safe::{CCtx, CParameter, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
 
@@ -88,8 +89,8 @@ impl std::fmt::Debug for Compressor {
 }
 
 impl Compressor {
-    /// Appends the compressed form of `records` to `out`. The frame has its size in front, so that its window is no larger
-    /// than the batch.
+    /// Appends the compressed form of `records` to `out`. The frame has its size in front, so that its window is no
+    /// larger than the batch.
     pub(super) fn compress(&mut self, records: &[u8], level: Option<i32>, out: &mut Vec<u8>) {
         let context = self.0.get_or_insert_with(CCtx::create);
         let level = level.unwrap_or(LEVEL).min(LEVEL_MAX);
@@ -99,5 +100,64 @@ impl Compressor {
         let written =
             context.compress2(&mut out[start..], records).expect("there is as much room as the library asks for");
         out.truncate(start + written);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(input: &[u8], context: &mut Context) -> Result<Vec<u8>, CompressionError> {
+        let mut window = Window::default();
+        window.restart(1 << 20);
+        let mut reader = Reader::new(input, context)?;
+        while !reader.fill(&mut window)? {}
+        Ok(window.filled().to_vec())
+    }
+
+    /// A frame with the given window, without its content's size, with a checksum.
+    fn frame(window_log: u32, content: &[u8]) -> Vec<u8> {
+        use std::io::Write;
+        let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
+        encoder.set_parameter(CParameter::WindowLog(window_log)).unwrap();
+        encoder.include_checksum(true).unwrap();
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_frame_cut_within_its_checksum_is_refused_though_all_content_is_there() {
+        let whole = frame(17, b"content");
+        let mut context = Context::default();
+        assert_eq!(read(&whole, &mut context), Ok(b"content".to_vec()));
+        for cut in 1..=4 {
+            let error = read(&whole[..whole.len() - cut], &mut context).unwrap_err();
+            assert_eq!(error, broken(whole.len() - cut, "the last frame is cut short"));
+        }
+    }
+
+    #[test]
+    fn frames_one_behind_the_other_are_one_stream() {
+        let two = [frame(17, b"one"), frame(17, b"two")].concat();
+        assert_eq!(read(&two, &mut Context::default()), Ok(b"onetwo".to_vec()));
+    }
+
+    #[test]
+    fn a_context_forgets_a_broken_stream() {
+        let mut context = Context::default();
+        let whole = frame(17, &[7; 1000]);
+        read(&whole[..whole.len() / 2], &mut context).unwrap_err();
+        assert_eq!(read(&whole, &mut context), Ok(vec![7; 1000]));
+    }
+
+    #[test]
+    fn windows_up_to_the_java_clients_limit_are_read_and_not_kept() {
+        let mut context = Context::default();
+        assert_eq!(read(&frame(WINDOW_LOG_MAX, b"far"), &mut context), Ok(b"far".to_vec()));
+        assert!(context.0.as_ref().unwrap().sizeof() > KEPT_BYTES_MAX);
+        assert_eq!(read(&frame(23, b"near"), &mut context), Ok(b"near".to_vec()));
+        assert!(context.0.as_ref().unwrap().sizeof() <= KEPT_BYTES_MAX, "level 19 keeps its context");
+        // A window descriptor of 2^28 and no more.
+        read(&[0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x90, 1, 0, 0], &mut context).unwrap_err();
     }
 }

@@ -164,6 +164,10 @@ impl State {
     ) -> Appended {
         self.assign_epoch(header.partition_leader_epoch, header.base_offset);
         let config = self.config;
+        if self.active().created_at == Timestamp::NONE {
+            // Made or found at a start, which has no clock.
+            self.active().created_at = now;
+        }
         let must_roll = self.active().must_roll(&header, &config, now);
         let roll = must_roll.then(|| {
             // The new segment begins where the log ends, so that recovery sees what is missing in between. Only a gap

@@ -102,7 +102,7 @@ async fn scenario(disk: &Arc<SimulatedDisk>, seed: u64, known: &mut Known) -> Re
     known.append_some(&log, &mut dice, 0, 25).await?;
     directory.write_checkpoints(&PartitionOffsets::new()).await?;
     known.append_some(&log, &mut dice, 2, 22).await?;
-    let cut = known.history[known.history.len() - 14 - dice.below(12) as usize].0;
+    let cut = known.history[known.history.len() - 28 - dice.below(8) as usize].0;
     known.truncate(&directory, cut).await?;
     known.append_some(&log, &mut dice, 4, 23).await?;
     directory.write_checkpoints(&PartitionOffsets::new()).await?;
