@@ -1,0 +1,155 @@
+//! What the controller can be asked, and how it answers. Each request's own words are in the file of its name.
+
+use std::fmt;
+
+use ottla_metadata::BrokerEpoch;
+use ottla_types::{BrokerId, ErrorCode};
+
+use crate::allocate_producer_ids::{AllocateProducerIds, AllocateProducerIdsRefusal, ProducerIdBlock};
+use crate::create_topics::{CreateTopicRefusal, CreateTopics, CreatedTopic};
+use crate::delete_topics::{DeleteTopics, DeletedTopic};
+use crate::register_broker::{RegisterBroker, RegisterBrokerRefusal};
+
+/// Tells requests apart; chosen by whoever asks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RequestId(pub u64);
+
+/// A wish. Everything random or dependent on the time is in it already.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// A broker starts, or says more about itself.
+    RegisterBroker(RegisterBroker),
+    /// Somebody wants topics.
+    CreateTopics(CreateTopics),
+    /// Somebody no longer wants topics.
+    DeleteTopics(DeleteTopics),
+    /// A broker has run out of producer ids.
+    AllocateProducerIds(AllocateProducerIds),
+}
+
+/// An answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reply {
+    /// Nothing was looked at: the answer to every part of the request.
+    Refused(Refusal),
+    /// To [`Request::RegisterBroker`].
+    RegisterBroker(Result<BrokerEpoch, RegisterBrokerRefusal>),
+    /// To [`Request::CreateTopics`]: a result for each name. Names that were asked for once come in the request's order,
+    /// then those that were asked for more often.
+    CreateTopics(Vec<(String, Result<CreatedTopic, CreateTopicRefusal>)>),
+    /// To [`Request::DeleteTopics`]: a result for each topic; the order means nothing.
+    DeleteTopics(Vec<DeletedTopic>),
+    /// To [`Request::AllocateProducerIds`].
+    AllocateProducerIds(Result<ProducerIdBlock, AllocateProducerIdsRefusal>),
+}
+
+/// Why a request as a whole is refused.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Refusal {
+    /// This node does not lead, or lost the lead before the answer was certain: the request may still take effect.
+    #[error("this node is not the active controller")]
+    NotController,
+    /// Too many requests wait.
+    #[error("{0} requests wait for the controller already; try again later")]
+    Overloaded(usize),
+    /// The request's time was over before the controller came to it. It has no effect.
+    #[error("the controller did not come to this request in time")]
+    TimedOut,
+    /// The request changes more than one request may.
+    #[error("the request makes {count} {what}, more than the {max} that one request may make")]
+    TooLarge {
+        /// How many.
+        count: usize,
+        /// Of what.
+        what: &'static str,
+        /// How many are allowed.
+        max: usize,
+    },
+    /// `delete.topic.enable` is off.
+    #[error("topics cannot be deleted: delete.topic.enable is false")]
+    DeletionDisabled,
+}
+
+impl Refusal {
+    /// Kafka's code for it.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::NotController => ErrorCode::NotController,
+            // Kafka's queue has no end. This code has clients try again.
+            Self::Overloaded(_) | Self::TimedOut => ErrorCode::RequestTimedOut,
+            Self::TooLarge { .. } => ErrorCode::PolicyViolation,
+            Self::DeletionDisabled => ErrorCode::TopicDeletionDisabled,
+        }
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RegisterBroker(request) => request.fmt(f),
+            Self::CreateTopics(request) => request.fmt(f),
+            Self::DeleteTopics(request) => request.fmt(f),
+            Self::AllocateProducerIds(request) => request.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Reply {
+    /// What was asked and what came of it; one line for each part of the request where it has parts.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => write!(f, "refused {}: {refusal}", refusal.code()),
+            Self::RegisterBroker(Ok(epoch)) => write!(f, "registered epoch={epoch}"),
+            Self::RegisterBroker(Err(refusal)) => write!(f, "not registered {}: {refusal}", refusal.code()),
+            Self::CreateTopics(results) => {
+                f.write_str("create-topics")?;
+                for (name, result) in results {
+                    match result {
+                        Ok(created) => write!(f, "\n  {name}: {created}")?,
+                        Err(refusal) => write!(f, "\n  {name}: {}: {refusal}", refusal.code())?,
+                    }
+                }
+                Ok(())
+            }
+            Self::DeleteTopics(results) => {
+                f.write_str("delete-topics")?;
+                results.iter().try_for_each(|result| write!(f, "\n  {result}"))
+            }
+            Self::AllocateProducerIds(Ok(block)) => block.fmt(f),
+            Self::AllocateProducerIds(Err(refusal)) => write!(f, "no producer ids {}: {refusal}", refusal.code()),
+        }
+    }
+}
+
+/// Why a broker's word does not count: it speaks for a registration that is not, or no longer, there.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum StaleBroker {
+    /// The broker never registered.
+    #[error("broker {0} is not registered")]
+    NotRegistered(BrokerId),
+    /// The broker registered anew since.
+    #[error("broker {id} is registered with epoch {registered}, not {got}")]
+    OtherEpoch {
+        /// Which broker.
+        id: BrokerId,
+        /// The epoch of its registration.
+        registered: BrokerEpoch,
+        /// The epoch that the request names.
+        got: BrokerEpoch,
+    },
+}
+
+impl StaleBroker {
+    /// Kafka's code for it.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        ErrorCode::StaleBrokerEpoch
+    }
+}

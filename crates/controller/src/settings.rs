@@ -1,0 +1,44 @@
+//! What the controller must be told once, and the one judgement it leaves to others.
+
+use std::collections::BTreeMap;
+
+/// What a controller is started with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// The id that a cluster without one gets: what formatting wrote into `meta.properties`.
+    pub cluster_id: String,
+    /// `num.partitions`: how many partitions a topic gets whose creator does not say.
+    pub partitions_default: i32,
+    /// `default.replication.factor`: how many replicas a partition gets where the creator does not say.
+    pub replication_factor_default: i16,
+    /// `delete.topic.enable`.
+    pub topics_deletable: bool,
+    /// How many requests may wait for the entry in flight; one more is refused.
+    pub queue_max: usize,
+}
+
+impl Default for Settings {
+    /// Kafka's defaults, no cluster id, and room for 1,000 requests.
+    fn default() -> Self {
+        Self {
+            cluster_id: String::new(),
+            partitions_default: 1,
+            replication_factor_default: 1,
+            topics_deletable: true,
+            queue_max: 1_000,
+        }
+    }
+}
+
+/// Says which overrides a topic may carry. The controller asks before it writes them.
+pub trait TopicConfigRules {
+    /// Whether a topic may be created with `overrides`, judged together, for some values exclude others; what is wrong,
+    /// in words for whoever asked, if not.
+    fn check(&self, overrides: &BTreeMap<&str, &str>) -> Result<(), String>;
+}
+
+impl<F: Fn(&BTreeMap<&str, &str>) -> Result<(), String>> TopicConfigRules for F {
+    fn check(&self, overrides: &BTreeMap<&str, &str>) -> Result<(), String> {
+        self(overrides)
+    }
+}

@@ -1,0 +1,209 @@
+//! Whatever comes in whatever order: one answer to every request, one entry in flight, nothing of an old term, nothing
+//! that the log could not fold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ottla_controller::{
+    AllocateProducerIds, Controller, CreateTopics, DeleteTopics, Input, NewTopic, Output, RegisterBroker, Reply,
+    Request, RequestId, Settings, TopicReference,
+};
+use ottla_metadata::{BrokerEpoch, Fact, Image, Position};
+use ottla_types::{BrokerId, Instant, Uuid};
+use proptest::prelude::*;
+
+/// What the dice do with the cluster.
+#[derive(Clone, Debug)]
+enum Step {
+    Request(Request),
+    Commit,
+    Lose,
+    Fail,
+    Lead,
+}
+
+/// The log and those who ask, around one controller.
+struct World {
+    controller: Controller,
+    committed: Image,
+    term: u64,
+    in_flight: Option<(u64, Vec<Fact>)>,
+    open: BTreeSet<RequestId>,
+    asked: u64,
+    created: usize,
+}
+
+fn topic_name(number: u8) -> String {
+    ["a", "b", "c.d", "c_d"][usize::from(number) % 4].to_owned()
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    let create = (prop::collection::vec((0..4u8, -1..4i32, 1..3i16), 1..4), any::<bool>());
+    prop_oneof![
+        2 => (1..4i32, any::<u8>()).prop_map(|(id, run)| Request::RegisterBroker(RegisterBroker {
+            cluster_id: "c".to_owned(),
+            id: BrokerId(id),
+            incarnation: Uuid([run; 16]),
+            rack: None,
+            endpoints: Vec::new(),
+        })),
+        6 => create.prop_map(|(topics, validate_only)| {
+            let topics = topics.into_iter().map(|(name, partitions, factor)| new_topic(name, partitions, factor));
+            Request::CreateTopics(CreateTopics { topics: topics.collect(), validate_only })
+        }),
+        3 => prop::collection::vec(0..4u8, 1..4).prop_map(|names| {
+            let topics = names.into_iter().map(|name| TopicReference { name: Some(topic_name(name)), id: Uuid::ZERO });
+            Request::DeleteTopics(DeleteTopics { topics: topics.collect() })
+        }),
+        1 => (1..4i32, 1..4i64).prop_map(|(id, epoch)| Request::AllocateProducerIds(AllocateProducerIds {
+            broker_id: BrokerId(id),
+            broker_epoch: BrokerEpoch(epoch),
+        })),
+    ]
+}
+
+fn new_topic(name: u8, partitions: i32, replication_factor: i16) -> NewTopic {
+    let (name, id) = (topic_name(name), Uuid::ZERO);
+    NewTopic { name, id, partitions, replication_factor, assignments: Vec::new(), configs: Vec::new() }
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        12 => request().prop_map(Step::Request),
+        8 => Just(Step::Commit),
+        1 => Just(Step::Lose),
+        1 => Just(Step::Fail),
+        2 => Just(Step::Lead),
+    ];
+    prop::collection::vec(step, 0..80)
+}
+
+fn any_overrides(_: &BTreeMap<&str, &str>) -> Result<(), String> {
+    Ok(())
+}
+
+fn world() -> World {
+    let settings = Settings { cluster_id: "c".to_owned(), queue_max: 5, ..Settings::default() };
+    World {
+        controller: Controller::new(settings, Box::new(any_overrides)),
+        committed: Image::default(),
+        term: 0,
+        in_flight: None,
+        open: BTreeSet::new(),
+        asked: 0,
+        created: 0,
+    }
+}
+
+impl World {
+    fn take(&mut self, step: Step) {
+        let input = match step {
+            Step::Request(request) => self.ask(request),
+            Step::Commit => match self.commit() {
+                Some(position) => Input::Committed { position },
+                None => return,
+            },
+            Step::Lose => Input::LostLeadership,
+            Step::Fail => Input::ProposeFailed { term: self.term },
+            Step::Lead => {
+                self.term += 1;
+                Input::BecameLeader { term: self.term, image: self.committed.clone() }
+            }
+        };
+        // Whatever ends a leadership loses what was in flight.
+        if matches!(input, Input::LostLeadership | Input::ProposeFailed { .. } | Input::BecameLeader { .. }) {
+            self.in_flight = None;
+        }
+        self.controller.handle(Instant::START, input);
+        while let Some(output) = self.controller.poll() {
+            self.see(output);
+        }
+    }
+
+    /// Draws ids for new topics, and notes that an answer is due.
+    fn ask(&mut self, mut request: Request) -> Input {
+        self.asked += 1;
+        if let Request::CreateTopics(CreateTopics { topics, .. }) = &mut request {
+            for (number, topic) in topics.iter_mut().enumerate() {
+                topic.id = Uuid((u128::from(self.asked) << 8 | number as u128).to_be_bytes());
+            }
+        }
+        let id = RequestId(self.asked);
+        self.open.insert(id);
+        Input::Request { id, request, deadline: Instant::START + std::time::Duration::from_secs(1) }
+    }
+
+    fn commit(&mut self) -> Option<Position> {
+        let (term, facts) = self.in_flight.take()?;
+        for fact in facts {
+            self.committed.apply(&fact).unwrap_or_else(|impossible| panic!("{fact}: {impossible}"));
+        }
+        let position = Position { term, index: self.committed.position().index + 1 };
+        self.committed.set_position(position);
+        Some(position)
+    }
+
+    fn see(&mut self, output: Output) {
+        match output {
+            Output::Propose { expected_term, facts } => {
+                assert_eq!(expected_term, self.term, "proposed in the term that it was decided in");
+                assert!(!facts.is_empty(), "an entry without facts");
+                assert!(self.in_flight.is_none(), "two entries in flight");
+                self.in_flight = Some((expected_term, facts));
+            }
+            Output::Reply { id, reply } => {
+                assert!(self.open.remove(&id), "{id} is answered twice, or was never asked");
+                self.count_created(&reply);
+            }
+        }
+    }
+
+    /// Counts the topics that an answer calls created and that are committed.
+    fn count_created(&mut self, reply: &Reply) {
+        let Reply::CreateTopics(results) = reply else { return };
+        for (name, _) in results.iter().filter(|(_, result)| result.is_ok()) {
+            self.created += usize::from(self.committed.topic_by_name(name).is_some());
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_request_gets_one_answer_and_every_entry_folds(steps in steps()) {
+        let mut world = world();
+        world.take(Step::Lead);
+        for step in steps {
+            world.take(step);
+        }
+        world.take(Step::Lose);
+        prop_assert!(world.open.is_empty(), "never answered: {:?}", world.open);
+    }
+}
+
+#[test]
+fn entry_takes_no_further_request_once_it_is_large() {
+    let mut world = world();
+    let create = |name, partitions| {
+        Step::Request(Request::CreateTopics(CreateTopics {
+            topics: vec![new_topic(name, partitions, 1)],
+            validate_only: false,
+        }))
+    };
+    let register = RegisterBroker {
+        cluster_id: "c".to_owned(),
+        id: BrokerId(1),
+        incarnation: Uuid([1; 16]),
+        rack: None,
+        endpoints: Vec::new(),
+    };
+    let entry = |world: &World| world.in_flight.as_ref().map(|(_, facts)| facts.len());
+    for step in [Step::Lead, Step::Request(Request::RegisterBroker(register)), create(0, 9_000), create(1, 9_000)] {
+        world.take(step);
+    }
+    world.take(create(2, 1));
+    world.take(Step::Commit);
+    assert_eq!(entry(&world), Some(1 + 9_001 + 9_001), "the second passes the limit, the third waits");
+    world.take(Step::Commit);
+    assert_eq!(entry(&world), Some(2));
+    world.take(Step::Commit);
+    assert_eq!((entry(&world), world.created), (None, 3));
+}

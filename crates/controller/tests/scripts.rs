@@ -1,0 +1,266 @@
+//! The golden scripts of the controller: `tests/scripts/*.txt`. What their commands mean is here.
+//!
+//! The interpreter plays the runtime and the log: it keeps what is proposed until `commit`, then folds it into an image
+//! of its own, as every node would. Ids are written as `<1>`, `<2>`, …; answers print them like that, too.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use ottla_controller::{
+    AllocateProducerIds, Assignment, Controller, CreateTopics, DeleteTopics, Input, NewTopic, Output, RegisterBroker,
+    Request, RequestId, Settings, TopicReference,
+};
+use ottla_metadata::{BrokerEpoch, Endpoint, Fact, Image, Position, SecurityProtocol, decode_facts, encode_facts};
+use ottla_testkit::{Command, run_scripts};
+use ottla_types::{BrokerId, Instant, PartitionIndex, Uuid};
+
+#[test]
+fn controller_scripts() {
+    run_scripts(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scripts"), || {
+        let mut cluster = Cluster::new();
+        move |line: &str| cluster.run(&Command::parse(line))
+    });
+}
+
+/// One controller and the log that it proposes to.
+struct Cluster {
+    controller: Controller,
+    now: Instant,
+    requests: u64,
+    committed: Image,
+    proposed: VecDeque<(u64, Vec<Fact>)>,
+}
+
+impl Cluster {
+    fn new() -> Self {
+        Self {
+            controller: controller(2),
+            now: Instant::START,
+            requests: 0,
+            committed: Image::default(),
+            proposed: VecDeque::new(),
+        }
+    }
+
+    fn run(&mut self, command: &Command<'_>) -> String {
+        let term = command.parsed("term", self.committed.position().term);
+        match command.name {
+            // Settings that differ from the scripts' default; a controller that has seen nothing.
+            "start" => {
+                self.controller = controller(command.parsed("queue-max", 2));
+                if command.has("no-deletion") {
+                    let settings = Settings { topics_deletable: false, ..settings(2) };
+                    self.controller = Controller::new(settings, Box::new(rules));
+                }
+                return String::new();
+            }
+            "wait" => {
+                self.now = self.now + Duration::from_millis(command.parsed("ms", 0));
+                self.controller.handle(self.now, Input::TimePassed);
+            }
+            "deadline" => return self.controller.deadline().map_or("none".to_owned(), |at| at.to_string()),
+            "became-leader" => {
+                // What an older term proposed, the log refuses from now on.
+                self.proposed.retain(|(proposed_in, _)| *proposed_in == term);
+                let image = self.committed.clone();
+                self.controller.handle(self.now, Input::BecameLeader { term, image });
+            }
+            "lost-leadership" => {
+                self.proposed.clear();
+                self.controller.handle(self.now, Input::LostLeadership);
+            }
+            "propose-failed" => {
+                self.proposed.retain(|(proposed_in, _)| *proposed_in != term);
+                self.controller.handle(self.now, Input::ProposeFailed { term });
+            }
+            "commit" => return self.commit(),
+            "committed" => {
+                let position = Position { term, index: self.committed.position().index };
+                self.controller.handle(self.now, Input::Committed { position });
+            }
+            // Facts from elsewhere, written while nobody leads.
+            "fence" => {
+                let id = broker(command.words[0]);
+                let epoch = self.committed.broker(id).expect("registered").epoch;
+                self.committed.apply(&Fact::BrokerFenced { id, epoch }).expect("possible");
+                return String::new();
+            }
+            "orphan" => return self.orphan(command.words[0]),
+            "image" => return named(&lines(self.committed.facts())),
+            _ => {
+                self.requests += 1;
+                let (id, request) = (RequestId(self.requests), request(command));
+                let deadline = self.now + Duration::from_millis(command.parsed("timeout", 30_000));
+                self.controller.handle(self.now, Input::Request { id, request, deadline });
+            }
+        }
+        self.outputs()
+    }
+
+    /// Folds the oldest proposal in, as the log would have it: through bytes.
+    fn commit(&mut self) -> String {
+        let (term, facts) = self.proposed.pop_front().expect("something is proposed");
+        for fact in decode_facts(&encode_facts(&facts)).expect("reads back") {
+            self.committed.apply(&fact).expect("what is proposed is possible");
+        }
+        let position = Position { term, index: self.committed.position().index + 1 };
+        self.committed.set_position(position);
+        self.controller.handle(self.now, Input::Committed { position });
+        self.outputs()
+    }
+
+    /// Takes the leaders of a topic away.
+    fn orphan(&mut self, name: &str) -> String {
+        let topic = self.committed.topic_by_name(name).expect("exists").clone();
+        for (index, partition) in topic.partitions() {
+            let fact = Fact::PartitionChanged {
+                topic_id: topic.id,
+                index,
+                isr: None,
+                leader: Some(BrokerId::NONE),
+                leader_epoch: Some(partition.leader_epoch.next()),
+                partition_epoch: partition.partition_epoch.next(),
+            };
+            self.committed.apply(&fact).expect("possible");
+        }
+        String::new()
+    }
+
+    fn outputs(&mut self) -> String {
+        let mut outputs = Vec::new();
+        while let Some(output) = self.controller.poll() {
+            outputs.push(output.to_string());
+            if let Output::Propose { expected_term, facts } = output {
+                self.proposed.push_back((expected_term, facts));
+            }
+        }
+        named(&lines(outputs))
+    }
+}
+
+fn settings(queue_max: usize) -> Settings {
+    Settings { cluster_id: "the-cluster".to_owned(), partitions_default: 2, queue_max, ..Settings::default() }
+}
+
+fn controller(queue_max: usize) -> Controller {
+    Controller::new(settings(queue_max), Box::new(rules))
+}
+
+/// A small world of overrides: `retention.ms` is a number, `cleanup.policy` anything.
+fn rules(overrides: &BTreeMap<&str, &str>) -> Result<(), String> {
+    overrides.iter().try_for_each(|(key, value)| match *key {
+        "cleanup.policy" => Ok(()),
+        "retention.ms" if value.parse::<i64>().is_ok() => Ok(()),
+        "retention.ms" => Err(format!("retention.ms: {value} is no number")),
+        _ => Err(format!("topics have no key {key}")),
+    })
+}
+
+fn request(command: &Command<'_>) -> Request {
+    match command.name {
+        "register-broker" => Request::RegisterBroker(register_broker(command)),
+        "create-topics" => Request::CreateTopics(create_topics(command)),
+        "delete-topics" => {
+            Request::DeleteTopics(DeleteTopics { topics: command.words.iter().map(|word| reference(word)).collect() })
+        }
+        "allocate-producer-ids" => Request::AllocateProducerIds(AllocateProducerIds {
+            broker_id: broker(command.words[0]),
+            broker_epoch: BrokerEpoch(command.parsed("epoch", 1)),
+        }),
+        name => panic!("no command {name}"),
+    }
+}
+
+/// `register-broker 1 run=7 rack=a cluster=x port=9092`.
+fn register_broker(command: &Command<'_>) -> RegisterBroker {
+    RegisterBroker {
+        cluster_id: command.argument("cluster").unwrap_or("the-cluster").to_owned(),
+        id: broker(command.words[0]),
+        incarnation: uuid(command.parsed("run", 1)),
+        rack: command.argument("rack").map(str::to_owned),
+        endpoints: vec![Endpoint {
+            listener: "PLAINTEXT".to_owned(),
+            host: "localhost".to_owned(),
+            port: command.parsed("port", 9092),
+            security_protocol: SecurityProtocol::Plaintext,
+        }],
+    }
+}
+
+/// `create-topics a id=1 partitions=3 factor=2 config:KEY=VALUE config:KEY assign:0=1,2` and `+` before the next topic.
+/// `copies=N` repeats the topic before it with other names.
+fn create_topics(command: &Command<'_>) -> CreateTopics {
+    let line = [&command.words[..], &[]].concat();
+    let mut topics: Vec<NewTopic> = Vec::new();
+    for name in line.iter().filter(|word| !word.starts_with("config:") && **word != "validate-only") {
+        topics.push(new_topic(name, topics.len() as u128 + command.parsed("id", 1)));
+    }
+    for topic in &mut topics {
+        // `key=value` is for every topic, `name.key=value` for one.
+        for (key, value) in &command.arguments {
+            let own = key.strip_prefix(topic.name.as_str()).and_then(|key| key.strip_prefix('/'));
+            if let Some(key) = own.or(Some(*key).filter(|key| !key.contains('/'))) {
+                describe(topic, key, value);
+            }
+        }
+        let without_value = command.words.iter().filter_map(|word| word.strip_prefix("config:"));
+        topic.configs.extend(without_value.map(|key| (key.to_owned(), None)));
+    }
+    CreateTopics { topics, validate_only: command.has("validate-only") }
+}
+
+fn new_topic(name: &str, id: u128) -> NewTopic {
+    let name = if name == "''" { String::new() } else { name.to_owned() };
+    NewTopic {
+        name,
+        id: uuid(id),
+        partitions: -1,
+        replication_factor: -1,
+        assignments: Vec::new(),
+        configs: Vec::new(),
+    }
+}
+
+fn describe(topic: &mut NewTopic, key: &str, value: &str) {
+    if let Some(partition) = key.strip_prefix("assign:") {
+        let partition = PartitionIndex(partition.parse().expect("a partition"));
+        let replicas = value.split(',').filter(|id| !id.is_empty()).map(broker).collect();
+        topic.assignments.push(Assignment { partition, replicas });
+    } else if let Some(config) = key.strip_prefix("config:") {
+        let value =
+            value.strip_prefix("x*").map_or(value.to_owned(), |count| "x".repeat(count.parse().expect("a count")));
+        topic.configs.push((config.to_owned(), Some(value)));
+    } else {
+        match key {
+            "partitions" => topic.partitions = value.parse().expect("a count"),
+            "factor" => topic.replication_factor = value.parse().expect("a count"),
+            "id" | "timeout" => {}
+            _ => panic!("no argument {key}"),
+        }
+    }
+}
+
+/// `name`, `<1>`, `name<1>` for both, `''` for neither.
+fn reference(word: &str) -> TopicReference {
+    let (name, id) = word.strip_suffix('>').and_then(|word| word.split_once('<')).unwrap_or((word, "0"));
+    let name = Some(name).filter(|name| !name.is_empty() && *name != "''").map(str::to_owned);
+    TopicReference { name, id: uuid(id.parse().expect("an id")) }
+}
+
+fn broker(id: &str) -> BrokerId {
+    BrokerId(id.parse().expect("a broker's id"))
+}
+
+fn uuid(number: u128) -> Uuid {
+    Uuid(number.to_be_bytes())
+}
+
+fn lines(items: impl IntoIterator<Item = impl ToString>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join("\n")
+}
+
+/// `text` with the ids of the scripts as `<1>`, `<2>`, …
+fn named(text: &str) -> String {
+    (0..32).fold(text.to_owned(), |text, number| text.replace(&uuid(number).to_string(), &format!("<{number}>")))
+}
