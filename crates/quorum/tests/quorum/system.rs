@@ -1,14 +1,12 @@
 //! The quorum on the machine itself: real executors, real files.
 
-mod world;
-
 use std::sync::Arc;
 
+use crate::world::{level, term, topic};
 use ottla_quorum::{Options, Quorum, Term};
 use ottla_storage::disk::system::SystemDisk;
 use ottla_types::BrokerId;
 use tokio::runtime::Builder;
-use world::{level, term, topic};
 
 #[test]
 fn everything_runs_on_the_control_lane_and_is_there_after_a_restart() {
