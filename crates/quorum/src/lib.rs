@@ -30,7 +30,7 @@
 //!
 //! Today a quorum is one node. Its election is held at once when it is opened, takes no timer, and the clock of
 //! heartbeats and elections then stands still: an idle quorum wakes nobody. What several nodes need beside real
-//! [`Peers`](peers::Peers): an append that answers before it is synced, so that leader and followers write side by side.
+//! `Peers`: an append that answers before it is synced, so that leader and followers write side by side.
 //!
 //! The directory is a partition's, as every log's is: Kafka's tools read it. But it must never be called
 //! `__cluster_metadata-0`, for its records are ours.
