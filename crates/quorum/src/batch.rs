@@ -88,7 +88,10 @@ mod tests {
     #[test]
     fn a_batch_keeps_its_golden_bytes() {
         let hex: String = batches(&[5]).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "00000000000000050000003b0000000302959496a400000000000000000000000000070000000000000007ffffffffffffffffffffffffffff000000011200000001068200a000");
+        assert_eq!(
+            hex,
+            "00000000000000050000003b0000000302959496a400000000000000000000000000070000000000000007ffffffffffffffffffffffffffff000000011200000001068200a000"
+        );
     }
 
     #[test]

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
-use openraft::impls::EmptyNode;
 use openraft::EntryPayload;
+use openraft::impls::EmptyNode;
 use ottla_metadata::{UnreadableFact, decode_facts, encode_facts};
 
 use crate::raft::{Facts, Membership, Payload};

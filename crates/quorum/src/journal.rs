@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ottla_record::BatchHeader;
 use ottla_runtime::Clock;
 use ottla_storage::disk::Disk;
-use ottla_storage::{Batch, Log, LogConfig, ReadRefusal, Recovery, StorageFault};
+use ottla_storage::{Batch, Log, LogConfig, ReadRefusal, Recovery};
 use ottla_types::Offset;
 
 use crate::QuorumFault;

@@ -126,7 +126,7 @@ impl LogStore {
         }
         state.journal.append(&stored).await?;
         for (entry, stored) in entries.into_iter().zip(&stored) {
-            state.last = Some(entry.log_id.clone());
+            state.last = Some(entry.log_id);
             state.tail.push(entry, stored.value.len());
         }
         Ok(())
@@ -185,7 +185,7 @@ impl LogStore {
             let Position { term, index } = position(&upto);
             state.journal.reset(Stored { index, term, value: entry::encode_boundary().into() }).await?;
             state.tail = Tail::default();
-            state.last = Some(upto.clone());
+            state.last = Some(upto);
         } else {
             state.journal.forget_before(upto.index()).await?;
             state.tail.forget_up_to(upto.index());
@@ -250,7 +250,7 @@ impl RaftLogStorage<Types> for LogStore {
 
     async fn get_log_state(&mut self) -> Result<LogState<Types>, io::Error> {
         let state = self.lock().await;
-        Ok(LogState { last_purged_log_id: state.purged.clone(), last_log_id: state.last.clone() })
+        Ok(LogState { last_purged_log_id: state.purged, last_log_id: state.last })
     }
 
     async fn get_log_reader(&mut self) -> Self {
@@ -333,5 +333,112 @@ impl Tail {
         while self.first().is_some_and(|first| first <= index) {
             self.pop_front();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use openraft::storage::RaftLogStorageExt as _;
+    use ottla_storage::disk::Disk as _;
+    use ottla_storage::disk::simulated::SimulatedDisk;
+
+    use super::*;
+    use crate::raft::{LeaderId, Payload};
+
+    const DIRECTORY: &str = "/d";
+
+    /// Segments of about five entries.
+    async fn open(disk: &Arc<SimulatedDisk>) -> LogStore {
+        let executor = tokio::runtime::Handle::current();
+        let clock = ottla_runtime::system::runtime(executor.clone(), executor).clock;
+        let directory = Path::new(DIRECTORY);
+        disk.create_directory(directory).wait().expect("made");
+        let journal = Journal::open(disk.clone(), directory, 400, 0, clock).await.expect("opened");
+        let vote_file = VoteFile::new(disk.clone(), directory);
+        LogStore::open(journal, vote_file, directory, FirstFault::default()).await.expect("fits")
+    }
+
+    async fn filled(disk: &Arc<SimulatedDisk>) -> LogStore {
+        let mut store = open(disk).await;
+        let vote = Vote { leader_id: LeaderId { term: 3, voted_for: 1 }, committed: true };
+        store.save_vote(&vote).await.expect("saved");
+        let entries = (0..20).map(|index| Entry { log_id: log_id(1 + index / 7, index), payload: Payload::Blank });
+        store.blocking_append(entries).await.expect("appended");
+        store
+    }
+
+    fn indexes(entries: &[Entry]) -> Vec<u64> {
+        entries.iter().map(|entry| entry.log_id.index()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_restart_after_a_purge_shows_all_that_was_not_purged() {
+        for upto in 0..20 {
+            let disk = SimulatedDisk::new(1);
+            let mut store = filled(&disk).await;
+            store.purge(log_id(1 + upto / 7, upto)).await.expect("purged");
+            let left: Vec<u64> = (upto + 1..20).collect();
+            assert_eq!(indexes(&store.try_get_log_entries(0..).await.expect("read")), left);
+            let mut store = open(&disk).await;
+            let state = store.get_log_state().await.expect("known");
+            assert_eq!(state.last_log_id, Some(log_id(3, 19)));
+            let purged = state.last_purged_log_id.map_or(0, |purged| purged.index());
+            assert!(purged <= upto, "{purged} is purged where {upto} was asked for");
+            assert!(upto < 10 || purged > 0, "nothing of {upto} was purged");
+            let entries = store.try_get_log_entries(upto + 1..).await.expect("read");
+            assert_eq!(indexes(&entries), left);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_purge_beyond_the_end_begins_anew_and_is_known_after_a_restart() {
+        let disk = SimulatedDisk::new(1);
+        filled(&disk).await.purge(log_id(3, 50)).await.expect("purged");
+        let mut store = open(&disk).await;
+        let state = store.get_log_state().await.expect("known");
+        assert_eq!((state.last_purged_log_id, state.last_log_id), (Some(log_id(3, 50)), Some(log_id(3, 50))));
+        assert_eq!(store.try_get_log_entries(0..).await.expect("read"), []);
+        let next = Entry { log_id: log_id(3, 51), payload: Payload::Blank };
+        store.blocking_append([next.clone()]).await.expect("appended");
+        assert_eq!(open(&disk).await.try_get_log_entries(0..).await.expect("read"), [next]);
+    }
+
+    #[tokio::test]
+    async fn a_hole_is_refused() {
+        let mut store = filled(&SimulatedDisk::new(1)).await;
+        let beyond = Entry { log_id: log_id(3, 21), payload: Payload::Blank };
+        let refused = store.append([beyond], IOFlushed::noop()).await.expect_err("a hole");
+        assert!(refused.to_string().contains("entry 21 is appended where 20 comes next"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn a_cut_is_there_after_a_restart_and_appends_follow_on_it() {
+        for keep in 0_u64..20 {
+            let disk = SimulatedDisk::new(1);
+            let mut store = filled(&disk).await;
+            let last = keep.checked_sub(1).map(|last| log_id(1 + last / 7, last));
+            store.truncate_after(last).await.expect("cut");
+            let next = Entry { log_id: log_id(3, keep), payload: Payload::Blank };
+            store.blocking_append([next]).await.expect("appended");
+            disk.crash();
+            let entries = open(&disk).await.try_get_log_entries(0..).await.expect("read");
+            assert_eq!(indexes(&entries), (0..=keep).collect::<Vec<_>>());
+            assert_eq!(entries.last().map(|entry| entry.log_id), Some(log_id(3, keep)));
+        }
+    }
+
+    #[test]
+    fn the_tail_keeps_to_its_bytes_and_answers_only_what_it_holds() {
+        let entry = |index| Entry { log_id: log_id(1, index), payload: Payload::Blank };
+        let mut tail = Tail::default();
+        for index in 0..10 {
+            tail.push(entry(index), TAIL_BYTES_MAX / 4);
+        }
+        assert_eq!(tail.first(), Some(6));
+        assert_eq!(tail.read(5, 7), None);
+        assert_eq!(indexes(&tail.read(6, 10).expect("held")), [6, 7, 8, 9]);
+        assert_eq!(tail.read(9, 11), None);
+        tail.push(entry(10), TAIL_BYTES_MAX * 2);
+        assert_eq!((tail.first(), tail.entries.len()), (Some(10), 1));
     }
 }

@@ -72,7 +72,7 @@ impl Machine {
         match &entry.payload {
             EntryPayload::Blank => {}
             EntryPayload::Membership(membership) => {
-                self.membership = StoredMembership::new(Some(entry.log_id.clone()), membership.clone());
+                self.membership = StoredMembership::new(Some(entry.log_id), membership.clone());
             }
             EntryPayload::Normal(facts) => {
                 for (number, fact) in facts.0.iter().enumerate() {
@@ -85,12 +85,12 @@ impl Machine {
             }
         }
         self.image.set_position(at);
-        self.applied = Some(entry.log_id.clone());
+        self.applied = Some(entry.log_id);
         Ok(())
     }
 
     fn meta(&self) -> SnapshotMeta {
-        SnapshotMeta { last_log_id: self.applied.clone(), last_membership: self.membership.clone() }
+        SnapshotMeta { last_log_id: self.applied, last_membership: self.membership.clone() }
     }
 }
 
@@ -99,7 +99,7 @@ impl RaftStateMachine<Types> for Machine {
     type SnapshotBuilder = SnapshotBuilder;
 
     async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), io::Error> {
-        Ok((self.applied.clone(), self.membership.clone()))
+        Ok((self.applied, self.membership.clone()))
     }
 
     async fn apply<S>(&mut self, mut entries: S) -> Result<(), io::Error>
@@ -133,7 +133,7 @@ impl RaftStateMachine<Types> for Machine {
         let (image, _) = read.map_err(|fault| self.faults.report(fault))?;
         self.snapshots.save(meta, snapshot).await.map_err(|fault| self.faults.report(fault))?;
         self.image = image;
-        self.applied.clone_from(&meta.last_log_id);
+        self.applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         self.published.publish(&self.image);
         Ok(())

@@ -26,6 +26,10 @@ use crate::{QuorumFault, Standing, Term};
 /// Proposals that may wait for their turn; further callers wait to be let in.
 const PROPOSALS_MAX: usize = 16;
 
+/// Who hears that the quorum has stopped.
+type Stopped = oneshot::Sender<Result<(), QuorumFault>>;
+type Stopping = mpsc::Receiver<Stopped>;
+
 /// How a node takes part.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Options {
@@ -84,7 +88,7 @@ impl Options {
 pub struct Quorum {
     published: Arc<Published>,
     proposals: mpsc::Sender<Proposal>,
-    stop: mpsc::Sender<oneshot::Sender<Result<(), QuorumFault>>>,
+    stop: mpsc::Sender<Stopped>,
     faults: FirstFault,
 }
 
@@ -192,7 +196,8 @@ impl Opening {
         tokio::spawn(follow(raft, log_store, published.clone(), self.faults.clone(), stopping));
         if alone {
             let settled = standing.wait_for(|now| now.leading.is_some() || now.stopped.is_some()).await;
-            let stopped = settled.map(|now| now.stopped.clone()).map_err(|error| QuorumFault::Raft(error.to_string()))?;
+            let stopped =
+                settled.map(|now| now.stopped.clone()).map_err(|error| QuorumFault::Raft(error.to_string()))?;
             if let Some(fault) = stopped {
                 return Err(QuorumFault::Raft(fault.to_string()));
             }
@@ -225,8 +230,14 @@ impl Opening {
         if !raft.is_initialized().await.map_err(raft_fault)? {
             raft.initialize(std::collections::BTreeSet::from([node])).await.map_err(raft_fault)?;
         }
-        let voters: Vec<u64> =
-            raft.with_raft_state(|state| state.membership_state.effective().voter_ids().collect()).await.map_err(raft_fault)?;
+        let voters: Vec<u64> = raft
+            .with_raft_state(|state| state.membership_state.effective().voter_ids().collect())
+            .await
+            .map_err(raft_fault)?;
+        if voters.is_empty() {
+            let what = "the log is empty, but a vote was cast: the log was lost".to_owned();
+            return Err(QuorumFault::Log { directory: self.directory.clone(), what });
+        }
         if !voters.contains(&node) {
             let voters = voters.into_iter().map(broker_id).collect();
             let (directory, node) = (self.directory.clone(), self.options.node);
@@ -252,7 +263,7 @@ async fn follow(
     log_store: LogStore,
     published: Arc<Published>,
     faults: FirstFault,
-    mut stopping: mpsc::Receiver<oneshot::Sender<Result<(), QuorumFault>>>,
+    mut stopping: Stopping,
 ) {
     let mut metrics = raft.metrics();
     let answer = loop {
@@ -266,7 +277,7 @@ async fn follow(
             biased;
             // None: the handle was dropped, and nobody waits for an answer.
             stop = stopping.recv() => break stop,
-            changed = metrics.changed() => if changed.is_err() { break stopping.recv().await },
+            changed = metrics.changed() => if changed.is_err() { break gone(&published, &faults, &mut stopping).await },
         }
     };
     let stopped = raft.shutdown().await.map_err(raft_fault);
@@ -274,6 +285,15 @@ async fn follow(
     if let Some(answer) = answer {
         let _ = answer.send(stopped.and(closed));
     }
+}
+
+/// openraft's core has ended without being asked to. Says so, and waits to be stopped.
+async fn gone(published: &Published, faults: &FirstFault, stopping: &mut Stopping) -> Option<Stopped> {
+    published.standing.send_modify(|standing| {
+        (standing.leading, standing.leader) = (None, None);
+        standing.stopped.get_or_insert_with(|| faults.or_raft("its core has ended"));
+    });
+    stopping.recv().await
 }
 
 /// What openraft says of itself, without the position.

@@ -88,7 +88,7 @@ pub(crate) fn log_id(term: u64, index: u64) -> LogId {
 
 /// Where a log id is, in the words of the image.
 pub(crate) fn position(id: &LogId) -> Position {
-    Position { term: *id.committed_leader_id().clone(), index: id.index() }
+    Position { term: **id.committed_leader_id(), index: id.index() }
 }
 
 /// The name openraft has for a node.

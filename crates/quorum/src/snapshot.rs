@@ -98,7 +98,7 @@ impl SnapshotFile {
         let mut newest = self.newest.lock().await;
         let Some(bytes) = whole_file::read(&*self.disk, &self.directory, NAME).await? else { return Ok(None) };
         let meta = Frames::open(&self.path(), bytes.clone())?.0;
-        newest.clone_from(&meta.last_log_id);
+        *newest = meta.last_log_id;
         Ok(Some((meta, bytes)))
     }
 
@@ -109,7 +109,7 @@ impl SnapshotFile {
             return Ok(());
         }
         whole_file::replace(&*self.disk, &self.directory, NAME, bytes).await?;
-        newest.clone_from(&meta.last_log_id);
+        *newest = meta.last_log_id;
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use openraft::testing::log::{StoreBuilder, Suite};
 use ottla_runtime::Clock;
 use ottla_storage::disk::Disk;
 use ottla_storage::disk::simulated::SimulatedDisk;
+use ottla_storage::disk::system::SystemDisk;
 use parking_lot::Mutex;
 
 use crate::fault::FirstFault;
@@ -58,4 +59,10 @@ async fn run(disk: Arc<dyn Disk>, root: PathBuf) {
 #[tokio::test(start_paused = true)]
 async fn openrafts_storage_tests_pass_on_the_simulated_disk() {
     run(SimulatedDisk::new(1), PathBuf::from("/stores")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn openrafts_storage_tests_pass_on_the_systems_disk() {
+    let root = tempfile::tempdir().expect("a directory");
+    run(SystemDisk::inline(), root.path().to_owned()).await;
 }

@@ -49,3 +49,29 @@ fn aside(path: &Path) -> PathBuf {
     name.push(".new");
     name.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use ottla_storage::disk::simulated::{Faults, SimulatedDisk};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_power_loss_leaves_the_old_bytes_or_the_new_and_afterwards_the_new() {
+        for at in 0..8 {
+            let disk = SimulatedDisk::with_faults(at, Faults::adverse());
+            let directory = Path::new("/d");
+            disk.create_directory(directory).await.expect("made");
+            disk.sync_directory(Path::new("/")).await.expect("synced");
+            replace(&*disk, directory, "file", Bytes::from_static(b"old")).await.expect("replaced");
+            disk.crash();
+            assert_eq!(read(&*disk, directory, "file").await.expect("read").as_deref(), Some(&b"old"[..]));
+            disk.crash_after(at);
+            let replaced = replace(&*disk, directory, "file", Bytes::from_static(b"new")).await;
+            disk.crash();
+            let bytes = read(&*disk, directory, "file").await.expect("read").expect("there");
+            let expected: &[&[u8]] = if replaced.is_ok() { &[b"new"] } else { &[b"old", b"new"] };
+            assert!(expected.contains(&&*bytes), "{bytes:?} at {at}");
+        }
+    }
+}

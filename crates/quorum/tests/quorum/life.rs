@@ -1,17 +1,15 @@
 //! The quorum from outside: proposals, restarts, snapshots, faults.
 
-mod world;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::world::{DIRECTORY, disk, level, open, options, run, term, topic};
 use ottla_metadata::{Fact, ImpossibleFact};
 use ottla_quorum::{ProposeRefused, QuorumFault, Term};
 use ottla_storage::disk::simulated::Faults;
 use ottla_storage::disk::{Disk, Open};
 use ottla_types::BrokerId;
-use world::{DIRECTORY, disk, level, open, options, run, term, topic};
 
 #[test]
 fn a_new_quorum_leads_at_once_and_publishes_what_it_commits() {

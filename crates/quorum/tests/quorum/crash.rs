@@ -1,13 +1,11 @@
 //! The power goes at every single operation of a life with proposals, snapshots, purges and restarts. What was
 //! acknowledged must be there afterwards, the node must start, and its term must be new.
 
-mod world;
-
 use std::sync::Arc;
 
+use crate::world::{disk, level, open, options, run, term, topic};
 use ottla_quorum::Term;
 use ottla_storage::disk::simulated::{Faults, SimulatedDisk};
-use world::{disk, level, open, options, run, term, topic};
 
 /// What the clients of the quorum know.
 #[derive(Default)]

@@ -27,11 +27,8 @@ pub(crate) fn runtime(seed: u64) -> Runtime {
         clock: Arc::new(TokioClock::start(FixedWall)),
         random: Arc::new(SeededRandom::new(seed)),
         tasks: Arc::new(SameThread),
-        network: ottla_runtime::system::runtime(
-            tokio::runtime::Handle::current(),
-            tokio::runtime::Handle::current(),
-        )
-        .network,
+        network: ottla_runtime::system::runtime(tokio::runtime::Handle::current(), tokio::runtime::Handle::current())
+            .network,
     }
 }
 
@@ -51,10 +48,10 @@ impl Spawn for SameThread {
     }
 }
 
-/// Options for node 1 with a snapshot every `entries` entries, of which one stays in the log, and segments of a few
+/// Options for node 1 with a snapshot every `entries` entries, none of which stays in the log for others, and segments of a few
 /// entries.
 pub(crate) fn options(entries: u64) -> Options {
-    Options { snapshot_entries: entries, keep_entries: 1, segment_bytes: 512, ..Options::new(BrokerId(1)) }
+    Options { snapshot_entries: entries, keep_entries: 0, segment_bytes: 512, ..Options::new(BrokerId(1)) }
 }
 
 /// An empty disk with the directory that the broker's logs lie in.
@@ -71,7 +68,11 @@ pub(crate) async fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Quorum
 }
 
 /// Opens the quorum in `directory`.
-pub(crate) async fn open_in(disk: Arc<dyn Disk>, directory: &Path, options: Options) -> Result<Quorum, Arc<QuorumFault>> {
+pub(crate) async fn open_in(
+    disk: Arc<dyn Disk>,
+    directory: &Path,
+    options: Options,
+) -> Result<Quorum, Arc<QuorumFault>> {
     Quorum::open(&runtime(7), disk, directory, options).await
 }
 

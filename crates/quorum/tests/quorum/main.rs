@@ -1,0 +1,7 @@
+//! The quorum from outside: `life` is proposals, restarts, snapshots and faults; `crash` takes the power at every
+//! operation; `system` runs on real executors and files. `world` is what they run on.
+
+mod crash;
+mod life;
+mod system;
+mod world;
