@@ -21,7 +21,13 @@ These work with any Kafka cluster: --bootstrap HOST:PORT, or OTTLA_BOOTSTRAP in 
 #[command(name = "ottla", version, after_help = FIRST_STEPS, arg_required_else_help = true, max_term_width = 100)]
 pub(crate) struct Cli {
     /// The brokers to ask first
-    #[arg(long, global = true, env = "OTTLA_BOOTSTRAP", value_name = "HOST:PORT[,…]", default_value = "localhost:9092")]
+    #[arg(
+        long,
+        global = true,
+        env = "OTTLA_BOOTSTRAP",
+        value_name = "HOST:PORT[,…]",
+        default_value = "localhost:9092"
+    )]
     pub bootstrap: Bootstrap,
 
     /// What to log on stderr: error, warn, info, debug, trace, or a filter as in RUST_LOG
@@ -110,7 +116,7 @@ pub(crate) struct ProduceArgs {
     #[arg(long, short, value_name = "TEXT", value_parser = not_empty)]
     pub key_separator: Option<String>,
     /// Who must have a record before it counts as written
-    #[arg(long, value_name = "WHO", value_enum, default_value = "all")]
+    #[arg(long, value_name = "WHO", value_enum, default_value = "all", allow_negative_numbers = true)]
     pub acks: AcksArg,
     /// How to compress batches
     #[arg(long, short = 'z', value_name = "CODEC", value_enum, default_value = "none")]
@@ -302,7 +308,10 @@ mod tests {
             "topic list --bootstrap host:port",
         ] {
             let kind = refusal(line);
-            assert!(matches!(kind, ErrorKind::ValueValidation | ErrorKind::InvalidValue | ErrorKind::UnknownArgument), "{line}: {kind}");
+            assert!(
+                matches!(kind, ErrorKind::ValueValidation | ErrorKind::InvalidValue | ErrorKind::UnknownArgument),
+                "{line}: {kind}"
+            );
         }
         assert_eq!(refusal("consume t -b --offset 1"), ErrorKind::ArgumentConflict);
         assert_eq!(refusal("topic delete"), ErrorKind::MissingRequiredArgument);

@@ -20,9 +20,7 @@ const READ_AHEAD: usize = 4;
 /// Produces until the input ends or somebody interrupts. What was read by then is written.
 pub(crate) async fn run(cluster: Cluster, args: ProduceArgs) -> Result<(), Failure> {
     let input: Box<dyn Read + Send> = match &args.file {
-        Some(path) => Box::new(
-            File::open(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?,
-        ),
+        Some(path) => Box::new(File::open(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?),
         None => Box::new(io::stdin()),
     };
     let settings = ProducerSettings {

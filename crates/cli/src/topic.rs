@@ -32,7 +32,9 @@ async fn create(admin: &Admin, args: CreateArgs, output: &mut Output) -> Result<
     let topic = NewTopic { name, partitions, replication_factor, configs };
     match admin.create_topic(&topic).await {
         Ok(created) => {
-            let count = created.partitions.map_or(String::new(), |count| format!(" with {}", counted(count as usize, "partition")));
+            let count = created
+                .partitions
+                .map_or(String::new(), |count| format!(" with {}", counted(count as usize, "partition")));
             output.line(&format!("created topic {}{count}", topic.name))
         }
         Err(ClientError::Refused(refusal)) if if_not_exists && refusal.code == ErrorCode::TopicAlreadyExists => Ok(()),

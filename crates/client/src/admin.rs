@@ -54,7 +54,8 @@ impl Admin {
     /// Makes a topic.
     pub async fn create_topic(&self, topic: &NewTopic) -> Result<CreatedTopic, ClientError> {
         let configs = topic.configs.iter();
-        let configs = configs.map(|(name, value)| CreatableTopicConfig { name: name.clone(), value: Some(value.clone()) });
+        let configs =
+            configs.map(|(name, value)| CreatableTopicConfig { name: name.clone(), value: Some(value.clone()) });
         let mut request = CreateTopicsRequest {
             topics: vec![CreatableTopic {
                 name: topic.name.clone(),

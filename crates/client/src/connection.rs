@@ -110,8 +110,8 @@ impl Connection {
         settings: &ClientSettings,
     ) -> Result<Self, ConnectionError> {
         let socket = runtime.network.connect(&address.host, address.port).await;
-        let socket = socket
-            .map_err(|error| ConnectionError::Connect { address: address.clone(), reason: io_reason(&error) })?;
+        let socket =
+            socket.map_err(|error| ConnectionError::Connect { address: address.clone(), reason: io_reason(&error) })?;
         let shared = Arc::new(Shared {
             address: address.clone(),
             runtime: runtime.clone(),
@@ -240,9 +240,8 @@ impl Connection {
     fn frame<R: Request>(&self, version: i16, request: &R) -> Result<(i32, Vec<u8>), ConnectionError> {
         let shared = &self.shared;
         let correlation_id = shared.correlation_id.fetch_add(1, Ordering::Relaxed) & i32::MAX;
-        let frame = request_frame(correlation_id, Some(&shared.settings.client_id), version, request).map_err(
-            |error| ConnectionError::Request { address: shared.address.clone(), reason: error.to_string() },
-        )?;
+        let frame = request_frame(correlation_id, Some(&shared.settings.client_id), version, request)
+            .map_err(|error| ConnectionError::Request { address: shared.address.clone(), reason: error.to_string() })?;
         Ok((correlation_id, frame))
     }
 }

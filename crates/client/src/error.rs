@@ -275,7 +275,8 @@ mod tests {
         let refused = io::Error::from_raw_os_error(111);
         let connect = ConnectionError::Connect { address: address.clone(), reason: io_reason(&refused) };
         assert_eq!(connect.to_string(), "no broker answers at 127.0.0.1:9092: connection refused");
-        let none = ConnectionError::NoCommonVersion { address, api: ApiKey::Fetch, offered: Some((0, 3)), wanted: 4..=17 };
+        let none =
+            ConnectionError::NoCommonVersion { address, api: ApiKey::Fetch, offered: Some((0, 3)), wanted: 4..=17 };
         assert_eq!(none.to_string(), "127.0.0.1:9092 offers versions 0 to 3 of Fetch, 4..=17 are needed");
         assert_eq!(ClientError::Unreachable(vec![]).to_string(), "no broker is known");
         let refusal = Refusal::check(37, Some("one at least".to_owned())).unwrap_err();

@@ -321,7 +321,14 @@ impl Consumer {
                 if next > part.offset {
                     position.at = At::Offset(next);
                     let (topic, partition) = part.key;
-                    self.ready.push_back(Fetched { topic, partition, from: part.offset, next, high_watermark, batches });
+                    self.ready.push_back(Fetched {
+                        topic,
+                        partition,
+                        from: part.offset,
+                        next,
+                        high_watermark,
+                        batches,
+                    });
                 }
                 Ok(())
             }
@@ -329,9 +336,7 @@ impl Consumer {
                 let (topic, partition) = (part.key.0.to_string(), part.key.1);
                 Err(ClientError::Batch { topic, partition, offset, fault })
             }
-            FetchedPart::Refused(refusal) if refusal.code == ErrorCode::OffsetOutOfRange => {
-                self.reset(&part)
-            }
+            FetchedPart::Refused(refusal) if refusal.code == ErrorCode::OffsetOutOfRange => self.reset(&part),
             FetchedPart::Refused(refusal) if is_retriable(refusal.code) => {
                 tracing::debug!(partition = ?part.key, %refusal, "partition not fetched");
                 position.hold(&self.cluster, now);

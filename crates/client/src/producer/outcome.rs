@@ -76,7 +76,7 @@ pub(crate) type BatchResult = Result<Option<Offset>, ProduceError>;
 #[derive(Debug)]
 pub(crate) struct Outcome {
     partition: i32,
-    result: OnceLock<BatchResult>,
+    pub(super) result: OnceLock<BatchResult>,
     settled: Notify,
 }
 

@@ -10,6 +10,8 @@
 //! - batches are in the order of their sequences; only the last may be open;
 //! - sequences have no gap: each batch begins where the one before it ends;
 //! - nothing is taken while a later batch is in flight, so that a retried batch never comes after one that it precedes;
+//! - with idempotence the first batch goes alone: a broker that knows nothing of a producer takes any sequence from it,
+//!   so one behind a refused first batch would be taken, and the first then be out of order for good;
 //! - with idempotence a batch that fails for good ends the partition, for those behind it would leave a gap.
 
 use std::collections::VecDeque;
@@ -118,6 +120,8 @@ pub(crate) struct PartitionQueue {
     next_id: u64,
     next_sequence: Sequence,
     retry_at: Option<Instant>,
+    /// The broker has taken a batch, and with it the sequences.
+    acknowledged: bool,
     ended: Option<ProduceError>,
 }
 
@@ -130,6 +134,7 @@ impl PartitionQueue {
             next_id: 0,
             next_sequence: Sequence(0),
             retry_at: None,
+            acknowledged: false,
             ended: None,
         }
     }
@@ -216,14 +221,13 @@ impl PartitionQueue {
         let (batch, behind) = (&self.batches[at], self.batches.iter().skip(at + 1));
         let due = match &batch.phase {
             Phase::Open(builder) => {
-                batch.hurried
-                    || builder.size_in_bytes() >= rules.batch_bytes
-                    || now >= batch.opened_at + rules.linger
+                batch.hurried || builder.size_in_bytes() >= rules.batch_bytes || now >= batch.opened_at + rules.linger
             }
             _ => true,
         };
         let in_order = !behind.into_iter().any(|batch| matches!(batch.phase, Phase::InFlight));
-        (due && in_order && at < rules.in_flight_max).then_some(at)
+        let in_flight_max = if self.acknowledged || !rules.is_idempotent() { rules.in_flight_max } else { 1 };
+        (due && in_order && at < in_flight_max).then_some(at)
     }
 
     /// The size of what [`take`](Self::take) would yield, before compression.
@@ -335,6 +339,7 @@ impl PartitionQueue {
         let Some(batch) = self.batches.remove(at) else { return Freed::default() };
         let failure = result.as_ref().err().cloned();
         let failed_records = if failure.is_some() { batch.records as u64 } else { 0 };
+        self.acknowledged |= failure.is_none();
         batch.outcome.settle(result);
         Freed { bytes: batch.memory, failed_records, failure }
     }
@@ -375,16 +380,21 @@ mod tests {
         START + Duration::from_millis(ms)
     }
 
-    /// A queue with `batches` full batches of one record each.
+    /// A queue with `batches` full batches of one record each, whose broker has taken others before.
     fn queue(batches: usize, rules: &QueueRules) -> (PartitionQueue, Vec<Arc<Outcome>>) {
+        let (mut queue, outcomes) = new_queue(batches, rules);
+        queue.acknowledged = true;
+        (queue, outcomes)
+    }
+
+    fn new_queue(batches: usize, rules: &QueueRules) -> (PartitionQueue, Vec<Arc<Outcome>>) {
         let mut queue = PartitionQueue::new("t", 0);
         let value = [b'x'; 150];
         let record = Record { value: Some(&value), ..Record::to("t") };
-        let append = |queue: &mut PartitionQueue| {
-            queue.append(START, &record, Timestamp(0), &[], 160, rules).unwrap().0
-        };
+        let append =
+            |queue: &mut PartitionQueue| queue.append(START, &record, Timestamp(0), &[], 160, rules).unwrap().0;
         let outcomes = (0..batches).map(|_| append(&mut queue)).collect();
-        drop(queue.hurry().count());
+        assert_eq!(queue.hurry().count(), batches);
         (queue, outcomes)
     }
 
@@ -418,6 +428,18 @@ mod tests {
         let freed = queue.answered(0, sent[0].2.clone(), Verdict::Appended(Some(Offset(9))), START, &rules);
         assert_eq!((freed.bytes, freed.failed_records), (160, 0));
         assert_eq!(ids(&send(&mut queue, START, &rules)), [(5, 5)]);
+    }
+
+    #[test]
+    fn the_first_batch_goes_alone_until_it_is_taken() {
+        let rules = rules(true);
+        let (mut queue, _) = new_queue(3, &rules);
+        let first = send(&mut queue, START, &rules);
+        assert_eq!(ids(&first), [(0, 0)]);
+        drop(queue.answered(0, first[0].2.clone(), refused(ErrorCode::NotLeaderOrFollower), after(1), &rules));
+        assert_eq!(ids(&send(&mut queue, after(1), &rules)), [(0, 0)]);
+        drop(queue.answered(0, first[0].2.clone(), Verdict::Appended(Some(Offset(0))), after(2), &rules));
+        assert_eq!(ids(&send(&mut queue, after(2), &rules)), [(1, 1), (2, 2)]);
     }
 
     #[test]
