@@ -42,9 +42,7 @@ pub async fn send_all(socket: &mut dyn Socket, mut bytes: &[u8], more: bool) -> 
     };
     while !bytes.is_empty() {
         let sent = tcp
-            .async_io(Interest::WRITABLE, || {
-                Ok(rustix::net::send(tcp, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)?)
-            })
+            .async_io(Interest::WRITABLE, || Ok(rustix::net::send(tcp, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)?))
             .await?;
         bytes = &bytes[sent..];
     }

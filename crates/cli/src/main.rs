@@ -1,0 +1,37 @@
+//! The `ottla` binary: reads the command line, runs one command, turns its result into an exit code.
+//!
+//! `args` is the command line; each command is a file of its own name. Exit codes: 0 done, 1 failed, 2 not understood.
+
+mod args;
+mod consume;
+mod failure;
+mod logging;
+mod output;
+mod produce;
+mod session;
+mod topic;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    logging::start(cli.log_level.as_deref(), "warn")?;
+    let connect = &cli.bootstrap;
+    match cli.command {
+        Command::Topic(command) => session::run(connect, async |cluster| topic::run(cluster, command).await),
+        Command::Produce(args) => session::run(connect, async |cluster| produce::run(cluster, args).await),
+        Command::Consume(args) => session::run(connect, async |cluster| consume::run(cluster, args).await),
+    }
+}
