@@ -153,6 +153,6 @@ fn a_shared_flush_covers_every_log_that_wrote() {
 #[test]
 fn a_long_topic_name_is_cut_when_it_is_deleted() {
     let long = name(&"x".repeat(249), 3);
-    assert_eq!(deleted_name(&long, 1).len(), 255);
+    assert_eq!(retired_name(&long, 1, "delete").len(), 255);
     assert!(recovery(None, false) == Recovery::UNKNOWN);
 }
