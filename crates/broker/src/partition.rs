@@ -55,8 +55,6 @@ pub(crate) struct Partition {
     safe: Waits,
     /// Wait for the log to be written.
     written: Waits,
-    runtime: Runtime,
-    myself: Weak<Self>,
 }
 
 /// What a reader learns of a partition besides records.
@@ -75,24 +73,21 @@ impl Partition {
         config: TopicConfig,
         local: BrokerId,
         state: &ottla_metadata::Partition,
-        runtime: Runtime,
     ) -> Arc<Self> {
         log.configure(log_config(&config, log.config().producer_id_expiration_ms));
         log.assign_leader_epoch(state.leader_epoch);
         let leader = Leader::new(local, config.acks_flush, begin(&log, state));
         let high_watermark = AtomicI64::new(leader.high_watermark().0);
-        let partition = Arc::new_cyclic(|myself| Self {
+        let partition = Arc::new(Self {
             name,
             leader: Mutex::new(leader),
             config: ArcSwap::from_pointee(config),
             high_watermark,
             safe: Waits::default(),
             written: Waits::default(),
-            runtime,
-            myself: myself.clone(),
             log,
         });
-        partition.log.attach(Arc::new(Watcher(partition.myself.clone())));
+        partition.log.attach(Arc::new(Watcher(Arc::downgrade(&partition))));
         partition
     }
 
@@ -291,11 +286,9 @@ impl ottla_storage::Progress for Watcher {
         }
     }
 
-    fn writer_wanted(&self) {
-        if let Some(partition) = self.0.upgrade() {
-            partition.start_writing(&partition.runtime);
-        }
-    }
+    /// Writing is polled here and then by a task that nobody cancels, so this happens only when the executor itself goes
+    /// away; a task that was spawned now would be dropped at once. The next append finishes what was left.
+    fn writer_wanted(&self) {}
 }
 
 fn begin(log: &Log, state: &ottla_metadata::Partition) -> BecomeLeader {

@@ -130,8 +130,7 @@ impl Keeper {
         let name = TopicPartition { topic: change.topic.clone(), partition: change.index };
         let Some(log) = self.log(&name, change.topic_id).await else { return };
         let config = self.topic_config(&change.topic);
-        let (local, runtime) = (self.config.node_id, self.runtime.clone());
-        let partition = Partition::lead(name, log, config, local, &change.partition, runtime);
+        let partition = Partition::lead(name, log, config, self.config.node_id, &change.partition);
         partitions.insert(key, partition);
     }
 

@@ -121,7 +121,8 @@ impl Cluster {
             if let Some(topic) = self.known_topic(name) {
                 return Ok(topic);
             }
-            let response = self.ask_metadata(Some(&[name])).await?;
+            let response =
+                self.retry("asking for the topic", async || self.ask_metadata(Some(&[name])).await).await?;
             if self.known_topic(name).is_some() {
                 continue;
             }
@@ -213,7 +214,8 @@ impl Cluster {
         let mut attempts = 0;
         loop {
             match attempt().await {
-                Err(error) if error.is_retriable() && !matches!(error, ClientError::Unreachable(_)) => {
+                // Brokers that are all gone count too: one answered when the cluster was connected, and may come back.
+                Err(error) if error.is_retriable() => {
                     tracing::debug!(%error, what, "retrying");
                     if self.inner.runtime.clock.now() >= deadline {
                         return Err(ClientError::TimedOut { what, after, last: error.to_string() });

@@ -253,7 +253,7 @@ impl PartitionQueue {
     }
 
     /// When to look again, if nothing happens before.
-    pub(crate) fn deadline(&self, rules: &QueueRules) -> Option<Instant> {
+    pub(crate) fn deadline(&self, now: Instant, rules: &QueueRules) -> Option<Instant> {
         let expiry = self
             .batches
             .front()
@@ -261,7 +261,8 @@ impl PartitionQueue {
             .map(|batch| batch.opened_at + rules.delivery_timeout);
         let open = self.batches.back().filter(|batch| matches!(batch.phase, Phase::Open(_)));
         let linger = open.map(|batch| batch.opened_at + rules.linger);
-        [expiry, linger, self.retry_at].into_iter().flatten().min()
+        // A time that has passed changes nothing any more: what waits then waits for another of them, or for an answer.
+        [expiry, linger, self.retry_at].into_iter().flatten().filter(|at| *at > now).min()
     }
 
     /// Takes the verdict on batch `id`, whose `bytes` come back for the case that it is sent again, which is not
@@ -506,11 +507,11 @@ mod tests {
         let record = Record { value: Some(b"v"), ..Record::to("t") };
         let look = |queue: &mut PartitionQueue| queue.append(START, &record, Timestamp(0), &[], 10, &rules).unwrap().2;
         assert_eq!((look(&mut queue), look(&mut queue)), (true, false));
-        assert_eq!(queue.deadline(&rules), Some(after(5)));
+        assert_eq!(queue.deadline(after(0), &rules), Some(after(5)));
         assert!(queue.take(after(4), &rules).is_none());
         let sent = send(&mut queue, after(5), &rules);
         assert_eq!(BatchHeader::parse(&sent[0].2).unwrap().record_count, 2);
-        assert_eq!(queue.deadline(&rules), None);
+        assert_eq!(queue.deadline(after(0), &rules), None);
     }
 
     #[test]

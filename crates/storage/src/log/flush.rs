@@ -56,6 +56,9 @@ impl Log {
         let sync_names = names > state.names_synced;
         let sync_parent = sync_names && state.names_synced == 0;
         drop(state);
+        if cfg!(feature = "sown-no-flush") {
+            files.clear();
+        }
         let mut syncs: Vec<_> = files.into_iter().map(|(path, file)| (path, file.sync())).collect();
         if sync_names {
             syncs.push((self.directory.to_path_buf(), self.disk.sync_directory(&self.directory)));
