@@ -121,8 +121,7 @@ impl Cluster {
             if let Some(topic) = self.known_topic(name) {
                 return Ok(topic);
             }
-            let response =
-                self.retry("asking for the topic", async || self.ask_metadata(Some(&[name])).await).await?;
+            let response = self.retry("asking for the topic", async || self.ask_metadata(Some(&[name])).await).await?;
             if self.known_topic(name).is_some() {
                 continue;
             }

@@ -8,6 +8,7 @@ mod fix;
 mod interop;
 mod kill;
 mod process;
+mod sim;
 mod tidy;
 
 use std::process::ExitCode;
@@ -18,7 +19,9 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   tidy       the house rules alone
   codegen [--check]    the message types, from their schemas
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
-  kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count";
+  kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count
+  sim [SEED [POWER-FAILURES]]    the simulation of one seed, with its trace
+  sown       bugs put in on purpose, and whether the simulation finds them";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -31,6 +34,8 @@ fn main() -> ExitCode {
         "codegen" => xtask::codegen::run(&rest),
         "interop" => interop::run(&rest),
         "kill" => kill::run(&rest),
+        "sim" => sim::run(&rest),
+        "sown" => sim::sown(),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
