@@ -1,5 +1,7 @@
 //! What the client does when brokers are old, slow, gone or no longer the leader; against scripted brokers, in no time.
 
+#![allow(clippy::unwrap_used, reason = "what a test expects to be there may panic where it is not")]
+
 mod support;
 
 use std::sync::{Arc, Mutex};
