@@ -357,3 +357,35 @@ async fn a_topic_that_does_not_exist_is_named() {
     assert_eq!(cluster.topic("t").await.unwrap().partitions.len(), 1);
     assert_eq!(world.count(ApiKey::Metadata), before, "what was learned by the way is known");
 }
+
+#[test]
+fn the_same_seed_does_the_same_again() {
+    let run = || {
+        let executor = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        executor.block_on(async {
+            let world = World::default();
+            let mut produces = 0;
+            world.broker(1, move |asked| match asked.api {
+                ApiKey::Produce => {
+                    produces += 1;
+                    match produces % 4 {
+                        0 => Action::Close,
+                        1 => produced(asked, ErrorCode::NotLeaderOrFollower, -1),
+                        _ => produced(asked, ErrorCode::None, produces),
+                    }
+                }
+                _ => usual(asked, 1),
+            });
+            let settings = ProducerSettings { batch_bytes: 100, ..Default::default() };
+            let producer = Producer::start(world.connect(1).await.unwrap(), settings).await.unwrap();
+            for number in 0..40u8 {
+                drop(producer.send(record(&[number; 60])).await.unwrap());
+            }
+            producer.close().await.unwrap();
+            world.trace()
+        })
+    };
+    let first = run();
+    assert!(first.iter().filter(|(_, line)| line.contains("Produce")).count() > 50, "with many retries: {first:?}");
+    assert_eq!(first, run());
+}

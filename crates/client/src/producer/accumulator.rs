@@ -130,9 +130,9 @@ impl Accumulator {
     }
 
     /// When to look again, if nothing happens before.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
         let queues = self.topics.values().flat_map(|queues| &queues.partitions);
-        queues.filter_map(|queue| queue.deadline(&self.rules)).min()
+        queues.filter_map(|queue| queue.deadline(now, &self.rules)).min()
     }
 
     /// Lets the queue of a partition handle something, and counts what fails. Returns the memory that is free again.

@@ -125,7 +125,7 @@ impl Sender {
         self.stale |= leaderless;
         self.refresh(now);
         let refresh_at = Some(self.refresh_at).filter(|_| self.stale && !self.refreshing);
-        [shared.lock().deadline().filter(|at| *at > now), refresh_at].into_iter().flatten().min()
+        [shared.lock().deadline(now), refresh_at].into_iter().flatten().min()
     }
 
     /// Builds the batches and hands them to the broker's lane.

@@ -74,7 +74,7 @@ type Script = Arc<Mutex<dyn FnMut(&Asked) -> Action + Send>>;
 #[derive(Clone, Default)]
 pub(crate) struct World {
     brokers: Arc<Mutex<BTreeMap<u16, (usize, Script)>>>,
-    log: Arc<Mutex<Vec<String>>>,
+    log: Arc<Mutex<Vec<(tokio::time::Instant, String)>>>,
 }
 
 impl World {
@@ -85,7 +85,14 @@ impl World {
 
     /// What was asked until now, one line a request: port, connection, API and version.
     pub(crate) fn log(&self) -> Vec<String> {
-        self.log.lock().unwrap().clone()
+        self.log.lock().unwrap().iter().map(|(_, line)| line.clone()).collect()
+    }
+
+    /// The same, with the milliseconds since the first.
+    pub(crate) fn trace(&self) -> Vec<(u128, String)> {
+        let log = self.log.lock().unwrap();
+        let start = log.first().map(|(at, _)| *at);
+        log.iter().map(|(at, line)| ((*at - start.unwrap_or(*at)).as_millis(), line.clone())).collect()
     }
 
     /// How often this API was asked for.
@@ -130,7 +137,10 @@ impl World {
             let api = head.api().expect("an API and a version that exist");
             let (version, correlation_id, body) = (head.api_version, head.correlation_id, head.body);
             let asked = Asked { api, version, correlation_id, body: Bytes::copy_from_slice(&frame[body..]) };
-            self.log.lock().unwrap().push(format!("{port}#{connection} {api} v{version}"));
+            self.log
+                .lock()
+                .unwrap()
+                .push((tokio::time::Instant::now(), format!("{port}#{connection} {api} v{version}")));
             let action = (*script.lock().unwrap())(&asked);
             let answer = match action {
                 Action::Answer(answer) => answer,
