@@ -252,7 +252,8 @@ impl PartitionQueue {
         Some(Departure { id: batch.id, content })
     }
 
-    /// When to look again, if nothing happens before.
+    /// When to look again, if nothing happens before. What is due already waits for an answer, not for a time; it must
+    /// not hide what is to come.
     pub(crate) fn deadline(&self, now: Instant, rules: &QueueRules) -> Option<Instant> {
         let expiry = self
             .batches
@@ -261,7 +262,6 @@ impl PartitionQueue {
             .map(|batch| batch.opened_at + rules.delivery_timeout);
         let open = self.batches.back().filter(|batch| matches!(batch.phase, Phase::Open(_)));
         let linger = open.map(|batch| batch.opened_at + rules.linger);
-        // A time that has passed changes nothing any more: what waits then waits for another of them, or for an answer.
         [expiry, linger, self.retry_at].into_iter().flatten().filter(|at| *at > now).min()
     }
 
@@ -507,11 +507,21 @@ mod tests {
         let record = Record { value: Some(b"v"), ..Record::to("t") };
         let look = |queue: &mut PartitionQueue| queue.append(START, &record, Timestamp(0), &[], 10, &rules).unwrap().2;
         assert_eq!((look(&mut queue), look(&mut queue)), (true, false));
-        assert_eq!(queue.deadline(after(0), &rules), Some(after(5)));
+        assert_eq!(queue.deadline(START, &rules), Some(after(5)));
         assert!(queue.take(after(4), &rules).is_none());
         let sent = send(&mut queue, after(5), &rules);
         assert_eq!(BatchHeader::parse(&sent[0].2).unwrap().record_count, 2);
-        assert_eq!(queue.deadline(after(0), &rules), None);
+        assert_eq!(queue.deadline(after(5), &rules), None);
+    }
+
+    #[test]
+    fn a_retry_to_come_is_not_hidden_by_a_batch_that_is_due() {
+        let rules = rules(true);
+        let (mut queue, _) = new_queue(2, &rules);
+        let sent = send(&mut queue, START, &rules);
+        drop(queue.answered(0, sent[0].2.clone(), Verdict::Lost("gone".into()), after(100), &rules));
+        // The second batch, still open, has been due since its linger.
+        assert_eq!(queue.deadline(after(10), &rules), Some(after(100)));
     }
 
     #[test]
