@@ -118,6 +118,20 @@ impl Broker {
         &self.directory.meta().cluster_id
     }
 
+    /// Completes when the broker cannot go on: its metadata quorum has stopped, and what the cluster decides would no
+    /// longer be known here.
+    pub async fn failed(&self) -> Arc<QuorumFault> {
+        let mut standing = self.node.quorum.watch();
+        loop {
+            if let Some(fault) = standing.borrow_and_update().stopped.clone() {
+                return fault;
+            }
+            if standing.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
     /// Reads no further request, answers what was begun, flushes everything and leaves the mark of a clean stop.
     pub async fn stop(self) -> Result<(), StartFault> {
         self.node.stop.cancel();

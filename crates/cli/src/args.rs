@@ -5,10 +5,12 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ottla_client::{Acks, Address, Codec, OffsetSpec, Start};
+use crate::start::StartArgs;
 use ottla_types::{Offset, Timestamp};
 
 const FIRST_STEPS: &str = "\
 First steps:
+  ottla start                                       run a broker, its data in ./ottla-data
   ottla topic create greetings                      make a topic
   echo hello | ottla produce greetings              write to it
   ottla consume greetings --from-beginning          read it, until Ctrl-C
@@ -52,6 +54,8 @@ impl FromStr for Bootstrap {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run the broker
+    Start(StartArgs),
     /// Create, list, describe and delete topics
     #[command(subcommand)]
     Topic(TopicCommand),

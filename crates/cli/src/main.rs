@@ -9,6 +9,7 @@ mod logging;
 mod output;
 mod produce;
 mod session;
+mod start;
 mod topic;
 
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     logging::start(cli.log_level.as_deref(), "warn")?;
     let connect = &cli.bootstrap;
     match cli.command {
+        Command::Start(args) => start::run(&args),
         Command::Topic(command) => session::run(connect, async |cluster| topic::run(cluster, command).await),
         Command::Produce(args) => session::run(connect, async |cluster| produce::run(cluster, args).await),
         Command::Consume(args) => session::run(connect, async |cluster| consume::run(cluster, args).await),

@@ -7,8 +7,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use ottla_broker::Broker;
 use ottla_config::{BrokerConfig, ConfigError, Notice, Origin};
 use ottla_runtime::Runtime;
+use ottla_storage::disk::system::{SystemDisk, Threads};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -16,6 +18,10 @@ use tokio::sync::oneshot;
 use crate::failure::{Failure, say};
 use crate::output::Output;
 
+/// Threads that flush at most: more wait for the same device.
+const SYNCERS_MAX: usize = 4;
+/// Threads that fetch cold pages.
+const READERS: usize = 2;
 /// What a second signal ends the process with, as if it had not been caught.
 const INTERRUPTED: i32 = 130;
 
@@ -115,20 +121,27 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
 /// Starts the broker, says that it listens, stops it when `stop` completes.
 async fn serve(config: BrokerConfig, runtime: Runtime, stop: oneshot::Receiver<()>) -> Result<(), Failure> {
     let log_dir = config.log_dir.clone();
-    let disks = ottla_storage::system::disks();
-    let broker = ottla_broker::Broker::start(config, runtime, disks);
+    let threads = Threads { writers: 1, syncers: config.io_threads.clamp(1, SYNCERS_MAX), readers: READERS };
+    let broker = Broker::start(config, runtime, SystemDisk::threaded(threads));
     let broker = broker.await.map_err(|fault| Failure::new(format!("the broker does not start: {fault}")))?;
     let mut output = Output::stdout();
-    output.write(ready(&broker.addresses(), &log_dir).as_bytes())?;
+    output.write(ready(broker.addresses(), &log_dir, &called()).as_bytes())?;
     output.flush()?;
-    let _ = stop.await;
-    broker.stop().await;
-    Ok(())
+    tokio::select! {
+        biased;
+        _ = stop => broker.stop().await.map_err(|fault| Failure::new(format!("the stop was not clean: {fault}"))),
+        fault = broker.failed() => Err(Failure::new(format!("the broker cannot go on: {fault}"))),
+    }
+}
+
+/// How this program was called: what a user can type again, whether it is in the PATH or was run by cargo.
+fn called() -> String {
+    std::env::args().next().unwrap_or_else(|| "ottla".to_owned())
 }
 
 /// What is said once the broker takes requests: where, where its data is, what to try. One line for each listener
 /// holds `listening on HOST:PORT`.
-fn ready(addresses: &[(String, SocketAddr)], log_dir: &Path) -> String {
+fn ready(addresses: &[(String, SocketAddr)], log_dir: &Path, ottla: &str) -> String {
     let mut text = String::new();
     for (listener, address) in addresses {
         text.push_str(&format!("Ottla {} listening on {address} ({listener})\n", env!("CARGO_PKG_VERSION")));
@@ -143,9 +156,9 @@ fn ready(addresses: &[(String, SocketAddr)], log_dir: &Path) -> String {
     let option = if at == "localhost:9092" { String::new() } else { format!(" --bootstrap {at}") };
     let dir = std::path::absolute(log_dir).unwrap_or_else(|_| log_dir.to_owned());
     text.push_str(&format!("Data in {}. Ctrl-C stops.\n\nTry in another terminal:\n", dir.display()));
-    text.push_str(&format!("  ottla topic create greetings{option}\n"));
-    text.push_str(&format!("  echo hello | ottla produce greetings{option}\n"));
-    text.push_str(&format!("  ottla consume greetings --from-beginning{option}\n"));
+    text.push_str(&format!("  {ottla} topic create greetings{option}\n"));
+    text.push_str(&format!("  echo hello | {ottla} produce greetings{option}\n"));
+    text.push_str(&format!("  {ottla} consume greetings --from-beginning{option}\n"));
     text.push_str(&format!("  kcat -b {at} -t greetings -C -e\n"));
     text
 }
@@ -186,14 +199,14 @@ mod tests {
 
     #[test]
     fn what_is_ready_is_said_with_addresses_that_can_be_used() {
-        let told = ready(&[("PLAINTEXT".to_owned(), "[::]:9092".parse().unwrap())], Path::new("/d"));
+        let told = ready(&[("PLAINTEXT".to_owned(), "[::]:9092".parse().unwrap())], Path::new("/d"), "ottla");
         assert!(told.contains("listening on [::]:9092 (PLAINTEXT)\n") && told.contains("Data in /d."), "{told}");
         assert!(
             told.contains("  ottla topic create greetings\n") && told.contains("kcat -b localhost:9092 "),
             "{told}"
         );
-        let told = ready(&[("A".to_owned(), "10.0.0.1:1234".parse().unwrap())], Path::new("/d"));
-        assert!(told.contains("  ottla topic create greetings --bootstrap 10.0.0.1:1234\n"), "{told}");
+        let told = ready(&[("A".to_owned(), "10.0.0.1:1234".parse().unwrap())], Path::new("/d"), "target/release/ottla");
+        assert!(told.contains("  target/release/ottla topic create greetings --bootstrap 10.0.0.1:1234\n"), "{told}");
     }
 
     #[test]
