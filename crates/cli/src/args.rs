@@ -98,7 +98,7 @@ pub(crate) struct CreateArgs {
     /// How many copies of each [default: the broker's default.replication.factor]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(i16).range(1..))]
     pub replication_factor: Option<i16>,
-    /// A setting by Kafka's name, such as retention.ms=60000; may be repeated
+    /// A setting by Kafka's name, such as max.message.bytes=2000000; may be repeated
     #[arg(long = "config", short, value_name = "KEY=VALUE", value_parser = key_value)]
     pub configs: Vec<(String, String)>,
     /// Do nothing if there is such a topic already
