@@ -1,5 +1,6 @@
 //! The command line, as clap reads it. What a user sees of `--help` is written here.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -20,7 +21,7 @@ These work with any Kafka cluster: --bootstrap HOST:PORT, or OTTLA_BOOTSTRAP in 
 
 /// Kafka in one small binary.
 #[derive(Debug, Parser)]
-#[command(name = "ottla", version, after_help = FIRST_STEPS, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "ottla", version, after_help = FIRST_STEPS, max_term_width = 100)]
 pub(crate) struct Cli {
     /// The brokers to ask first
     #[arg(
@@ -49,6 +50,18 @@ impl FromStr for Bootstrap {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Address::parse_list(text).map(Self)
+    }
+}
+
+impl Cli {
+    /// Reads a command line; one without any argument asks for help. (clap's own way to say so takes a variable of the
+    /// environment for an argument.)
+    pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut words: Vec<OsString> = words.into_iter().collect();
+        if words.len() <= 1 {
+            words = vec!["ottla".into(), "--help".into()];
+        }
+        Self::try_parse_from(words)
     }
 }
 
@@ -102,7 +115,7 @@ pub(crate) struct CreateArgs {
     /// How many copies of each [default: the broker's default.replication.factor]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(i16).range(1..))]
     pub replication_factor: Option<i16>,
-    /// A setting by Kafka's name, such as retention.ms=60000; may be repeated
+    /// A setting by Kafka's name, such as max.message.bytes=2000000; may be repeated
     #[arg(long = "config", short, value_name = "KEY=VALUE", value_parser = key_value)]
     pub configs: Vec<(String, String)>,
     /// Do nothing if there is such a topic already
@@ -254,7 +267,7 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(std::iter::once("ottla").chain(line.split_whitespace()))
+        Cli::read(std::iter::once("ottla").chain(line.split_whitespace()).map(OsString::from))
     }
 
     fn refusal(line: &str) -> ErrorKind {
@@ -269,7 +282,7 @@ mod tests {
     #[test]
     fn without_arguments_help_with_first_steps_is_shown() {
         let error = parse("").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
+        assert_eq!(error.kind(), ErrorKind::DisplayHelp);
         assert!(error.to_string().contains("ottla topic create greetings"));
     }
 
