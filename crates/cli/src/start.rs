@@ -44,7 +44,12 @@ fn setting(text: &str) -> Result<(String, String), String> {
 pub(crate) fn run(args: &StartArgs) -> Result<(), Failure> {
     let (config, notices) = configuration(args)?;
     for notice in notices {
-        tracing::warn!("{}", in_file(args.config.as_deref(), notice.origin, &notice.to_string()));
+        let text = in_file(args.config.as_deref(), notice.origin, &notice.to_string());
+        // What nobody asked for is nobody's mistake.
+        match notice.origin {
+            Origin::Default => tracing::info!("{text}"),
+            _ => tracing::warn!("{text}"),
+        }
     }
     let data = executor("ottla-data", data_threads(&config))?;
     let control = executor("ottla-control", 1)?;
