@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::start::StartArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ottla_client::{Acks, Address, Codec, OffsetSpec, Start};
-use crate::start::StartArgs;
 use ottla_types::{Offset, Timestamp};
 
 const FIRST_STEPS: &str = "\

@@ -210,7 +210,8 @@ mod tests {
             told.contains("  ottla topic create greetings\n") && told.contains("kcat -b localhost:9092 "),
             "{told}"
         );
-        let told = ready(&[("A".to_owned(), "10.0.0.1:1234".parse().unwrap())], Path::new("/d"), "target/release/ottla");
+        let told =
+            ready(&[("A".to_owned(), "10.0.0.1:1234".parse().unwrap())], Path::new("/d"), "target/release/ottla");
         assert!(told.contains("  target/release/ottla topic create greetings --bootstrap 10.0.0.1:1234\n"), "{told}");
     }
 
