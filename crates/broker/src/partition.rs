@@ -228,7 +228,12 @@ impl Partition {
     }
 
     /// Up to `bytes_max` bytes of safe records from `from` on; with `at_least_one`, the first batch whatever its size.
-    pub(crate) async fn read(&self, from: Offset, bytes_max: usize, at_least_one: bool) -> Result<Option<Slice>, ReadRefusal> {
+    pub(crate) async fn read(
+        &self,
+        from: Offset,
+        bytes_max: usize,
+        at_least_one: bool,
+    ) -> Result<Option<Slice>, ReadRefusal> {
         self.log.read(from, bytes_max, self.high_watermark(), at_least_one).await
     }
 

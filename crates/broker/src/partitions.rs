@@ -173,7 +173,8 @@ impl Keeper {
     }
 
     fn configure(&self, resource: &Resource, partitions: &OrdMap<Key, Arc<Partition>>) {
-        let Some(topic) = self.image.topic_by_name(&resource.name).filter(|topic| *resource == Resource::topic(&topic.name))
+        let Some(topic) =
+            self.image.topic_by_name(&resource.name).filter(|topic| *resource == Resource::topic(&topic.name))
         else {
             return;
         };

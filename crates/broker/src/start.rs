@@ -85,7 +85,8 @@ impl Broker {
             loops.track_future(flusher::run(runtime.clone(), directory.dirty().clone(), stop.clone())),
         );
         let interval = Duration::from_millis(u64::try_from(config.recovery_point_interval_ms).unwrap_or_default());
-        let checkpoints = checkpoints::run(runtime.clone(), directory.clone(), partitions.clone(), interval, stop.clone());
+        let checkpoints =
+            checkpoints::run(runtime.clone(), directory.clone(), partitions.clone(), interval, stop.clone());
         runtime.spawn(Lane::Control, loops.track_future(checkpoints));
 
         let node = Arc::new(Node {
@@ -143,10 +144,8 @@ async fn open_directory(
         directory_id: Some(random_id(runtime)),
     };
     // What a topic says of its own is known only later, and opening needs none of it.
-    let log_config = LogConfig {
-        producer_id_expiration_ms: i64::from(config.producer_id_expiration_ms),
-        ..LogConfig::default()
-    };
+    let log_config =
+        LogConfig { producer_id_expiration_ms: i64::from(config.producer_id_expiration_ms), ..LogConfig::default() };
     let options = OpenOptions { meta, config: &|_| log_config, recovery_threads: config.recovery_threads_per_dir };
     LogDirectory::open(disk, &config.log_dir, options).await
 }

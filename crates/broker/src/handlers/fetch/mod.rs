@@ -45,7 +45,8 @@ async fn handle(node: &Node, request: &Request) -> Result<Answer, Hangup> {
     let view = FetchRequestView::parse(&body, request.version).map_err(|error| request.malformed(&error))?;
     if view.session_epoch > 0 {
         let error_code = ErrorCode::FetchSessionIdNotFound.raw();
-        let reply = FetchReply { throttle_time_ms: 0, error_code, session_id: 0, topics: vec![], node_endpoints: vec![] };
+        let reply =
+            FetchReply { throttle_time_ms: 0, error_code, session_id: 0, topics: vec![], node_endpoints: vec![] };
         return respond(request, reply);
     }
     let mut asked = Vec::new();

@@ -72,7 +72,10 @@ pub(super) fn append_one(
     let partition = match node.partition(topic, PartitionIndex(index)) {
         Lookup::Here(partition) => partition,
         Lookup::Elsewhere { leader, epoch } => {
-            return Err(Refused { current_leader: (leader, epoch), ..Refused::because(ErrorCode::NotLeaderOrFollower) });
+            return Err(Refused {
+                current_leader: (leader, epoch),
+                ..Refused::because(ErrorCode::NotLeaderOrFollower)
+            });
         }
         Lookup::Unknown(error) => return Err(Refused::because(error)),
     };
