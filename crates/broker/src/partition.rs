@@ -134,10 +134,11 @@ impl Partition {
         (Limits { batch_bytes_max, ..Limits::default() }, Rules { timestamps, compacted: config.compact })
     }
 
-    /// Whether acks=all may be asked for: `min.insync.replicas` of them are in sync.
+    /// Whether acks=all may be asked for: `min.insync.replicas` of them are in sync, or all if there are fewer.
     pub(crate) fn has_enough_replicas(&self) -> bool {
         let wanted = usize::try_from(self.config.load().min_insync_replicas).unwrap_or_default();
-        self.leader.lock().isr().len() >= wanted
+        let leader = self.leader.lock();
+        leader.isr().len() >= wanted.min(leader.replicas().len())
     }
 
     /// Puts a checked batch into the log's queue.
