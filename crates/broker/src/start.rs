@@ -118,16 +118,18 @@ impl Broker {
         &self.directory.meta().cluster_id
     }
 
-    /// Reads no further request, answers what was begun, flushes everything and leaves the mark of a clean stop.
+    /// Reads no further request, answers what was begun, flushes everything and leaves the mark of a clean stop. After an
+    /// error, such as that of a log whose disk failed, all else is closed as well, and only the mark is missing.
     pub async fn stop(self) -> Result<(), StartFault> {
         self.node.stop.cancel();
         self.node.connections.close();
         self.node.connections.wait().await;
         self.loops.close();
         self.loops.wait().await;
-        self.directory.close(&self.node.partitions.high_watermarks()).await?;
-        self.node.quorum.shutdown().await?;
-        Ok(())
+        let directory = self.directory.close(&self.node.partitions.high_watermarks()).await;
+        let quorum = self.node.quorum.shutdown().await;
+        directory?;
+        Ok(quorum?)
     }
 }
 
