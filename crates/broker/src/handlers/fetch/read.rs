@@ -82,6 +82,9 @@ async fn one(asked: &Asked, bytes_left: usize, at_least_one: bool) -> Got {
         Target::Partition(partition) => partition,
         Target::Refused(error, leader) => return Got::Refused { error: *error, leader: *leader },
     };
+    if partition.is_closed() {
+        return Got::Refused { error: ErrorCode::NotLeaderOrFollower, leader: None };
+    }
     if let Err(error) = partition.check_epoch(asked.known_epoch) {
         return Got::Refused { error, leader: None };
     }
