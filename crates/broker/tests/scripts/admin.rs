@@ -20,6 +20,7 @@ pub(super) fn create_topics(session: &mut Session, command: &Command<'_>) -> Str
         validate_only: command.has("validate-only"),
     };
     session.ask(version, &request, |session, mut answer| {
+        session.settle();
         answer.topics.sort_by(|a, b| a.name.cmp(&b.name));
         joined(answer.topics.iter().map(|topic| {
             session.note_id(&topic.name, topic.topic_id);
@@ -72,6 +73,7 @@ pub(super) fn delete_topics(session: &mut Session, command: &Command<'_>) -> Str
         }
     }
     session.ask(version, &request, |session, answer| {
+        session.settle();
         let mut lines: Vec<_> = answer
             .responses
             .iter()

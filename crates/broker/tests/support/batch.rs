@@ -36,12 +36,6 @@ impl Recipe {
         self.options.base_sequence = Sequence(sequence);
         self
     }
-
-    /// Compressed.
-    pub(crate) fn with_codec(mut self, codec: Codec) -> Self {
-        self.options.codec = codec;
-        self
-    }
 }
 
 /// The batch of a recipe.

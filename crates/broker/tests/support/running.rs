@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ottla_broker::Broker;
+use ottla_broker::{Broker, StartFault};
 use ottla_config::BrokerConfig;
 use ottla_runtime::{Runtime, SeededRandom, TokioClock, WallClock, system};
 use ottla_storage::disk::simulated::{Faults, SimulatedDisk};
@@ -66,10 +66,10 @@ impl Running {
         executor.block_on(broker.stop()).expect("a clean stop");
     }
 
-    /// A clean stop, and a start on the same disk.
-    pub(crate) fn restart(&mut self) {
-        self.stop();
-        self.start_again();
+    /// Asks the broker to stop while something of it cannot be saved; returns what it says.
+    pub(crate) fn stop_failing(&mut self) -> StartFault {
+        let Alive { executor, broker } = self.alive.take().expect("it runs");
+        executor.block_on(broker.stop()).expect_err("something is lost")
     }
 
     /// The process dies, with all its tasks; the kernel keeps what it was given.
