@@ -4,7 +4,8 @@
 //! Topics are written by name, or as `<name>` by the id that the topic of that name had last; `<?>` is an id that none
 //! has. Versions are the newest unless `v=` says otherwise.
 //!
-//! - `start KEY=VALUE…` begins anew with these lines of `server.properties`.
+//! - `start KEY=VALUE…` begins anew with these lines of `server.properties`; `restart` stops the broker and starts it on
+//!   the same disk.
 //! - `create-topics NAME… partitions= factor= validate-only config:KEY=VALUE assign:PARTITION=BROKER,…`
 //! - `delete-topics NAME|<ID>…`, `metadata NAME|<ID>… all none auto-create=`, `init-producer-id txn=`
 //! - `api-versions software=`

@@ -50,6 +50,7 @@ impl Session {
     pub(super) fn run(&mut self, command: &Command<'_>) -> String {
         match command.name {
             "start" => self.start(command),
+            "restart" => self.restart(),
             "create-topics" => admin::create_topics(self, command),
             "delete-topics" => admin::delete_topics(self, command),
             "metadata" => admin::metadata(self, command),
@@ -75,6 +76,16 @@ impl Session {
             let running = Running::with(&lines);
             self.address = running.address();
             self.running = Some(running);
+            self.client = None;
+        }
+        String::new()
+    }
+
+    fn restart(&mut self) -> String {
+        if let Some(running) = &mut self.running {
+            running.stop();
+            running.start_again();
+            self.address = running.address();
             self.client = None;
         }
         String::new()
