@@ -106,7 +106,7 @@ fn a_produce_whose_time_is_over_is_told_so_and_may_still_succeed() {
     let mut client = running.connect();
     let topic = ("a", create(&mut client, "a", 1, &[]));
     gate.close();
-    let mut request = produce_of(PRODUCE, topic, 0, -1, built(&Recipe::default().from_producer(7, 0, 0)));
+    let mut request = produce_of(PRODUCE, topic, 0, -1, built(&Recipe::default().produced_by(7, 0, 0)));
     request.timeout_ms = 1;
     let answer = client.ask(PRODUCE, &request);
     assert_eq!(answer.responses[0].partition_responses[0].error_code, ErrorCode::RequestTimedOut.raw());

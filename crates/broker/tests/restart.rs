@@ -12,8 +12,11 @@ use crate::support::{Client, ListOffsetsOf, Recipe, Running, built, create, fetc
 const PRODUCE: i16 = 13;
 const FETCH: i16 = 18;
 
-/// The ways to end a broker, and to start it again.
-const ENDS: [(&str, fn(&mut Running)); 3] =
+/// How a broker ends, in words and in deed.
+type End = (&'static str, fn(&mut Running));
+
+/// The ways to end a broker.
+const ENDS: [End; 3] =
     [("a clean stop", Running::stop), ("a kill", Running::kill), ("a power loss", Running::lose_power)];
 
 /// Deletes a topic that is there.
@@ -104,14 +107,14 @@ fn a_producers_sequence_outlives_every_end() {
         let mut client = running.connect();
         let topic = ("a", create(&mut client, "a", 1, &[]));
         for sequence in 0..7 {
-            let answer = produce(&mut client, topic, -1, &Recipe::default().from_producer(7, 0, sequence));
+            let answer = produce(&mut client, topic, -1, &Recipe::default().produced_by(7, 0, sequence));
             assert_eq!((answer.error_code, answer.base_offset), (0, i64::from(sequence)));
         }
         ends(&mut running);
         running.start_again();
         let mut client = running.connect();
         let mut ask = |epoch, sequence| {
-            let answer = produce(&mut client, topic, -1, &Recipe::default().from_producer(7, epoch, sequence));
+            let answer = produce(&mut client, topic, -1, &Recipe::default().produced_by(7, epoch, sequence));
             (ErrorCode::from_raw(answer.error_code).expect("a code"), answer.base_offset)
         };
         assert_eq!(ask(0, 6), (ErrorCode::None, 6), "{end}: a duplicate has its first offset");

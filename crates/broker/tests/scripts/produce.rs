@@ -100,7 +100,7 @@ fn recipe(command: &Command<'_>, records: &str) -> Recipe {
         let numbers: Vec<i64> = producer.split(',').map(|number| number.parse().expect("a number")).collect();
         let [id, epoch, sequence] = numbers[..] else { panic!("a producer is ID,EPOCH,SEQUENCE") };
         let narrow = "within its type";
-        recipe = recipe.from_producer(id, epoch.try_into().expect(narrow), sequence.try_into().expect(narrow));
+        recipe = recipe.produced_by(id, epoch.try_into().expect(narrow), sequence.try_into().expect(narrow));
     }
     recipe.options.transactional = command.has("transactional");
     recipe.options.codec = match command.argument("codec") {

@@ -30,7 +30,7 @@ impl Recipe {
     }
 
     /// From an idempotent producer.
-    pub(crate) fn from_producer(mut self, id: i64, epoch: i16, sequence: i32) -> Self {
+    pub(crate) fn produced_by(mut self, id: i64, epoch: i16, sequence: i32) -> Self {
         self.options.producer_id = ProducerId(id);
         self.options.producer_epoch = ProducerEpoch(epoch);
         self.options.base_sequence = Sequence(sequence);
