@@ -4,7 +4,7 @@
 //! are woken. Lock order: the log's own lock is never held when this one's is taken.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
@@ -51,6 +51,8 @@ pub(crate) struct Partition {
     config: ArcSwap<TopicConfig>,
     /// `leader.high_watermark()`, to be read without the lock.
     high_watermark: AtomicI64,
+    /// This broker leads it no more; it is in the hands of requests that waited.
+    closed: AtomicBool,
     /// Wait for the high watermark.
     safe: Waits,
     /// Wait for the log to be written.
@@ -83,6 +85,7 @@ impl Partition {
             leader: Mutex::new(leader),
             config: ArcSwap::from_pointee(config),
             high_watermark,
+            closed: AtomicBool::new(false),
             safe: Waits::default(),
             written: Waits::default(),
             log,
@@ -129,10 +132,11 @@ impl Partition {
         (Limits { batch_bytes_max, ..Limits::default() }, Rules { timestamps, compacted: config.compact })
     }
 
-    /// Whether acks=all may be asked for: `min.insync.replicas` of them are in sync.
+    /// Whether acks=all may be asked for: `min.insync.replicas` of them are in sync, or all if there are fewer.
     pub(crate) fn has_enough_replicas(&self) -> bool {
         let wanted = usize::try_from(self.config.load().min_insync_replicas).unwrap_or_default();
-        self.leader.lock().isr().len() >= wanted
+        let leader = self.leader.lock();
+        leader.isr().len() >= wanted.min(leader.replicas().len())
     }
 
     /// Puts a checked batch into the log's queue.
@@ -176,6 +180,9 @@ impl Partition {
             let _registered = waits.register(wanted, &wake);
             if reached() >= wanted {
                 return Ok(());
+            }
+            if self.is_closed() {
+                return Err(ErrorCode::NotLeaderOrFollower);
             }
             if self.log.failed().is_some() {
                 return Err(ErrorCode::KafkaStorageError);
@@ -237,8 +244,20 @@ impl Partition {
         &self.log
     }
 
-    /// The partition is going away: whoever waits on it looks again.
+    /// The partition is going away: whoever waits on it is told.
     pub(crate) fn close(&self) {
+        // Before they are woken, so that each of them sees it.
+        self.closed.store(true, Ordering::SeqCst);
+        self.wake_all();
+    }
+
+    /// Whether the partition has gone away.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Whoever waits on it looks again.
+    fn wake_all(&self) {
         self.safe.wake_all();
         self.written.wake_all();
     }
@@ -287,7 +306,7 @@ impl ottla_storage::Progress for Watcher {
 
     fn failed(&self, _fault: &StorageFault) {
         if let Some(partition) = self.0.upgrade() {
-            partition.close();
+            partition.wake_all();
         }
     }
 

@@ -56,6 +56,9 @@ pub struct Broker {
     directory: Arc<LogDirectory>,
     addresses: Vec<(String, SocketAddr)>,
     loops: TaskTracker,
+    /// Cancelled when the last connection has its answers: until then the loops behind them go on, for a produce that
+    /// was begun is answered when it is flushed.
+    drained: CancellationToken,
 }
 
 impl Broker {
@@ -69,24 +72,24 @@ impl Broker {
         let folder = config.log_dir.join(METADATA_FOLDER);
         let quorum = Arc::new(Quorum::open(&runtime, disk, &folder, Options::new(config.node_id)).await?);
 
-        let stop = CancellationToken::new();
+        let (stop, drained) = (CancellationToken::new(), CancellationToken::new());
         let loops = TaskTracker::new();
         let (mut keeper, partitions, settled) =
             Keeper::new(config.clone(), runtime.clone(), quorum.clone(), directory.clone());
         let machine = controller(&config, &directory.meta().cluster_id);
         let (controller_loop, controller) =
-            ControllerLoop::new(machine, runtime.clone(), quorum.clone(), settled, stop.clone());
+            ControllerLoop::new(machine, runtime.clone(), quorum.clone(), settled, drained.clone());
         runtime.spawn(Lane::Control, loops.track_future(controller_loop.run()));
         let broker_epoch = register(&config, &runtime, &controller, &addresses, &directory.meta().cluster_id).await?;
         keeper.follow().await;
-        runtime.spawn(Lane::Control, loops.track_future(keeper.run(stop.clone())));
+        runtime.spawn(Lane::Control, loops.track_future(keeper.run(drained.clone())));
         runtime.spawn(
             Lane::Data,
-            loops.track_future(flusher::run(runtime.clone(), directory.dirty().clone(), stop.clone())),
+            loops.track_future(flusher::run(runtime.clone(), directory.dirty().clone(), drained.clone())),
         );
         let interval = Duration::from_millis(u64::try_from(config.recovery_point_interval_ms).unwrap_or_default());
         let checkpoints =
-            checkpoints::run(runtime.clone(), directory.clone(), partitions.clone(), interval, stop.clone());
+            checkpoints::run(runtime.clone(), directory.clone(), partitions.clone(), interval, drained.clone());
         runtime.spawn(Lane::Control, loops.track_future(checkpoints));
 
         let node = Arc::new(Node {
@@ -103,7 +106,7 @@ impl Broker {
         for (name, bound) in listeners {
             runtime.spawn(Lane::Data, loops.track_future(listener::accept(node.clone(), bound, name.into())));
         }
-        Ok(Self { node, directory, addresses, loops })
+        Ok(Self { node, directory, addresses, loops, drained })
     }
 
     /// Where it listens: the listener's name and the address it got.
@@ -132,16 +135,19 @@ impl Broker {
         }
     }
 
-    /// Reads no further request, answers what was begun, flushes everything and leaves the mark of a clean stop.
+    /// Reads no further request, answers what was begun, flushes everything and leaves the mark of a clean stop. After an
+    /// error, such as that of a log whose disk failed, all else is closed as well, and only the mark is missing.
     pub async fn stop(self) -> Result<(), StartFault> {
         self.node.stop.cancel();
         self.node.connections.close();
         self.node.connections.wait().await;
+        self.drained.cancel();
         self.loops.close();
         self.loops.wait().await;
-        self.directory.close(&self.node.partitions.high_watermarks()).await?;
-        self.node.quorum.shutdown().await?;
-        Ok(())
+        let directory = self.directory.close(&self.node.partitions.high_watermarks()).await;
+        let quorum = self.node.quorum.shutdown().await;
+        directory?;
+        Ok(quorum?)
     }
 }
 

@@ -187,6 +187,11 @@ impl Leader {
         self.replicas[&self.local]
     }
 
+    /// All replicas, in the order of their ids.
+    pub fn replicas(&self) -> impl ExactSizeIterator<Item = BrokerId> {
+        self.replicas.keys().copied()
+    }
+
     /// The replicas that must have a record before it is safe, in the order of their ids.
     pub fn isr(&self) -> impl ExactSizeIterator<Item = BrokerId> {
         self.isr.iter().copied()

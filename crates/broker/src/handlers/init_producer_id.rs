@@ -3,7 +3,8 @@
 //! - v2: flexible. v3: the producer's present id and epoch (KIP-360), which matter to transactions only.
 //! - v4: PRODUCER_FENCED may be answered. v6 is not stable in any Kafka and not served.
 //!
-//! Errors: UNSUPPORTED_VERSION for a transactional id, since there are no transactions yet;
+//! Errors: UNSUPPORTED_VERSION for a transactional id, since there are no transactions yet; INVALID_REQUEST for an
+//! empty one;
 //! COORDINATOR_LOAD_IN_PROGRESS when no ids can be had at the moment, so that the client tries again.
 
 use ottla_protocol::ApiKey;
@@ -26,8 +27,9 @@ pub(super) const API: Api = Api {
 };
 
 async fn handle(node: &Node, body: &InitProducerIdRequest) -> InitProducerIdResponse {
-    if body.transactional_id.is_some() {
-        return answer(ErrorCode::UnsupportedVersion, ProducerId::NONE, ProducerEpoch::NONE);
+    if let Some(transactional_id) = &body.transactional_id {
+        let error = if transactional_id.is_empty() { ErrorCode::InvalidRequest } else { ErrorCode::UnsupportedVersion };
+        return answer(error, ProducerId::NONE, ProducerEpoch::NONE);
     }
     match node.producer_ids.next(&node.controller).await {
         Ok(id) => answer(ErrorCode::None, id, ProducerEpoch(0)),

@@ -125,6 +125,8 @@ fn fetched(index: i32, got: Got, committed_only: bool) -> FetchedPartition<Optio
             current_leader: leader
                 .map(|(id, epoch)| LeaderIdAndEpoch { leader_id: id.0, leader_epoch: epoch.0 })
                 .unwrap_or_default(),
+            // None at all, which is not null: clients may count on a field that is there.
+            records: Some(RecordsAt { length: 0, place: None }),
             ..empty
         },
         Got::Records { bounds, slice, diverging } => FetchedPartition {

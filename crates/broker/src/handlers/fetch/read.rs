@@ -82,25 +82,32 @@ async fn one(asked: &Asked, bytes_left: usize, at_least_one: bool) -> Got {
         Target::Partition(partition) => partition,
         Target::Refused(error, leader) => return Got::Refused { error: *error, leader: *leader },
     };
+    if partition.is_closed() {
+        return Got::Refused { error: ErrorCode::NotLeaderOrFollower, leader: None };
+    }
     if let Err(error) = partition.check_epoch(asked.known_epoch) {
         return Got::Refused { error, leader: None };
     }
     let bounds = partition.bounds();
-    let diverging = diverging(asked, partition);
-    let bytes_max = if diverging.is_some() { 0 } else { asked.bytes_max.min(bytes_left) };
-    let at_least_one = at_least_one && diverging.is_none();
-    match partition.read(asked.from, bytes_max, at_least_one).await {
-        Ok(slice) => Got::Records { bounds, slice, diverging },
+    match diverging(asked, partition) {
+        Ok(None) => {}
+        // Whatever the offset: the client is to cut its log and ask again.
+        Ok(diverging) => return Got::Records { bounds, slice: None, diverging },
+        Err(error) => return Got::Refused { error, leader: None },
+    }
+    match partition.read(asked.from, asked.bytes_max.min(bytes_left), at_least_one).await {
+        Ok(slice) => Got::Records { bounds, slice, diverging: None },
         Err(refusal) => Got::Refused { error: refusal.error_code(), leader: None },
     }
 }
 
 /// Where the client's log leaves this one, if it does: its last record's epoch ended here before the offset that it asks
-/// for, or never was (KIP-595).
-fn diverging(asked: &Asked, partition: &Partition) -> Option<EpochEnd> {
+/// for, or never was (KIP-595). An epoch above all that the log knows is no epoch of this partition: Kafka answers
+/// OFFSET_OUT_OF_RANGE.
+fn diverging(asked: &Asked, partition: &Partition) -> Result<Option<EpochEnd>, ErrorCode> {
     if asked.fetched_epoch == LeaderEpoch::UNKNOWN {
-        return None;
+        return Ok(None);
     }
-    let end = partition.log().end_offset_for_epoch(asked.fetched_epoch)?;
-    (end.epoch < asked.fetched_epoch || end.end_offset < asked.from).then_some(end)
+    let end = partition.log().end_offset_for_epoch(asked.fetched_epoch).ok_or(ErrorCode::OffsetOutOfRange)?;
+    Ok((end.epoch < asked.fetched_epoch || end.end_offset < asked.from).then_some(end))
 }

@@ -1,0 +1,35 @@
+//! The golden scripts of the broker: `tests/scripts/*.txt`, one for each API. What their commands mean is here and below.
+//!
+//! A script speaks over one connection to a broker of its own; one that is closed is opened again by the next command.
+//! Topics are written by name, or as `<name>` by the id that the topic of that name had last; `<?>` is an id that none
+//! has. Versions are the newest unless `v=` says otherwise.
+//!
+//! - `start KEY=VALUE…` begins anew with these lines of `server.properties`; `restart` stops the broker and starts it on
+//!   the same disk.
+//! - `create-topics NAME… partitions= factor= validate-only config:KEY=VALUE assign:PARTITION=BROKER,…`
+//! - `delete-topics NAME|<ID>…`, `metadata NAME|<ID>… all none auto-create=`, `init-producer-id txn=`
+//! - `api-versions software=`
+//! - `produce TOPIC/PARTITION… records=KEY:VALUE,… acks= time= codec= producer=ID,EPOCH,SEQUENCE transactional broken=`
+//! - `fetch TOPIC/PARTITION@OFFSET… wait= min= max= partition-max= isolation= replica= session=ID,EPOCH epoch= fetched=`
+//! - `list-offsets TOPIC/PARTITION@TIMESTAMP… epoch= replica=`
+//!
+//! `OTTLA_ORACLE=host:port` in the environment has the scripts ask another broker, such as a real Kafka, which should
+//! hold no topics; with `OTTLA_REWRITE=1` the difference shows in the scripts.
+
+mod admin;
+mod fetch;
+mod list_offsets;
+mod produce;
+mod session;
+
+use ottla_testkit::{Command, run_scripts};
+
+use self::session::Session;
+
+#[test]
+fn broker_scripts() {
+    run_scripts(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scripts"), || {
+        let mut session = Session::new();
+        move |line: &str| session.run(&Command::parse(line))
+    });
+}

@@ -1,0 +1,119 @@
+//! `fetch`: records of one or more partitions.
+
+use ottla_protocol::fetch::{
+    FetchPartition, FetchRequest, FetchResponse, FetchTopic, ForgottenTopic, PartitionData, ReplicaState,
+};
+use ottla_record::{Batches, RecordBatch, Scratch};
+use ottla_testkit::Command;
+
+use super::session::{Session, error, joined};
+
+/// The first version that names topics by id.
+const IDS_FROM: i16 = 13;
+/// The first version whose follower is named in a tagged field.
+const REPLICA_STATE_FROM: i16 = 15;
+
+pub(super) fn fetch(session: &mut Session, command: &Command<'_>) -> String {
+    let version = command.parsed("v", 18);
+    let mut topics: Vec<FetchTopic> = Vec::new();
+    for word in &command.words {
+        let (topic, place) = word.split_once('/').expect("TOPIC/PARTITION@OFFSET");
+        let (partition, offset) = place.split_once('@').expect("PARTITION@OFFSET");
+        let (name, topic_id) = session.topic_in(topic, version, IDS_FROM);
+        let partition = FetchPartition {
+            partition: partition.parse().expect("a partition"),
+            current_leader_epoch: command.parsed("epoch", -1),
+            fetch_offset: offset.parse().expect("an offset"),
+            last_fetched_epoch: command.parsed("fetched", -1),
+            partition_max_bytes: command.parsed("partition-max", 1 << 20),
+            ..FetchPartition::default()
+        };
+        match topics.last_mut().filter(|last| last.topic == name && last.topic_id == topic_id) {
+            Some(last) => last.partitions.push(partition),
+            None => topics.push(FetchTopic { topic: name, topic_id, partitions: vec![partition] }),
+        }
+    }
+    let (session_id, session_epoch) = command.argument("session").map_or((0, -1), |session| {
+        let (id, epoch) = session.split_once(',').expect("ID,EPOCH");
+        (id.parse().expect("an id"), epoch.parse().expect("an epoch"))
+    });
+    let replica_id = command.parsed("replica", -1);
+    let tagged = version >= REPLICA_STATE_FROM;
+    let request = FetchRequest {
+        replica_id: if tagged { -1 } else { replica_id },
+        replica_state: ReplicaState { replica_id: if tagged { replica_id } else { -1 }, replica_epoch: -1 },
+        max_wait_ms: command.parsed("wait", 0),
+        min_bytes: command.parsed("min", 1),
+        max_bytes: command.parsed("max", 50 << 20),
+        isolation_level: command.parsed("isolation", 0),
+        session_id,
+        session_epoch,
+        topics,
+        forgotten_topics_data: Vec::<ForgottenTopic>::new(),
+        ..FetchRequest::default()
+    };
+    session.ask(version, &request, |session, answer| printed(session, &answer))
+}
+
+fn printed(session: &Session, answer: &FetchResponse) -> String {
+    let mut lines = Vec::new();
+    if answer.error_code != 0 || answer.session_id != 0 {
+        let id = if answer.session_id == 0 { "0" } else { "some" };
+        lines.push(format!("{} session={id}", error(answer.error_code, None)));
+    }
+    for topic in &answer.responses {
+        let name = session.printed(&topic.topic, topic.topic_id);
+        lines.extend(topic.partitions.iter().map(|partition| printed_partition(&name, partition)));
+    }
+    if lines.is_empty() { "nothing".to_owned() } else { joined(lines) }
+}
+
+fn printed_partition(topic: &str, partition: &PartitionData) -> String {
+    let mut line = format!("{topic}/{} {}", partition.partition_index, error(partition.error_code, None));
+    let bounds = [partition.high_watermark, partition.last_stable_offset, partition.log_start_offset];
+    if bounds != [-1; 3] {
+        line += &format!(" high={} stable={} start={}", bounds[0], bounds[1], bounds[2]);
+    }
+    if let Some(aborted) = &partition.aborted_transactions {
+        line += &format!(" aborted={}", aborted.len());
+    }
+    if partition.diverging_epoch.epoch != -1 {
+        let end = &partition.diverging_epoch;
+        line += &format!(" diverging={}@{}", end.epoch, end.end_offset);
+    }
+    if partition.current_leader.leader_id != -1 {
+        line += &format!(" leader={},{}", partition.current_leader.leader_id, partition.current_leader.leader_epoch);
+    }
+    match partition.records.as_deref() {
+        None => line += " records=null",
+        Some([]) => {}
+        Some(bytes) => line += &printed_records(bytes),
+    }
+    line
+}
+
+/// Each batch on a line: its offsets, its epoch and its records; and what is left of one that was cut.
+fn printed_records(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    let mut scratch = Scratch::default();
+    let mut batches = Batches::new(bytes);
+    let short = |bytes: Option<&[u8]>| match bytes {
+        None => "~".to_owned(),
+        Some(bytes) if bytes.len() > 8 => format!("[{}]", bytes.len()),
+        Some(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+    };
+    for batch in batches.by_ref() {
+        let Ok(batch): Result<RecordBatch<'_>, _> = batch else { break };
+        batch.check_crc().expect("the bytes that the producer sent, or none");
+        let header = *batch.header();
+        let records = batch.records(&mut scratch, 1 << 20).expect("records");
+        let records = records.map(|record| record.expect("a record"));
+        let records: Vec<_> = records.map(|record| format!("{}:{}", short(record.key), short(record.value))).collect();
+        text += &format!("\n  {}-{} {}", header.base_offset.0, header.last_offset().0, records.join(","));
+    }
+    let cut = bytes.len() - batches.position();
+    if cut > 0 {
+        text += "\n  and a part of the next";
+    }
+    text
+}

@@ -1,0 +1,174 @@
+//! What a script speaks through: a broker, a connection to it, and the ids of its topics.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ottla_protocol::Request;
+use ottla_testkit::Command;
+use ottla_types::{ErrorCode, Uuid};
+
+use super::{admin, fetch, list_offsets, produce};
+use crate::support::{Client, Running, WALL};
+
+/// Names another broker to ask.
+const ORACLE: &str = "OTTLA_ORACLE";
+
+const ORACLE_SETTLES: Duration = Duration::from_millis(400);
+
+/// The date at the broker: of its own that stands still, of another the computer's when it was first asked for.
+pub(super) fn now() -> i64 {
+    static ORACLES: OnceLock<i64> = OnceLock::new();
+    let at_oracle = || {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+        i64::try_from(since_1970.as_millis()).expect("before the end of time")
+    };
+    if std::env::var(ORACLE).is_ok() { *ORACLES.get_or_init(at_oracle) } else { WALL.0 }
+}
+
+/// The state of one script.
+pub(super) struct Session {
+    running: Option<Running>,
+    address: SocketAddr,
+    client: Option<Client>,
+    /// The id that each topic had last.
+    ids: BTreeMap<String, Uuid>,
+}
+
+impl Session {
+    pub(super) fn new() -> Self {
+        if let Ok(oracle) = std::env::var(ORACLE) {
+            let address = oracle.parse().expect("an address and a port");
+            return Self { running: None, address, client: None, ids: BTreeMap::new() };
+        }
+        let running = Running::start();
+        let address = running.address();
+        Self { running: Some(running), address, client: None, ids: BTreeMap::new() }
+    }
+
+    pub(super) fn run(&mut self, command: &Command<'_>) -> String {
+        match command.name {
+            "start" => self.start(command),
+            "restart" => self.restart(),
+            "create-topics" => admin::create_topics(self, command),
+            "delete-topics" => admin::delete_topics(self, command),
+            "metadata" => admin::metadata(self, command),
+            "init-producer-id" => admin::init_producer_id(self, command),
+            "api-versions" => admin::api_versions(self, command),
+            "produce" => produce::produce(self, command),
+            "fetch" => fetch::fetch(self, command),
+            "list-offsets" => list_offsets::list_offsets(self, command),
+            name => panic!("no command is called {name}"),
+        }
+    }
+
+    /// Another broker may say that it is done before all of it knows.
+    pub(super) fn settle(&self) {
+        if self.running.is_none() {
+            std::thread::sleep(ORACLE_SETTLES);
+        }
+    }
+
+    fn start(&mut self, command: &Command<'_>) -> String {
+        if self.running.is_some() {
+            let lines: String = command.arguments.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+            let running = Running::with(&lines);
+            self.address = running.address();
+            self.running = Some(running);
+            self.client = None;
+        }
+        String::new()
+    }
+
+    fn restart(&mut self) -> String {
+        if let Some(running) = &mut self.running {
+            running.stop();
+            running.start_again();
+            self.address = running.address();
+            self.client = None;
+        }
+        String::new()
+    }
+
+    /// The connection.
+    pub(super) fn client(&mut self) -> &mut Client {
+        self.client.get_or_insert_with(|| Client::connect(self.address))
+    }
+
+    /// The answer to a request as `print` has it, or `closed`.
+    pub(super) fn ask<M: Request>(
+        &mut self,
+        version: i16,
+        request: &M,
+        print: impl FnOnce(&mut Self, M::Response) -> String,
+    ) -> String {
+        self.client().send(version, request);
+        match self.client().receive::<M>(version) {
+            Some(response) => print(self, response),
+            None => self.closed(),
+        }
+    }
+
+    /// Notes that the broker hung up.
+    pub(super) fn closed(&mut self) -> String {
+        self.client = None;
+        "closed".to_owned()
+    }
+
+    pub(super) fn note_id(&mut self, name: &str, id: Uuid) {
+        if !id.is_zero() {
+            self.ids.insert(name.to_owned(), id);
+        }
+    }
+
+    /// The name and the id of what a script writes as `name`, `<name>` or, for both, `name<name>`.
+    pub(super) fn topic(&self, word: &str) -> (Option<String>, Uuid) {
+        let (name, id) = word.strip_suffix('>').and_then(|word| word.split_once('<')).unwrap_or((word, ""));
+        let id = match id {
+            "" => Uuid::ZERO,
+            "?" => Uuid([7; 16]),
+            known => *self.ids.get(known).unwrap_or_else(|| panic!("no topic was called {known}")),
+        };
+        (Some(name.to_owned()).filter(|name| !name.is_empty()).map(|name| name.replace("''", "")), id)
+    }
+
+    /// The same for requests that from `ids_from` on know ids only: a name becomes the id that it had.
+    pub(super) fn topic_in(&self, word: &str, version: i16, ids_from: i16) -> (String, Uuid) {
+        let (name, id) = self.topic(word);
+        let name = name.unwrap_or_default();
+        if version < ids_from {
+            return (name, Uuid::ZERO);
+        }
+        let known = self.ids.get(&name).copied();
+        (String::new(), if id.is_zero() { known.unwrap_or(Uuid::ZERO) } else { id })
+    }
+
+    /// How a topic is printed: by its name, or by its id in the script's way.
+    pub(super) fn printed(&self, name: &str, id: Uuid) -> String {
+        if !name.is_empty() {
+            return name.to_owned();
+        }
+        match self.ids.iter().find(|(_, known)| **known == id) {
+            Some((name, _)) => format!("<{name}>"),
+            None if id.is_zero() => "<>".to_owned(),
+            None => "<?>".to_owned(),
+        }
+    }
+}
+
+/// The name of an error, and what the broker says of it.
+pub(super) fn error(code: i16, message: Option<&str>) -> String {
+    let name = ErrorCode::from_raw(code).map_or_else(|| code.to_string(), |code| code.to_string());
+    match message {
+        // Another broker has other words for it.
+        Some(_) if std::env::var(ORACLE).is_ok() => format!("{name}: …"),
+        Some(text) => format!("{name}: {text}"),
+        None => name,
+    }
+}
+
+/// `lines`, one below the other.
+pub(super) fn joined(lines: impl IntoIterator<Item = String>) -> String {
+    lines.into_iter().collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,13 @@
+//! A broker to be tested, the client that speaks to it, and the records that they exchange.
+
+mod batch;
+mod client;
+mod gate;
+mod requests;
+mod running;
+
+pub(crate) use batch::{Recipe, built, corrupted};
+pub(crate) use client::Client;
+pub(crate) use gate::Gate;
+pub(crate) use requests::{ListOffsetsOf, create, fetch_of, list_offsets_of, produce_of};
+pub(crate) use running::{Running, WALL};

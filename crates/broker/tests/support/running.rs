@@ -1,0 +1,125 @@
+//! A broker on a simulated disk: started, stopped, killed and started again.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ottla_broker::{Broker, StartFault};
+use ottla_config::BrokerConfig;
+use ottla_runtime::{Runtime, SeededRandom, TokioClock, WallClock, system};
+use ottla_storage::disk::simulated::{Faults, SimulatedDisk};
+use ottla_types::Timestamp;
+
+use super::Client;
+
+/// The date, for the broker: it stands still.
+pub(crate) const WALL: Timestamp = Timestamp(1_700_000_000_000);
+
+/// What every test's broker has in its `server.properties`.
+const PROPERTIES: &str = "node.id=1\nlisteners=PLAINTEXT://127.0.0.1:0\nlog.dirs=/kafka\n";
+
+/// A broker and the disk that outlives it.
+pub(crate) struct Running {
+    pub(crate) disk: Arc<SimulatedDisk>,
+    properties: String,
+    seed: u64,
+    alive: Option<Alive>,
+}
+
+/// One run of the broker.
+struct Alive {
+    executor: tokio::runtime::Runtime,
+    broker: Broker,
+}
+
+impl Running {
+    /// A broker on an empty disk.
+    pub(crate) fn start() -> Self {
+        Self::with("")
+    }
+
+    /// The same, with more lines of `server.properties`.
+    pub(crate) fn with(properties: &str) -> Self {
+        Self::on(SimulatedDisk::new(1), properties)
+    }
+
+    /// The same, on a given disk.
+    pub(crate) fn on(disk: Arc<SimulatedDisk>, properties: &str) -> Self {
+        let mut running = Self { disk, properties: format!("{PROPERTIES}{properties}"), seed: 0, alive: None };
+        running.start_again();
+        running
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.alive.as_ref().expect("it runs").broker.addresses()[0].1
+    }
+
+    /// A new connection.
+    pub(crate) fn connect(&self) -> Client {
+        Client::connect(self.address())
+    }
+
+    /// Asks the broker to stop and waits until it has.
+    pub(crate) fn stop(&mut self) {
+        let Alive { executor, broker } = self.alive.take().expect("it runs");
+        executor.block_on(broker.stop()).expect("a clean stop");
+    }
+
+    /// Asks the broker to stop while something of it cannot be saved; returns what it says.
+    pub(crate) fn stop_failing(&mut self) -> StartFault {
+        let Alive { executor, broker } = self.alive.take().expect("it runs");
+        executor.block_on(broker.stop()).expect_err("something is lost")
+    }
+
+    /// The process dies, with all its tasks; the kernel keeps what it was given.
+    pub(crate) fn kill(&mut self) {
+        self.disk.set_faults(Faults::process_death());
+        self.alive = None;
+        self.disk.crash();
+        self.disk.set_faults(Faults::default());
+    }
+
+    /// The power goes: with the process goes what was not synced.
+    pub(crate) fn lose_power(&mut self) {
+        // First the power, then the process: what it still writes on its way down must not count.
+        self.disk.crash_after(0);
+        self.alive = None;
+        self.disk.crash();
+    }
+
+    /// Starts on the disk as it is.
+    pub(crate) fn start_again(&mut self) {
+        assert!(self.alive.is_none(), "one broker at a time");
+        self.seed += 1;
+        let executor = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("the test's executor");
+        let (config, _) = BrokerConfig::from_layers(Some(&self.properties), &[]).expect("the test's properties");
+        let runtime = {
+            let _entered = executor.enter();
+            let seams = system::runtime(executor.handle().clone(), executor.handle().clone());
+            let clock = Arc::new(TokioClock::start(StillWall));
+            Runtime { clock, random: Arc::new(SeededRandom::new(self.seed)), ..seams }
+        };
+        let broker = executor.block_on(Broker::start(config, runtime, self.disk.clone())).expect("the broker starts");
+        self.alive = Some(Alive { executor, broker });
+    }
+
+    /// Asks the broker to stop on another thread: what it waits for is up to the test.
+    pub(crate) fn begin_stop(&mut self) -> std::thread::JoinHandle<()> {
+        let Alive { executor, broker } = self.alive.take().expect("it runs");
+        std::thread::spawn(move || executor.block_on(broker.stop()).expect("a clean stop"))
+    }
+}
+
+/// A calendar on which it is always the same moment.
+struct StillWall;
+
+impl WallClock for StillWall {
+    fn wall(&self, _since_start: Duration) -> Timestamp {
+        WALL
+    }
+}
