@@ -93,8 +93,10 @@ impl ControllerLoop {
         (Self { machine, runtime, quorum, questions, stop, answers, next_id: 0, proposal: None }, handle)
     }
 
-    /// Runs until the broker stops.
+    /// Runs until the broker stops. A bug in the machine ends the process: a broker that goes on without its controller
+    /// would answer for a cluster that nobody decides for.
     pub(crate) async fn run(mut self) {
+        let _abort = AbortOnPanic;
         let mut standing = self.quorum.watch();
         let mut led = None;
         loop {
@@ -151,6 +153,16 @@ impl ControllerLoop {
                     }
                 }
             }
+        }
+    }
+}
+
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
         }
     }
 }

@@ -20,6 +20,9 @@ use tokio::sync::Notify;
 
 use crate::wait::{Registration, Waits};
 
+/// Bytes that may wait for one log's writer before the connections that feed it are held back.
+const QUEUED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Who must have records before their producer is answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Acks {
@@ -144,6 +147,11 @@ impl Partition {
         // The lead cannot be taken from a lone node between these two.
         let epoch = self.leader.lock().epoch();
         self.log.append(batch, epoch, now)
+    }
+
+    /// Whether so much waits to be written that no more should be read from who sends it.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.log.queued_bytes() > QUEUED_BYTES_MAX
     }
 
     /// Has what is queued written: by this thread if that does not block it, else by a task.

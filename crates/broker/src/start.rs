@@ -16,6 +16,7 @@ use ottla_types::Uuid;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::warn;
 
 use crate::buffers::Buffers;
 use crate::controller::{ControllerHandle, ControllerLoop};
@@ -27,6 +28,9 @@ use crate::{checkpoints, flusher, listener};
 /// The folder of the metadata log within the log directory. Never `__cluster_metadata-0`: a Kafka that finds a folder of
 /// its own with foreign content in it renames every partition to a stray.
 const METADATA_FOLDER: &str = "ottla-metadata";
+
+/// How long a stop waits for connections to take their answers.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a broker did not start.
 #[derive(Debug, Error)]
@@ -140,7 +144,13 @@ impl Broker {
     pub async fn stop(self) -> Result<(), StartFault> {
         self.node.stop.cancel();
         self.node.connections.close();
-        self.node.connections.wait().await;
+        // A client that does not read its answers keeps nobody from stopping.
+        let patience = self.node.runtime.clock.now() + STOP_PATIENCE;
+        tokio::select! {
+            biased;
+            () = self.node.connections.wait() => {}
+            () = self.node.runtime.clock.sleep_until(patience) => warn!("connections were cut off with answers unsent"),
+        }
         self.drained.cancel();
         self.loops.close();
         self.loops.wait().await;

@@ -18,6 +18,7 @@ mod append;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ottla_protocol::produce::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
 };
@@ -34,7 +35,7 @@ pub(super) const API: Api = Api {
     key: ApiKey::Produce,
     served: 3..=13,
     advertised: 0..=13,
-    handle: |node, request| Box::pin(async move { handle(&node, request) }),
+    handle: |node, request| Box::pin(async move { handle(&node, request).await }),
 };
 
 /// One topic of the request and what came of its partitions.
@@ -53,10 +54,38 @@ struct Placed {
     log_start_offset: Offset,
 }
 
-fn handle(node: &Arc<Node>, request: Request) -> Result<Answer, Hangup> {
+async fn handle(node: &Arc<Node>, request: Request) -> Result<Answer, Hangup> {
     let body = request.body();
     let view = ProduceRequestView::parse(&body, request.version).map_err(|error| request.malformed(&error))?;
     let acks = Acks::from_raw(view.acks);
+    let topics = append_all(node, &view, &body, acks, request.version);
+    let placed = topics.iter().flat_map(|topic| &topic.partitions).filter_map(|(_, placed)| placed.as_ref().ok());
+    // Here and now if it is quick, else on a task of its own.
+    placed.clone().for_each(|placed| placed.partition.start_writing(&node.runtime));
+    let patience = Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or_default());
+    let deadline = node.runtime.clock.now() + patience;
+    for placed in placed.filter(|placed| placed.partition.is_congested()) {
+        // Until then this connection's next request is not read. Whether it is written is asked again below.
+        let _ = placed.partition.acknowledged(placed.last_offset, Acks::Leader, &node.runtime, deadline).await;
+    }
+    match acks {
+        Some(Acks::None) => unacknowledged(&topics),
+        _ => {
+            let node = node.clone();
+            let acks = acks.unwrap_or(Acks::Leader);
+            Ok(Answer::Later(Box::pin(async move { acknowledge(&node, &request, topics, acks, deadline).await })))
+        }
+    }
+}
+
+/// Appends what can be appended; nothing is written yet.
+fn append_all(
+    node: &Node,
+    view: &ProduceRequestView<'_>,
+    body: &Bytes,
+    acks: Option<Acks>,
+    version: i16,
+) -> Vec<Appended> {
     let mut topics = Vec::new();
     for topic in view.topics() {
         let mut appended = Appended { name: String::new(), topic_id: Uuid::ZERO, partitions: Vec::new() };
@@ -67,30 +96,14 @@ fn handle(node: &Arc<Node>, request: Request) -> Result<Answer, Hangup> {
         for partition in topic.partitions() {
             let records = partition.records.map(|range| body.slice(range));
             let placed = match acks {
-                Some(acks) => append_one(node, &topic.topic, partition.index, records, acks, request.version),
+                Some(acks) => append_one(node, &topic.topic, partition.index, records, acks, version),
                 None => Err(Refused::because(ErrorCode::InvalidRequiredAcks)),
             };
             appended.partitions.push((partition.index, placed));
         }
         topics.push(appended);
     }
-    start_writing(node, &topics);
-    match acks {
-        Some(Acks::None) => unacknowledged(&topics),
-        _ => {
-            let patience = Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or_default());
-            let deadline = node.runtime.clock.now() + patience;
-            let node = node.clone();
-            let acks = acks.unwrap_or(Acks::Leader);
-            Ok(Answer::Later(Box::pin(async move { acknowledge(&node, &request, topics, acks, deadline).await })))
-        }
-    }
-}
-
-/// Has every log write what was queued: here and now if it is quick, else on a task of its own.
-fn start_writing(node: &Node, topics: &[Appended]) {
-    let placed = topics.iter().flat_map(|topic| &topic.partitions).filter_map(|(_, placed)| placed.as_ref().ok());
-    placed.for_each(|placed| placed.partition.start_writing(&node.runtime));
+    topics
 }
 
 fn unacknowledged(topics: &[Appended]) -> Result<Answer, Hangup> {
