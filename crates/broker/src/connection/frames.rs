@@ -83,6 +83,12 @@ impl Frames {
         }
     }
 
+    /// Whether [`Frames::next`] has a whole frame in memory and needs no socket for it.
+    pub(crate) fn holds_frame(&self) -> bool {
+        size_of_frame(&self.ready, self.limit)
+            .is_ok_and(|size| size.is_some_and(|size| self.ready.len() >= SIZE_BYTES + size))
+    }
+
     /// A frame that is there already.
     fn take_ready(&mut self) -> Result<Option<Bytes>, FrameFault> {
         let whole = match size_of_frame(&self.ready, self.limit)? {
@@ -242,5 +248,17 @@ mod tests {
             let capacity = frames.partial.expect("the partial frame").bytes().capacity();
             assert!(room.contains(&capacity), "{capacity} for {announced} after {first}");
         }
+    }
+
+    #[tokio::test]
+    async fn says_whether_the_next_frame_is_in_memory() {
+        let mut peer = peer(&[vec![1; 10], vec![2; 10], vec![3; 10]], 30);
+        let mut frames = frames(100);
+        let mut held = Vec::new();
+        while frames.next(&mut peer).await.expect("well formed").is_some() {
+            held.push(frames.holds_frame());
+        }
+        // Thirty bytes are two frames and the size of the third.
+        assert_eq!(held, [true, false, false]);
     }
 }
