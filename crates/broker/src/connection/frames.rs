@@ -18,6 +18,9 @@ const SIZE_BYTES: usize = 4;
 /// What a connection gets for a frame on the strength of its announced size alone; beyond that its buffer doubles as
 /// bytes arrive, so that a peer that announces much and sends little holds little.
 const TRUSTED_BYTES: usize = 2 * 1024 * 1024;
+/// What it gets at most, once it has sent a frame of that size: a client that fills its requests goes on to, and the
+/// doubling would copy each of them once more.
+const TRUSTED_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Why no further frame comes.
 #[derive(Debug, Error)]
@@ -39,6 +42,8 @@ pub(crate) struct Frames {
     pool: Arc<Buffers>,
     /// Largest frame that is taken, in bytes.
     limit: usize,
+    /// Largest frame that came so far, its size included, between [`TRUSTED_BYTES`] and [`TRUSTED_BYTES_MAX`].
+    trusted: usize,
     /// Bytes read and not handed out yet: whole frames, perhaps with the head of one more behind them.
     ready: Bytes,
     /// The frame being read: a prefix of it, its size included as far as it has come.
@@ -47,7 +52,7 @@ pub(crate) struct Frames {
 
 impl Frames {
     pub(crate) fn new(pool: Arc<Buffers>, limit: usize) -> Self {
-        Self { pool, limit, ready: Bytes::new(), partial: None }
+        Self { pool, limit, trusted: TRUSTED_BYTES, ready: Bytes::new(), partial: None }
     }
 
     /// The next frame without its size; `None` when the peer closed between two frames.
@@ -72,9 +77,16 @@ impl Frames {
             if let Some(whole) = self.wanted()?
                 && self.partial.as_ref().is_some_and(|partial| partial.filled().len() >= whole)
             {
+                self.trusted = whole.clamp(self.trusted, TRUSTED_BYTES_MAX);
                 self.ready = self.partial.take().expect("it was just looked at").freeze();
             }
         }
+    }
+
+    /// Whether [`Frames::next`] has a whole frame in memory and needs no socket for it.
+    pub(crate) fn holds_frame(&self) -> bool {
+        size_of_frame(&self.ready, self.limit)
+            .is_ok_and(|size| size.is_some_and(|size| self.ready.len() >= SIZE_BYTES + size))
     }
 
     /// A frame that is there already.
@@ -109,7 +121,7 @@ impl Frames {
         let Some(wanted) = wanted.filter(|wanted| *wanted > SMALLEST_BYTES) else {
             return Ok(usize::MAX);
         };
-        let target = wanted.min(TRUSTED_BYTES.max(2 * partial.filled().len()));
+        let target = wanted.min(self.trusted.max(2 * partial.filled().len()));
         if partial.bytes().capacity() < target {
             let mut larger = self.pool.take(target);
             larger.bytes().extend_from_slice(partial.filled());
@@ -221,5 +233,32 @@ mod tests {
         let mut frames = frames(200 * 1024 * 1024);
         assert!(matches!(frames.next(&mut peer).await, Err(FrameFault::Cut)));
         assert!(frames.partial.expect("the partial frame").bytes().capacity() <= TRUSTED_BYTES);
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_sent_a_large_frame_gets_room_for_the_next_at_once_but_not_for_any_size() {
+        let large = 2 * TRUSTED_BYTES;
+        let cases = [(large, large, large..=2 * large), (2 * TRUSTED_BYTES_MAX, 100 << 20, 0..=TRUSTED_BYTES_MAX)];
+        for (first, announced, room) in cases {
+            let mut peer = peer(&[vec![7; first]], usize::MAX);
+            peer.sent.extend(i32::try_from(announced).expect("short").to_be_bytes());
+            let mut frames = frames(100 << 20);
+            assert_eq!(frames.next(&mut peer).await.expect("well formed").map(|frame| frame.len()), Some(first));
+            assert!(matches!(frames.next(&mut peer).await, Err(FrameFault::Cut)));
+            let capacity = frames.partial.expect("the partial frame").bytes().capacity();
+            assert!(room.contains(&capacity), "{capacity} for {announced} after {first}");
+        }
+    }
+
+    #[tokio::test]
+    async fn says_whether_the_next_frame_is_in_memory() {
+        let mut peer = peer(&[vec![1; 10], vec![2; 10], vec![3; 10]], 30);
+        let mut frames = frames(100);
+        let mut held = Vec::new();
+        while frames.next(&mut peer).await.expect("well formed").is_some() {
+            held.push(frames.holds_frame());
+        }
+        // Thirty bytes are two frames and the size of the third.
+        assert_eq!(held, [true, false, false]);
     }
 }

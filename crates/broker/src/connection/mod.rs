@@ -3,12 +3,15 @@
 //! The next request is read while the answers to earlier ones still wait, for a flush or for replicas: so the produce
 //! requests that a client pipelines overlap, and only their answers are ordered. Everything before that wait (decoding,
 //! checking, appending) is done for one request after another, so that batches are appended in the order sent.
+//!
+//! Requests that arrived together are all begun before the first of them is answered, and answers that are ready
+//! together are sent together.
 
 mod frames;
 mod send;
 
 use std::collections::VecDeque;
-use std::future::pending;
+use std::future::{pending, ready};
 use std::sync::Arc;
 
 use ottla_runtime::{BoxFuture, Socket};
@@ -17,6 +20,7 @@ use tracing::debug;
 
 pub(crate) use frames::FrameFault;
 use frames::Frames;
+use send::finish;
 pub(crate) use send::{Part, Response};
 
 use crate::handlers;
@@ -61,7 +65,12 @@ pub(crate) async fn serve(node: Arc<Node>, socket: Box<dyn Socket>, peer: String
     let request_bytes_max = usize::try_from(node.config.request_bytes_max).unwrap_or_default();
     let frames = Frames::new(node.buffers.clone(), request_bytes_max);
     let mut connection = Connection { node, socket, frames, listener, current: None, waiting: VecDeque::new() };
-    match connection.run().await {
+    let ended = connection.run().await;
+    if !matches!(ended, Err(Ended::Send(_))) {
+        // Whatever ended it: what was answered before is told.
+        let _ = connection.send(None).await;
+    }
+    match ended {
         Ok(()) => debug!(peer, "connection closed"),
         Err(reason) => debug!(peer, %reason, "connection ended"),
     }
@@ -95,9 +104,6 @@ impl Connection {
             let reads = !stopping && self.current.is_none() && self.waiting.len() < IN_FLIGHT_MAX;
             tokio::select! {
                 biased;
-                response = next_response(&mut self.waiting) => {
-                    response?.send(&mut *self.socket).await.map_err(Ended::Send)?;
-                }
                 answer = at_work(&mut self.current) => {
                     self.current = None;
                     match answer? {
@@ -105,6 +111,9 @@ impl Connection {
                         Answer::Later(response) => self.waiting.push_back(Waiting::Later(response)),
                         Answer::None => {}
                     }
+                }
+                response = next_response(&mut self.waiting), if !(reads && self.frames.holds_frame()) => {
+                    self.send(Some(response?)).await?;
                 }
                 () = stop.cancelled(), if !stopping => stopping = true,
                 frame = self.frames.next(&mut *self.socket), if reads => {
@@ -114,14 +123,39 @@ impl Connection {
             }
         }
     }
+
+    /// Sends `first` and whatever else is ready behind it.
+    async fn send(&mut self, first: Option<Response>) -> Result<(), Ended> {
+        let mut gathered = Vec::new();
+        let mut next = first.map(Ok);
+        let ended = loop {
+            let response = match next.take() {
+                Some(response) => Some(response),
+                None => tokio::select! {
+                    biased;
+                    response = next_response(&mut self.waiting) => Some(response),
+                    () = ready(()) => None,
+                },
+            };
+            match response {
+                Some(Ok(response)) => {
+                    response.send(&mut *self.socket, &mut gathered).await.map_err(Ended::Send)?;
+                }
+                Some(Err(hangup)) => break Err(hangup.into()),
+                None => break Ok(()),
+            }
+        };
+        finish(&mut *self.socket, &gathered).await.map_err(Ended::Send)?;
+        ended
+    }
 }
 
 /// The first answer in line, once it is there; never while there is none in line. Cancelling it loses nothing.
 async fn next_response(waiting: &mut VecDeque<Waiting>) -> Result<Response, Hangup> {
     if let Some(Waiting::Later(response)) = waiting.front_mut() {
-        let response = response.await?;
+        let response = response.await;
         waiting.pop_front();
-        return Ok(response);
+        return response;
     }
     match waiting.pop_front() {
         Some(Waiting::Ready(response)) => Ok(response),

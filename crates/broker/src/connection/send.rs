@@ -2,7 +2,8 @@
 //!
 //! Large record ranges on plain TCP go by sendfile, behind a header that the kernel holds back until the records join
 //! it. Small ones are read and go out with their header in one write: below [`SEND_FILE_BYTES_MIN`] a second system call
-//! costs more than the copy. Sockets without a descriptor take the copying path for everything.
+//! costs more than the copy. Sockets without a descriptor take the copying path for everything. Answers that are ready
+//! together leave together: with small requests most of the work is a packet's way through the kernel.
 
 use std::io;
 
@@ -41,17 +42,22 @@ impl Response {
         Self { parts }
     }
 
-    /// Sends all of it.
-    pub(crate) async fn send(self, socket: &mut dyn Socket) -> io::Result<()> {
-        let mut gathered = Vec::new();
+    /// Sends it, but for what is small at its end: that stays in `gathered` for the next answer to join it. Whoever has
+    /// no next answer sends it with [`finish`].
+    pub(crate) async fn send(self, socket: &mut dyn Socket, gathered: &mut Vec<u8>) -> io::Result<()> {
         for part in self.parts {
             match part {
-                Part::Bytes(bytes) => gather(socket, &mut gathered, &bytes).await?,
-                Part::Records(slice) => send_records(socket, &mut gathered, slice).await?,
+                Part::Bytes(bytes) => gather(socket, gathered, &bytes).await?,
+                Part::Records(slice) => send_records(socket, gathered, slice).await?,
             }
         }
-        send_all(socket, &gathered, false).await
+        Ok(())
     }
+}
+
+/// Sends what is gathered; nothing follows for now.
+pub(crate) async fn finish(socket: &mut dyn Socket, gathered: &[u8]) -> io::Result<()> {
+    send_all(socket, gathered, false).await
 }
 
 async fn gather(socket: &mut dyn Socket, gathered: &mut Vec<u8>, bytes: &[u8]) -> io::Result<()> {
