@@ -8,6 +8,7 @@
 //!
 //! [`Broker::start`] brings it all up, in the order in which one thing needs another, and [`Broker::stop`] takes it down.
 
+mod answer;
 mod buffers;
 mod checkpoints;
 mod connection;

@@ -20,35 +20,14 @@ use tracing::debug;
 
 pub(crate) use frames::FrameFault;
 use frames::Frames;
-use send::finish;
-pub(crate) use send::{Part, Response};
+use send::{finish, send};
 
+use crate::answer::{Answer, Hangup, Response};
 use crate::handlers;
 use crate::node::Node;
 
 /// Requests of one connection whose answers may wait at a time; the next one stays in the socket.
 const IN_FLIGHT_MAX: usize = 64;
-
-/// What a handler makes of a request.
-pub(crate) enum Answer {
-    /// The answer.
-    Now(Response),
-    /// The answer will come; the next request may be read meanwhile.
-    Later(BoxFuture<'static, Result<Response, Hangup>>),
-    /// The client expects none (a produce with acks=0).
-    None,
-}
-
-/// The connection is of no more use: what Kafka closes it for.
-#[derive(Debug, Error)]
-pub(crate) enum Hangup {
-    /// The request is not one that this broker serves, or not well formed.
-    #[error("{0}")]
-    Malformed(String),
-    /// A produce with acks=0 was refused: closing is the only way to tell.
-    #[error("a produce without acknowledgement was refused: {0}")]
-    RefusedUnacknowledged(String),
-}
 
 #[derive(Debug, Error)]
 enum Ended {
@@ -139,7 +118,7 @@ impl Connection {
             };
             match response {
                 Some(Ok(response)) => {
-                    response.send(&mut *self.socket, &mut gathered).await.map_err(Ended::Send)?;
+                    send(response, &mut *self.socket, &mut gathered).await.map_err(Ended::Send)?;
                 }
                 Some(Err(hangup)) => break Err(hangup.into()),
                 None => break Ok(()),

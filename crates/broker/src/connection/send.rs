@@ -7,56 +7,30 @@
 
 use std::io;
 
-use bytes::Bytes;
 use ottla_runtime::{Socket, send_all, send_file_all};
 use ottla_storage::Slice;
+
+use crate::answer::{Part, Response};
 
 /// Shortest range that goes by sendfile.
 const SEND_FILE_BYTES_MIN: usize = 64 * 1024;
 /// How much is gathered before it is written, and read at a time on the copying path.
 const GATHER_BYTES: usize = 256 * 1024;
 
-/// A piece of an answer.
-#[derive(Debug)]
-pub(crate) enum Part {
-    /// Bytes in memory.
-    Bytes(Bytes),
-    /// Records in a segment file.
-    Records(Slice),
-}
-
-/// A whole answer, its size in front.
-#[derive(Debug)]
-pub(crate) struct Response {
-    parts: Vec<Part>,
-}
-
-impl Response {
-    /// An answer that is all in memory.
-    pub(crate) fn bytes(frame: Bytes) -> Self {
-        Self { parts: vec![Part::Bytes(frame)] }
-    }
-
-    /// An answer of several pieces.
-    pub(crate) const fn parts(parts: Vec<Part>) -> Self {
-        Self { parts }
-    }
-
-    /// Sends it, but for what is small at its end: that stays in `gathered` for the next answer to join it. Whoever has
-    /// no next answer sends it with [`finish`].
-    pub(crate) async fn send(self, socket: &mut dyn Socket, gathered: &mut Vec<u8>) -> io::Result<()> {
-        for part in self.parts {
-            match part {
-                Part::Bytes(bytes) => gather(socket, gathered, &bytes).await?,
-                Part::Records(slice) => send_records(socket, gathered, slice).await?,
-            }
+/// Sends an answer, but for what is small at its end: that stays in `gathered` for the next answer to join it. Whoever has
+/// no next answer sends it with [`finish`].
+pub(super) async fn send(response: Response, socket: &mut dyn Socket, gathered: &mut Vec<u8>) -> io::Result<()> {
+    for part in response.into_parts() {
+        match part {
+            Part::Bytes(bytes) => gather(socket, gathered, &bytes).await?,
+            Part::Records(slice) => send_records(socket, gathered, slice).await?,
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Sends what is gathered; nothing follows for now.
-pub(crate) async fn finish(socket: &mut dyn Socket, gathered: &[u8]) -> io::Result<()> {
+pub(super) async fn finish(socket: &mut dyn Socket, gathered: &[u8]) -> io::Result<()> {
     send_all(socket, gathered, false).await
 }
 
@@ -66,7 +40,8 @@ async fn gather(socket: &mut dyn Socket, gathered: &mut Vec<u8>, bytes: &[u8]) -
         gathered.clear();
     }
     if bytes.len() > GATHER_BYTES {
-        return send_all(socket, bytes, true).await;
+        // Perhaps the last of its answer: held back it would wait for company in vain.
+        return send_all(socket, bytes, false).await;
     }
     gathered.extend_from_slice(bytes);
     Ok(())

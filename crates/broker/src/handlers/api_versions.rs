@@ -14,7 +14,7 @@ use ottla_protocol::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsRe
 use ottla_types::ErrorCode;
 
 use super::{APIS, Api, Request};
-use crate::connection::{Answer, Hangup};
+use crate::answer::{Answer, Hangup};
 
 pub(super) const API: Api = Api {
     key: ApiKey::ApiVersions,

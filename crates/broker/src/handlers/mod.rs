@@ -24,7 +24,7 @@ use ottla_runtime::BoxFuture;
 
 pub(crate) use request::Request;
 
-use crate::connection::{Answer, Hangup};
+use crate::answer::{Answer, Hangup};
 use crate::node::Node;
 
 /// An API that this broker serves.

@@ -7,7 +7,7 @@ use ottla_protocol::frame::{RequestHead, response_frame};
 use ottla_protocol::{ApiKey, Message};
 use ottla_wire::Reader;
 
-use crate::connection::{Answer, Hangup, Response};
+use crate::answer::{Answer, Hangup, Response};
 
 /// One request. Its frame stays whole, so that records are sliced out of it instead of copied.
 #[derive(Debug)]

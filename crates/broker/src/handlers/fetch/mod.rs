@@ -26,7 +26,7 @@ use ottla_types::{ErrorCode, Uuid};
 use tokio::sync::Notify;
 
 use super::{Api, Request};
-use crate::connection::{Answer, Hangup, Part, Response};
+use crate::answer::{Answer, Hangup, Part, Response};
 use crate::node::{Lookup, Node};
 use read::{Asked, Got, Target};
 

@@ -26,7 +26,7 @@ use ottla_protocol::{ApiKey, ProduceRequestView, TopicKey};
 use ottla_types::{ErrorCode, Instant, Offset, Uuid};
 
 use super::{Api, Request};
-use crate::connection::{Answer, Hangup, Response};
+use crate::answer::{Answer, Hangup, Response};
 use crate::node::Node;
 use crate::partition::{Acks, Partition};
 use append::{Refused, append_one};
