@@ -38,7 +38,7 @@ mod walk;
 pub use checkpoint::PartitionOffsets;
 pub use directory::{LogDirectory, OpenOptions, Partition};
 pub use fault::StorageFault;
-pub use flush::{DIRTY_BYTES_ENOUGH, DirtObserver, DirtyLogs, FlushRound, Pacing, ROUND_INTERVAL};
+pub use flush::{DIRTY_BYTES_ENOUGH, DIRTY_BYTES_LITTLE, DirtObserver, DirtyLogs, FlushRound, Pacing, ROUND_INTERVAL};
 pub use leader_epochs::EpochEnd;
 pub use log::{
     AppendRefusal, Appended, Batch, Ends, Flush, Log, LogConfig, Progress, ReadRefusal, Recovery, SavedPoint,
