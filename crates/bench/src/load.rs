@@ -57,10 +57,14 @@ impl Load {
         output(command.args(["firstack", "-bootstrap", &broker.bootstrap, "-topic", topic])).map(drop)
     }
 
-    /// Writes and deletes so many gigabytes in `directory`: memory that a virtual machine never used costs several times
-    /// as much at its first use.
-    pub(crate) fn touch(&self, directory: &Path, gigabytes: u64) -> Outcome<()> {
-        let records = (gigabytes * 1_000_000).to_string();
+    /// Writes and deletes so many megabytes in `directory`. The memory below a virtual machine may be given to others
+    /// while it is free, and then costs several times as much at its next use: what comes next shall find warm memory,
+    /// whoever does it.
+    pub(crate) fn touch(&self, directory: &Path, megabytes: u64) -> Outcome<()> {
+        if megabytes == 0 {
+            return Ok(());
+        }
+        let records = (megabytes * 1000).to_string();
         let mut command = Command::new(&self.path);
         output(command.args(["touch", "-records", &records, "-size", "1000"]).current_dir(directory)).map(drop)
     }

@@ -46,10 +46,6 @@ fn run(options: &Options) -> Outcome<Table> {
     let load = Load::new(&options.load);
     std::fs::create_dir_all(&options.directory)
         .map_err(|error| format!("{} cannot be made: {error}", options.directory.display()))?;
-    if options.touch_gigabytes > 0 {
-        eprintln!("touching {} GB", options.touch_gigabytes);
-        load.touch(&options.directory, options.touch_gigabytes)?;
-    }
     let mut table = Table::new(["Ottla, flush on", "Ottla, flush off"].into_iter().chain(options.reference_name()));
     // Round 0 warms all of them (a JVM compiles then) and is not told.
     for round in 0..=options.rounds {
@@ -84,6 +80,7 @@ fn one_round(options: &Options, load: &Load, round: usize, table: &mut Table) ->
             // Another one begins in each round: who comes first finds the disk as the work before left it.
             let at = (turn + round) % brokers.len();
             eprintln!("round {round}: {}: {}", work.name, table.column(at));
+            load.touch(&options.directory, options.touch_megabytes)?;
             let cost = load.run(&work, &brokers[at], &options.topic(&work, round))?;
             if round > 0 {
                 work.tell(table, at, &cost);

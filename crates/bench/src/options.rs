@@ -11,8 +11,8 @@ const USAGE: &str = "usage: side-by-side --load PATH --ottla PATH [options]
     --ottla PATH             the ottla binary
     --dir PATH               where Ottla keeps its data meanwhile (default: ./side-by-side-data)
     --rounds N               rounds that count (default 3)
-    --megabytes N            values produced by the largest work, in MB (default 2000)
-    --touch N                GB written and deleted first, so that the machine has used its memory (default 8)
+    --megabytes N            values produced by the largest work, in MB (default 1000)
+    --touch N                MB written and deleted before each work, so that memory is warm (default: twice --megabytes)
     --reference HOST:PORT    a reference broker that runs
     --reference-pid PID,…    its processes
     --reference-name NAME    its name in the table (default: reference)
@@ -29,8 +29,8 @@ pub(crate) struct Options {
     pub(crate) rounds: usize,
     /// Values that the largest work produces, in MB.
     pub(crate) megabytes: u64,
-    /// Gigabytes written and deleted before anything is measured.
-    pub(crate) touch_gigabytes: u64,
+    /// Written and deleted before each work, in MB.
+    pub(crate) touch_megabytes: u64,
     pub(crate) reference: Option<Broker>,
     /// The shell command that starts the reference on the data that it has.
     pub(crate) reference_start: Option<String>,
@@ -39,14 +39,15 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Outcome<Self> {
         let (mut load, mut ottla) = (None, None);
+        let mut touch = None;
         let (mut address, mut pids, mut name) = (None, Vec::new(), "reference".to_owned());
         let mut options = Self {
             load: PathBuf::new(),
             ottla: PathBuf::new(),
             directory: "side-by-side-data".into(),
             rounds: 3,
-            megabytes: 2000,
-            touch_gigabytes: 8,
+            megabytes: 1000,
+            touch_megabytes: 0,
             reference: None,
             reference_start: None,
         };
@@ -62,7 +63,7 @@ impl Options {
                 "--dir" => options.directory = value.into(),
                 "--rounds" => options.rounds = number(&flag, &value)?,
                 "--megabytes" => options.megabytes = number(&flag, &value)?,
-                "--touch" => options.touch_gigabytes = number(&flag, &value)?,
+                "--touch" => touch = Some(number(&flag, &value)?),
                 "--reference" => address = Some(value),
                 "--reference-pid" => pids = value.split(',').map(|pid| number(&flag, pid)).collect::<Outcome<_>>()?,
                 "--reference-name" => name = value,
@@ -75,6 +76,7 @@ impl Options {
         if options.rounds == 0 || options.megabytes == 0 {
             return Err("--rounds and --megabytes are at least 1".to_owned());
         }
+        options.touch_megabytes = touch.unwrap_or(2 * options.megabytes);
         options.reference = match (address, pids.is_empty()) {
             (Some(bootstrap), false) => Some(Broker { name, bootstrap, pids }),
             (None, true) => None,

@@ -51,7 +51,7 @@ impl Work {
                 name: "produce 1 KB, one record a request",
                 topic: "one",
                 verb: "produce",
-                records: megabytes * 50,
+                records: megabytes * 30,
                 // One partition, for a request takes a batch of each; and no batch has room for two.
                 flags: &["-size", "1000", "-partitions", "1", "-linger", "0s", "-batch", "1200"],
                 by_record: true,
