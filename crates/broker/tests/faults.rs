@@ -9,7 +9,7 @@ use ottla_storage::disk::simulated::{Faults, SimulatedDisk};
 use ottla_types::{ErrorCode, Uuid};
 
 use crate::support::{
-    Client, Gate, ListOffsetsOf, Recipe, Running, built, create, fetch_of, list_offsets_of, produce_of,
+    Client, Gate, ListOffsetsOf, PATIENCE, Recipe, Running, built, create, fetch_of, list_offsets_of, produce_of,
 };
 
 const PRODUCE: i16 = 13;

@@ -6,6 +6,7 @@ mod args;
 mod consume;
 mod failure;
 mod logging;
+mod memory;
 mod output;
 mod produce;
 mod session;
@@ -18,6 +19,7 @@ use args::{Cli, Command};
 use failure::Failure;
 
 fn main() -> ExitCode {
+    memory::settle();
     let cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,

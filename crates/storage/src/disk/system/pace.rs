@@ -20,7 +20,7 @@ pub(super) const INLINE_BYTES_MAX: usize = (1 << 20) + (4 << 10);
 pub(super) const SLOW: Duration = Duration::from_millis(2);
 
 /// How long after a stall writes stay on the thread at least.
-pub(super) const REST: Duration = Duration::from_millis(500);
+pub(super) const REST: Duration = Duration::from_millis(100);
 
 /// How many writes in a row the thread must have done without a stall before writes are inline again.
 pub(super) const FAST_WRITES: u32 = 8;
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_device_is_fast_again_after_a_rest_and_some_fast_writes() {
-        let rested = 3 + 500;
+        let rested = 3 + REST.as_millis() as u64;
         run("both", recovery(FAST_WRITES).into_iter().chain([Submit(rested, SMALL, Inline)]));
         run("no rest", recovery(FAST_WRITES).into_iter().chain([Submit(rested - 1, SMALL, Writer)]));
         run("one too few", recovery(FAST_WRITES - 1).into_iter().chain([Submit(rested, SMALL, Writer)]));
