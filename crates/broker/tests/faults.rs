@@ -1,12 +1,15 @@
 //! Disks that fail or stall under a running broker: what the partition answers, and that others do not suffer.
 
+use std::time::Instant;
+
+use ottla_protocol::api_versions::ApiVersionsRequest;
 use ottla_protocol::fetch::{FetchRequest, PartitionData};
 use ottla_protocol::produce::ProduceRequest;
 use ottla_storage::disk::simulated::{Faults, SimulatedDisk};
 use ottla_types::{ErrorCode, Uuid};
 
 use crate::support::{
-    Client, Gate, ListOffsetsOf, Recipe, Running, built, create, fetch_of, list_offsets_of, produce_of,
+    Client, Gate, ListOffsetsOf, PATIENCE, Recipe, Running, built, create, fetch_of, list_offsets_of, produce_of,
 };
 
 const PRODUCE: i16 = 13;
@@ -99,6 +102,20 @@ fn a_waiting_fetch_is_not_disturbed_by_a_partition_that_fails() {
     assert!(!answer.responses[1].partitions[0].records.as_ref().expect("records").is_empty());
 }
 
+/// After this offset's produce comes a request that needs no disk.
+const QUICK_BEHIND: i64 = 1;
+
+/// Asks until the log of `a` ends at `offset`, as those may see who are no consumers: the records are taken, if not safe.
+fn wait_for_log_end(running: &Running, offset: i64) {
+    let mut request = list_offsets_of(&ListOffsetsOf { topic: "a", partition: 0, timestamp: -1 });
+    request.replica_id = -2;
+    let mut client = running.connect();
+    let begun = Instant::now();
+    while client.ask(11, &request).topics[0].partitions[0].offset < offset {
+        assert!(begun.elapsed() < PATIENCE, "the log does not get there");
+    }
+}
+
 #[test]
 fn a_produce_whose_time_is_over_is_told_so_and_may_still_succeed() {
     let (gate, disk) = Gate::with_disk();
@@ -127,16 +144,23 @@ fn a_disk_that_stalls_keeps_answers_but_not_requests() {
     consumer.send(FETCH, &FetchRequest { max_wait_ms: 600_000, ..fetch_of(FETCH, topic, 0, 0) });
     gate.close();
     let acks = [1, -1, 1, 0, -1];
-    for acks in acks {
+    for (offset, acks) in (0..).zip(acks) {
         client.send(PRODUCE, &produce_of(PRODUCE, topic, 0, acks, built(&Recipe::default())));
+        if offset == QUICK_BEHIND {
+            client.send(0, &ApiVersionsRequest::default());
+        }
     }
-    // The requests are in the log before anything of them is on disk: a connection that comes now is behind them.
+    // All are taken, those behind the quick one too, though no answer came yet.
+    wait_for_log_end(&running, 5);
     assert!(running.connect().is_served(), "others are served");
     gate.open();
     for (offset, _) in (0..).zip(acks).filter(|(_, acks)| *acks != 0) {
         let answer = client.receive::<ProduceRequest>(PRODUCE).expect("an answer");
         let partition = &answer.responses[0].partition_responses[0];
         assert_eq!((partition.error_code, partition.base_offset), (0, offset));
+        if offset == QUICK_BEHIND {
+            client.receive::<ApiVersionsRequest>(0).expect("an answer, in its turn");
+        }
     }
     let woken = consumer.receive::<FetchRequest>(FETCH).expect("woken");
     assert!(woken.responses[0].partitions[0].high_watermark > 0);
@@ -150,11 +174,7 @@ fn a_stop_waits_for_a_flush_that_answers_wait_for() {
     let topic = ("a", create(&mut client, "a", 1, &[]));
     gate.close();
     client.send(PRODUCE, &produce_of(PRODUCE, topic, 0, -1, built(&Recipe::default())));
-    // It is begun when the log ends behind it, which those may see who are no consumers.
-    let mut end_of_log = list_offsets_of(&ListOffsetsOf { topic: "a", partition: 0, timestamp: -1 });
-    end_of_log.replica_id = -2;
-    let mut other = running.connect();
-    while other.ask(11, &end_of_log).topics[0].partitions[0].offset == 0 {}
+    wait_for_log_end(&running, 1);
     let stopping = running.begin_stop();
     gate.open();
     let answer = client.receive::<ProduceRequest>(PRODUCE).expect("what was begun is answered");

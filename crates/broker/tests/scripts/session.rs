@@ -15,6 +15,7 @@ use crate::support::{Client, Running, WALL};
 /// Names another broker to ask.
 const ORACLE: &str = "OTTLA_ORACLE";
 
+/// How long that one gets to make known what it has decided.
 const ORACLE_SETTLES: Duration = Duration::from_millis(400);
 
 /// The date at the broker: of its own that stands still, of another the computer's when it was first asked for.
