@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::OnceLock;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use ottla_protocol::Request;
+use ottla_protocol::metadata::MetadataRequest;
 use ottla_testkit::Command;
 use ottla_types::{ErrorCode, Uuid};
 
@@ -15,8 +16,8 @@ use crate::support::{Client, Running, WALL};
 /// Names another broker to ask.
 const ORACLE: &str = "OTTLA_ORACLE";
 
-/// How long that one gets to make known what it has decided.
-const ORACLE_SETTLES: Duration = Duration::from_millis(400);
+/// How often in a row that one must describe its topics alike before it counts as having made known what it decided.
+const ORACLE_SETTLED: u32 = 1000;
 
 /// The date at the broker: of its own that stands still, of another the computer's when it was first asked for.
 pub(super) fn now() -> i64 {
@@ -66,8 +67,16 @@ impl Session {
 
     /// Another broker may say that it is done before all of it knows.
     pub(super) fn settle(&self) {
-        if self.running.is_none() {
-            std::thread::sleep(ORACLE_SETTLES);
+        if self.running.is_some() {
+            return;
+        }
+        let mut client = Client::connect(self.address);
+        let all = MetadataRequest { topics: None, ..MetadataRequest::default() };
+        let (mut last, mut alike) = (client.ask(12, &all).topics, 0);
+        while alike < ORACLE_SETTLED {
+            let now = client.ask(12, &all).topics;
+            alike = if now == last { alike + 1 } else { 0 };
+            last = now;
         }
     }
 
