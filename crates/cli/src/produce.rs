@@ -41,7 +41,10 @@ pub(crate) async fn run(cluster: Cluster, args: ProduceArgs) -> Result<(), Failu
     let seconds = started.elapsed().as_secs_f64();
     let result = result.and(flushed);
     match &result {
-        Ok(()) => say(&format!("{} records written to {} in {seconds:.2} s", lines.sent, args.topic)),
+        Ok(()) => {
+            let records = if lines.sent == 1 { "record" } else { "records" };
+            say(&format!("{} {records} written to {} in {seconds:.2} s", lines.sent, args.topic));
+        }
         Err(_) => say(&format!("not all of the {} records read were written to {}", lines.sent, args.topic)),
     }
     result
