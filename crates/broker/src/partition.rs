@@ -52,7 +52,8 @@ pub(crate) struct Partition {
     log: Arc<Log>,
     leader: Mutex<Leader>,
     config: ArcSwap<TopicConfig>,
-    /// `leader.high_watermark()`, to be read without the lock.
+    /// `leader.high_watermark()`, to be read without the lock. Sequentially consistent: who waits registers, then looks
+    /// here; who moves it stores here, then looks who is registered. One of the two must see the other.
     high_watermark: AtomicI64,
     /// This broker leads it no more; it is in the hands of requests that waited.
     closed: AtomicBool,
@@ -210,7 +211,7 @@ impl Partition {
 
     /// Below it all is safe, and readable by consumers.
     pub(crate) fn high_watermark(&self) -> Offset {
-        Offset(self.high_watermark.load(Ordering::Acquire))
+        Offset(self.high_watermark.load(Ordering::SeqCst))
     }
 
     /// The offsets that bound what can be read.
@@ -285,7 +286,7 @@ impl Partition {
                 advanced = Some(offset);
             }
             if let Some(offset) = advanced {
-                self.high_watermark.fetch_max(offset.0, Ordering::AcqRel);
+                self.high_watermark.fetch_max(offset.0, Ordering::SeqCst);
             }
             advanced
         };

@@ -60,7 +60,8 @@ pub enum Input {
     BecomeLeader(BecomeLeader),
     /// Records were appended to the local log.
     LocalEndAdvanced(Offset),
-    /// The local log is flushed up to here.
+    /// The local log is flushed up to here, and so goes up to here at least: of two threads, one that appended and one
+    /// that flushed, either may be heard first.
     LocalFlushed(Offset),
     /// The local log begins later now: its head was deleted.
     LocalStartAdvanced(Offset),
@@ -138,8 +139,10 @@ impl Leader {
                 local.end = local.end.max(end);
             }
             Input::LocalFlushed(flushed) => {
+                // What is flushed was appended, even if the word of the flush is the first to arrive.
                 let local = self.local_mut();
-                local.flushed = local.flushed.max(flushed.min(local.end));
+                local.flushed = local.flushed.max(flushed);
+                local.end = local.end.max(local.flushed);
             }
             Input::LocalStartAdvanced(start) => {
                 self.start_offset = self.start_offset.max(start).min(self.high_watermark)
