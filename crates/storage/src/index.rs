@@ -49,6 +49,13 @@ pub(crate) enum Found<E> {
     },
 }
 
+/// How far an index had come at some moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct IndexMark<E> {
+    entries: u32,
+    last: Option<E>,
+}
+
 /// The index of one segment.
 #[derive(Clone, Debug)]
 pub(crate) struct Index<E> {
@@ -92,6 +99,23 @@ impl<E: Entry> Index<E> {
         debug_assert!(self.last.is_none_or(|last| last.key() < entry.key()), "{entry:?} behind {:?}", self.last);
         self.last = Some(entry);
         self.kept.push(entry);
+    }
+
+    /// How far the index has come, for [`return_to`](Self::return_to).
+    pub(crate) fn mark(&self) -> IndexMark<E> {
+        IndexMark { entries: self.entries(), last: self.last }
+    }
+
+    /// Forgets the entries that were added since `mark`. Answers the bytes to which the file must be cut, if it has some
+    /// of them.
+    pub(crate) fn return_to(&mut self, mark: IndexMark<E>) -> Option<u64> {
+        let is_in_file = self.in_file > mark.entries;
+        self.kept.truncate(mark.entries.saturating_sub(self.first_kept) as usize);
+        self.first_kept = self.first_kept.min(mark.entries);
+        self.in_file = self.in_file.min(mark.entries);
+        self.synced = self.synced.min(mark.entries);
+        self.last = mark.last;
+        is_in_file.then_some(u64::from(mark.entries) * u64::from(E::BYTES))
     }
 
     /// The last entry whose key is at most `key`.
@@ -249,6 +273,24 @@ mod tests {
         assert_eq!((index.entries(), index.pending().map(|p| (p.0, p.2))), (2001, Some((16_000, 2001))));
         index.was_synced(2000);
         assert!(!index.wants_sync());
+    }
+
+    #[test]
+    fn entries_are_taken_back_from_memory_and_from_the_file() {
+        let mut index = Index::new(Offset(100));
+        (1..=10).for_each(|i| index.push(entry(i)));
+        let mark = index.mark();
+        (11..=20).for_each(|i| index.push(entry(i)));
+        assert_eq!(index.return_to(mark), None);
+        assert_eq!((index.entries(), index.floor(9999)), (10, Found::Entry(entry(10))));
+        // So many that those from before the mark have left memory.
+        (11..=3000).for_each(|i| index.push(entry(i)));
+        index.written(3000);
+        assert_eq!(index.return_to(mark), Some(80));
+        assert_eq!((index.entries(), index.last(), index.entries_in_file()), (10, Some(entry(10)), 10));
+        assert_eq!(index.floor(9999), Found::InFile { entries: 10 });
+        index.push(entry(11));
+        assert_eq!(index.pending().map(|pending| (pending.0, pending.2)), Some((80, 11)));
     }
 
     #[test]

@@ -9,8 +9,9 @@
 //! log_start <= flushed <= written <= end       (end: assigned to appends; readers never go beyond written)
 //! ```
 //!
-//! A write or sync that fails takes the log offline until it is opened anew: which bytes the device has is unknown then.
-//! Appends are refused, what was written before is still read.
+//! A write that finds the disk full is taken back, and the log goes on: `room`. Any other write that fails, and any sync,
+//! takes the log offline until it is opened anew: which bytes the device has is unknown then. Appends are refused, what
+//! was written before is still read.
 //!
 //! `append` → `write` → `flush` → `read` is the way of a record; `recover` and `trusted` are how a log is opened, `truncate` how it is cut at
 //! either end, `close` how it is left. `role` says who may write.
@@ -24,6 +25,7 @@ mod read;
 mod recent;
 mod recover;
 mod role;
+mod room;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -54,6 +56,7 @@ use crate::segment::{Segment, SegmentFiles};
 use queue::Queue;
 use recent::Recent;
 use role::RoleState;
+use room::Room;
 
 /// How far a log has come. `flushed <= written <= log_end`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,6 +78,9 @@ pub trait Progress: Send + Sync + 'static {
     fn written(&self, end: Offset);
     /// Everything below `end` survives a power loss.
     fn flushed(&self, end: Offset);
+    /// There was no room for what was appended from `from` on: it is not in the log, and later appends get its offsets
+    /// ([`Log::was_taken_back`]).
+    fn taken_back(&self, from: Offset, fault: &StorageFault);
     /// The log is offline: what was not written or flushed by now never will be.
     fn failed(&self, fault: &StorageFault);
     /// A future that did the writing was dropped with work left: somebody must call [`Log::write_queued`].
@@ -121,6 +127,7 @@ struct State {
     epochs: LeaderEpochs,
     epochs_saved: bool,
     queue: Queue,
+    room: Room,
     role: RoleState,
     /// Changes of names in the directory so far, and how many of them are durable.
     names_changed: u64,

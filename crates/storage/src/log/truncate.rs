@@ -100,14 +100,14 @@ impl Log {
 
     /// The producers as of `offset`, which lies in segment `i`, of which `cut` is what is left.
     async fn producers_at(&self, i: usize, cut: &Segment, offset: Offset) -> Result<Producers, StorageFault> {
-        let (mut segments, snapshots, log_start) = {
+        let (mut segments, snapshots) = {
             let state = self.state.lock();
             let segments: Vec<Segment> = state.segments[..i].to_vec();
-            (segments, state.snapshots.clone(), state.log_start)
+            (segments, state.snapshots.clone())
         };
         segments.push(cut.clone());
         let source = replay::Source { disk: &*self.disk, directory: &self.directory, segments: &segments };
-        source.producers_at(&snapshots, log_start, offset).await.map(|(producers, _)| producers)
+        source.producers_at(&snapshots, offset).await.map(|(producers, _)| producers)
     }
 
     /// Brings a cut to the disk: later segments first, the last of them first of all.
@@ -178,7 +178,7 @@ impl Log {
         self.disk.sync_directory(&self.directory).await.trying("sync", &self.directory)
     }
 
-    async fn remove_segment(&self, files: &SegmentFiles) -> Result<(), StorageFault> {
+    pub(super) async fn remove_segment(&self, files: &SegmentFiles) -> Result<(), StorageFault> {
         for kind in [Kind::Log, Kind::OffsetIndex, Kind::TimeIndex, Kind::TransactionIndex] {
             remove(&*self.disk, &files.path(kind)).await?;
         }
