@@ -65,23 +65,27 @@ pub(crate) struct Index<E> {
     first_kept: u32,
     in_file: u32,
     synced: u32,
+    /// The file was cut since it was last synced: a power loss could bring back what it had.
+    was_cut: bool,
     last: Option<E>,
 }
 
 impl<E: Entry> Index<E> {
     /// An index without entries.
     pub(crate) fn new(base: Offset) -> Self {
-        Self { base, kept: Vec::new(), first_kept: 0, in_file: 0, synced: 0, last: None }
+        Self { base, kept: Vec::new(), first_kept: 0, in_file: 0, synced: 0, was_cut: false, last: None }
     }
 
     /// An index whose `entries` are all in the file, none in memory.
     pub(crate) fn in_file(base: Offset, entries: u32, last: Option<E>) -> Self {
-        Self { base, kept: Vec::new(), first_kept: entries, in_file: entries, synced: entries, last }
+        let (kept, was_cut) = (Vec::new(), false);
+        Self { base, kept, first_kept: entries, in_file: entries, synced: entries, was_cut, last }
     }
 
     /// An index made anew: all entries in memory, none in the file.
     pub(crate) fn rebuilt(base: Offset, entries: Vec<E>) -> Self {
-        Self { base, last: entries.last().copied(), kept: entries, first_kept: 0, in_file: 0, synced: 0 }
+        let last = entries.last().copied();
+        Self { base, last, kept: entries, first_kept: 0, in_file: 0, synced: 0, was_cut: false }
     }
 
     /// How many entries there are.
@@ -115,6 +119,7 @@ impl<E: Entry> Index<E> {
         self.in_file = self.in_file.min(mark.entries);
         self.synced = self.synced.min(mark.entries);
         self.last = mark.last;
+        self.was_cut |= is_in_file;
         is_in_file.then_some(u64::from(mark.entries) * u64::from(E::BYTES))
     }
 
@@ -165,12 +170,13 @@ impl<E: Entry> Index<E> {
 
     /// Whether the file has entries that a power loss could take.
     pub(crate) fn wants_sync(&self) -> bool {
-        self.synced < self.in_file
+        self.synced < self.in_file || self.was_cut
     }
 
     /// The first `entries` of the file are durable.
     pub(crate) fn was_synced(&mut self, entries: u32) {
         self.synced = self.synced.max(entries).min(self.in_file);
+        self.was_cut = false;
     }
 }
 
@@ -286,7 +292,9 @@ mod tests {
         // So many that those from before the mark have left memory.
         (11..=3000).for_each(|i| index.push(entry(i)));
         index.written(3000);
+        index.was_synced(3000);
         assert_eq!(index.return_to(mark), Some(80));
+        assert!(index.wants_sync());
         assert_eq!((index.entries(), index.last(), index.entries_in_file()), (10, Some(entry(10)), 10));
         assert_eq!(index.floor(9999), Found::InFile { entries: 10 });
         index.push(entry(11));

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use crate::disk::{Disk, File, FileHandle, Open};
 use crate::fault::{StorageFault, Trying};
 use crate::index::{Entry, Found, Index, IndexMark};
-use crate::log::LogConfig;
+use crate::log::{LogConfig, SegmentSummary};
 use crate::offset_index::{OffsetEntry, OffsetIndex};
 use crate::time_index::{TimeEntry, TimeIndex};
 
@@ -80,6 +80,11 @@ impl SegmentFiles {
 
     pub(crate) fn path(&self, kind: Kind) -> PathBuf {
         self.directory.join(kind.name(self.base))
+    }
+
+    /// The offset that names them.
+    pub(crate) fn base(&self) -> Offset {
+        self.base
     }
 
     /// The `.log`, if it is open.
@@ -159,6 +164,8 @@ pub(crate) struct Segment {
     pub(crate) first_timestamp: Option<Timestamp>,
     /// When it was made, for the age of a segment without timestamps.
     pub(crate) created_at: Timestamp,
+    /// When it was written last, by the appenders' clock or the file's; [`Timestamp::NONE`] if that is not known.
+    pub(crate) modified_at: Timestamp,
     /// Bytes since the last entry of the offset index.
     since_index: u64,
 }
@@ -191,6 +198,7 @@ impl Segment {
             largest: None,
             first_timestamp: None,
             created_at: now,
+            modified_at: now,
             since_index: 0,
         }
     }
@@ -304,6 +312,17 @@ impl Segment {
         self.offsets.was_synced(saved.offsets.entries_in_file());
         self.times.written(saved.times.entries_in_file());
         self.times.was_synced(saved.times.entries_in_file());
+    }
+
+    /// The segment as retention sees it.
+    pub(crate) fn summary(&self) -> SegmentSummary {
+        let known = |at: Timestamp| (at > Timestamp::NONE).then_some(at);
+        SegmentSummary {
+            base: self.base,
+            bytes: self.bytes,
+            max_timestamp: self.largest.and_then(|largest| known(largest.timestamp)),
+            modified: known(self.modified_at),
+        }
     }
 
     /// Whether bytes are in the file that a power loss could take.

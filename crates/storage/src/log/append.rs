@@ -187,6 +187,7 @@ impl State {
         self.end = header.next_offset();
         let segment = self.active();
         let mark = segment.mark();
+        segment.modified_at = now;
         let position = segment.push(&header, config.index_interval_bytes);
         let segment = segment.base;
         self.recent.push(header.base_offset, header.last_offset(), position, header.size_in_bytes() as u64);

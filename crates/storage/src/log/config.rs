@@ -1,5 +1,7 @@
 //! What a log wants to know of its topic's configuration.
 
+use super::retention::Retention;
+
 /// The keys of a topic that a log follows. A log keeps them until [`Log::configure`](crate::Log::configure).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LogConfig {
@@ -17,6 +19,10 @@ pub struct LogConfig {
     pub preallocate: bool,
     /// `producer.id.expiration.ms`: how long an idle producer is remembered, in milliseconds.
     pub producer_id_expiration_ms: i64,
+    /// What the log keeps.
+    pub retention: Retention,
+    /// `file.delete.delay.ms`: how long the files of a segment that has left stay, in milliseconds.
+    pub file_delete_delay_ms: i64,
     /// Whether somebody waits for what is written to be flushed (`ottla.acks.flush`): only then does the log take part in
     /// the shared flush. Without, it is flushed when it is saved or closed.
     pub flush: bool,
@@ -33,6 +39,8 @@ impl Default for LogConfig {
             index_interval_bytes: 4096,
             preallocate: false,
             producer_id_expiration_ms: 24 * 60 * 60 * 1000,
+            retention: Retention::default(),
+            file_delete_delay_ms: 60_000,
             flush: true,
         }
     }

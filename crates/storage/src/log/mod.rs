@@ -13,8 +13,8 @@
 //! takes the log offline until it is opened anew: which bytes the device has is unknown then. Appends are refused, what
 //! was written before is still read.
 //!
-//! `append` → `write` → `flush` → `read` is the way of a record; `recover` and `trusted` are how a log is opened, `truncate` how it is cut at
-//! either end, `close` how it is left. `role` says who may write.
+//! `append` → `write` → `flush` → `read` is the way of a record; `recover` and `trusted` are how a log is opened, `retention`
+//! and `retire` how its oldest segments leave, `truncate` how it is cut, `close` how it is left. `role` says who may write.
 
 mod append;
 mod close;
@@ -24,6 +24,8 @@ mod queue;
 mod read;
 mod recent;
 mod recover;
+mod retention;
+mod retire;
 mod role;
 mod room;
 mod search;
@@ -45,6 +47,8 @@ pub use config::LogConfig;
 pub use flush::Flush;
 pub use read::{ReadRefusal, Slice};
 pub use recover::Recovery;
+pub use retention::{Retention, SegmentSummary};
+pub use retire::Retired;
 pub use search::TimestampedOffset;
 
 use crate::disk::Disk;
@@ -85,17 +89,6 @@ pub trait Progress: Send + Sync + 'static {
     fn failed(&self, fault: &StorageFault);
     /// A future that did the writing was dropped with work left: somebody must call [`Log::write_queued`].
     fn writer_wanted(&self);
-}
-
-/// One segment as retention sees it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SegmentSummary {
-    /// The offset that names it.
-    pub base: Offset,
-    /// Bytes of batches.
-    pub bytes: u64,
-    /// The largest timestamp of its records, if it has any with one.
-    pub max_timestamp: Option<Timestamp>,
 }
 
 /// One partition's log on disk. Shared; all methods take `&self`.
@@ -198,12 +191,7 @@ impl Log {
     /// The segments, oldest first; the last is the active one.
     #[must_use]
     pub fn segments(&self) -> Vec<SegmentSummary> {
-        let summary = |segment: &Segment| SegmentSummary {
-            base: segment.base,
-            bytes: segment.bytes,
-            max_timestamp: segment.largest.map(|largest| largest.timestamp).filter(|t| *t > Timestamp::NONE),
-        };
-        self.state.lock().segments.iter().map(summary).collect()
+        self.state.lock().segments.iter().map(Segment::summary).collect()
     }
 
     /// The base offsets of the segments, oldest first.

@@ -134,7 +134,7 @@ impl Loader {
         let mut bases = Vec::new();
         for name in files() {
             let path = self.directory.join(&name.name);
-            if [".deleted", ".cleaned", ".tmp"].iter().any(|ending| name.name.ends_with(ending)) {
+            if [super::retire::ENDING, ".cleaned", ".tmp"].iter().any(|ending| name.name.ends_with(ending)) {
                 self.remove(&path).await?;
             } else if name.name.ends_with(".swap") {
                 return Err(StorageFault::damaged(

@@ -149,8 +149,12 @@ impl Log {
         let path = leftovers.active.path(Kind::Log);
         let file = leftovers.active.log().await?;
         leftovers.active.hold(file.clone());
-        // Batches of a write that was done in part must not come back after a crash.
+        let is_longer = file.length().await.trying("measure", &path)? > leftovers.bytes;
         file.truncate(leftovers.bytes).await.trying("cut", &path)?;
+        if is_longer {
+            // Batches of a write that was done in part must not come back after a crash, once they are told to be lost.
+            file.sync().await.trying("sync", &path)?;
+        }
         for (path, bytes) in leftovers.indexes {
             let file = self.disk.open(&path, Open::Write).await.trying("open", &path)?;
             file.truncate(bytes).await.trying("cut", &path)?;

@@ -15,7 +15,7 @@ use crate::checkpoint;
 use crate::disk::{FileHandle, Open};
 use crate::fault::{StorageFault, Trying};
 use crate::leader_epochs;
-use crate::segment::{IndexWrite, Kind, SegmentFiles};
+use crate::segment::{IndexWrite, Kind, Segment, SegmentFiles};
 
 /// The first step in which space is set aside; each next one is twice as large.
 const RESERVE_MIN: u64 = 64 << 10;
@@ -145,28 +145,35 @@ impl Log {
 
     /// Closes a segment's files and makes those of the next.
     async fn write_roll(&self, roll: Roll, base: Offset, files: &Arc<SegmentFiles>) -> Result<(), StorageFault> {
-        self.write_indexes(roll.closes).await?;
-        let closed = self.state.lock().segment(roll.closes).map(|old| (old.files.clone(), old.bytes));
+        self.close_and_make(roll.closes, base, files, roll.snapshot).await?;
+        let mut state = self.state.lock();
+        state.queue.rolled();
+        if let Some(segment) = state.segment(base) {
+            segment.created = true;
+        }
+        state.rolled(roll.closes, base);
+        Ok(())
+    }
+
+    /// Completes the files of a segment that is closed, and makes those of the one that begins at `base`.
+    pub(super) async fn close_and_make(
+        &self,
+        closes: Offset,
+        base: Offset,
+        files: &Arc<SegmentFiles>,
+        producers: Bytes,
+    ) -> Result<(), StorageFault> {
+        self.write_indexes(closes).await?;
+        let closed = self.state.lock().segment(closes).map(|old| (old.files.clone(), old.written));
         if let Some((old, bytes)) = closed {
             let path = old.path(Kind::Log);
             old.log().await?.truncate(bytes).await.trying("trim", &path)?;
         }
         if !self.state.lock().snapshots.contains(&base) {
             let snapshot = files.path(Kind::Snapshot);
-            self.make_file(&snapshot).await?.write(0, vec![roll.snapshot]).await.trying("write", &snapshot)?;
+            self.make_file(&snapshot).await?.write(0, vec![producers]).await.trying("write", &snapshot)?;
         }
         files.hold(self.make_segment(files).await?);
-        let mut state = self.state.lock();
-        state.snapshots.retain(|at| *at != base);
-        state.snapshots.push(base);
-        state.names_changed += 1;
-        state.queue.rolled();
-        if let Some(segment) = state.segment(base) {
-            segment.created = true;
-        }
-        if let Some(closed) = state.segment(roll.closes).filter(|closed| !closed.is_dirty()) {
-            closed.files.release();
-        }
         Ok(())
     }
 
@@ -223,6 +230,29 @@ impl Log {
 }
 
 impl State {
+    /// The files of the segment at `base` are there, behind those of the one that is closed.
+    fn rolled(&mut self, closes: Offset, base: Offset) {
+        self.snapshots.retain(|at| *at != base);
+        self.snapshots.push(base);
+        self.names_changed += 1;
+        if let Some(closed) = self.segment(closes).filter(|closed| !closed.is_dirty()) {
+            closed.files.release();
+        }
+    }
+
+    /// Takes in a segment whose files have been made behind the active one, `closes`. Answers whether: not if something
+    /// was appended to that one meanwhile.
+    pub(super) fn adopt(&mut self, closes: Offset, next: Segment) -> bool {
+        let base = next.base;
+        if !self.queue.is_empty() || self.end != base {
+            return false;
+        }
+        self.recent.clear();
+        self.segments.push(next);
+        self.rolled(closes, base);
+        true
+    }
+
     fn next_job(&mut self) -> Option<Job> {
         let epochs = (!self.epochs_saved).then(|| self.epochs.encode());
         let chunk = self.queue.next()?;
