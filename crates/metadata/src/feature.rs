@@ -28,10 +28,11 @@ pub struct Feature {
     pub max: i16,
 }
 
-/// All features that this code knows, in the order of their names. Each of them gets its highest level in a new cluster.
+/// All features that this code knows: first the one that allows all other facts. Each gets its highest level in a new
+/// cluster.
 pub const FEATURES: &[Feature] = &[
-    Feature { name: METADATA_VERSION, min: METADATA_VERSION_LEVEL, max: METADATA_VERSION_LEVEL },
     Feature { name: FACTS_VERSION, min: 1, max: LEVEL_NEWEST },
+    Feature { name: METADATA_VERSION, min: METADATA_VERSION_LEVEL, max: METADATA_VERSION_LEVEL },
 ];
 
 impl Feature {

@@ -56,7 +56,7 @@ fn fact(image: &Image, (kind, a, b, c): Dice) -> Fact {
         9 | 14 | 15 => partition_changed(image, topic_id, index, (b, c)),
         16 if b % 4 == 0 => Fact::BrokerUnregistered { id: broker, epoch },
         16 => Fact::BrokerEpochsAllocated { next: BrokerEpoch(image.next_broker_epoch().0 + i64::from(c) - 4) },
-        17 | 18 | 19 => partition_reassigned(image, topic_id, index, (b, c)),
+        17..=19 => partition_reassigned(image, topic_id, index, (b, c)),
         10 if a % 4 == 0 => Fact::TopicDeleted { id: topic_id },
         10 => Fact::ProducerIdsAllocated { next: ProducerId(image.next_producer_id().0 + i64::from(b) - 5) },
         _ => Fact::ConfigSet {

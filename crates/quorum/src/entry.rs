@@ -150,7 +150,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Option<Payload>, UnreadableEntry> {
 
 #[cfg(test)]
 mod tests {
-    use ottla_metadata::{Fact, FACTS_VERSION};
+    use ottla_metadata::{FACTS_VERSION, Fact};
 
     use super::*;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ottla_metadata::{Fact, FACTS_VERSION};
+use ottla_metadata::{FACTS_VERSION, Fact};
 use ottla_quorum::{Options, Quorum, QuorumFault, Term};
 use ottla_runtime::{BoxFuture, Lane, Runtime, SeededRandom, Spawn, TokioClock, WallClock};
 use ottla_storage::disk::Disk;
