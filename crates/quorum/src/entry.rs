@@ -150,12 +150,12 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Option<Payload>, UnreadableEntry> {
 
 #[cfg(test)]
 mod tests {
-    use ottla_metadata::{FACTS_VERSION, Fact};
+    use ottla_metadata::{Fact, METADATA_VERSION};
 
     use super::*;
 
     fn level_one() -> Payload {
-        let fact = Fact::FeatureLevelSet { name: FACTS_VERSION.to_owned(), level: 1 };
+        let fact = Fact::FeatureLevelSet { name: METADATA_VERSION.to_owned(), level: 1 };
         EntryPayload::Normal(Facts([fact].into()))
     }
 
