@@ -29,7 +29,9 @@ impl Format {
                 Ok(_) => Ok(Cow::Borrowed(text)),
                 Err(error) => Err(format!("is no JSON: {error}")),
             },
-            Self::Hex => HEXLOWER_PERMISSIVE.decode(text).map(Cow::Owned).map_err(|e| format!("is no hexadecimal: {e}")),
+            Self::Hex => {
+                HEXLOWER_PERMISSIVE.decode(text).map(Cow::Owned).map_err(|e| format!("is no hexadecimal: {e}"))
+            }
             Self::Base64 => BASE64.decode(text).map(Cow::Owned).map_err(|e| format!("is no base64: {e}")),
         }
     }
@@ -63,14 +65,16 @@ impl Format {
     }
 
     /// What [`Self::to_json`] made, as bytes again.
-    pub(crate) fn from_json(self, value: &Value) -> Result<Option<Vec<u8>>, String> {
+    pub(crate) fn parse_json(self, value: &Value) -> Result<Option<Vec<u8>>, String> {
         match (self, value) {
             (Self::Json, Value::Null) => Ok(None),
             (Self::Json, value) => Ok(Some(value.to_string().into_bytes())),
             (_, Value::Null) => Ok(None),
-            (Self::String, Value::Object(object)) if object.len() == 1 => match object.get("base64") {
-                Some(Value::String(text)) => Self::Base64.decode(text.as_bytes()).map(|bytes| Some(bytes.into_owned())),
-                _ => Err("must be a text, null or {\"base64\": …}".to_owned()),
+            (Self::String, Value::Object(object)) => match object.get("base64") {
+                Some(Value::String(text)) if object.len() == 1 => {
+                    Self::Base64.decode(text.as_bytes()).map(|bytes| Some(bytes.into_owned()))
+                }
+                _ => Err("is an object other than {\"base64\": …}, which needs --value-format json".to_owned()),
             },
             (_, Value::String(text)) => self.decode(text.as_bytes()).map(|bytes| Some(bytes.into_owned())),
             _ => Err("must be a text or null; JSON values need --value-format json".to_owned()),
@@ -89,7 +93,7 @@ mod tests {
                 let text = format.encode(bytes).unwrap();
                 assert_eq!(&*format.decode(&text).unwrap(), bytes, "{format:?}");
                 let json = format.to_json(Some(bytes)).unwrap();
-                assert_eq!(format.from_json(&json).unwrap().as_deref(), Some(bytes), "{format:?}");
+                assert_eq!(format.parse_json(&json).unwrap().as_deref(), Some(bytes), "{format:?}");
             }
         }
     }
@@ -106,15 +110,15 @@ mod tests {
         assert!(Format::Json.decode(b"{").unwrap_err().starts_with("is no JSON"));
         assert!(Format::Hex.decode(b"0g").unwrap_err().starts_with("is no hexadecimal"));
         assert!(Format::Base64.decode(b"a").unwrap_err().starts_with("is no base64"));
-        assert!(Format::String.from_json(&json!(7)).is_err());
-        assert!(Format::String.from_json(&json!({ "hex": "00" })).is_err());
+        assert!(Format::String.parse_json(&json!(7)).is_err());
+        assert!(Format::String.parse_json(&json!({ "hex": "00" })).is_err());
     }
 
     #[test]
     fn null_is_null_in_both_directions() {
         for format in [Format::String, Format::Json, Format::Hex, Format::Base64] {
             assert_eq!(format.to_json(None).unwrap(), Value::Null);
-            assert_eq!(format.from_json(&Value::Null).unwrap(), None);
+            assert_eq!(format.parse_json(&Value::Null).unwrap(), None);
         }
     }
 }

@@ -35,10 +35,16 @@ pub(crate) fn to_json(
     object.insert("offset".to_owned(), record.offset.0.into());
     object.insert("timestamp".to_owned(), record.timestamp.0.into());
     object.insert("key".to_owned(), formats.key.to_json(record.key).map_err(|reason| format!("the key {reason}"))?);
-    object.insert("value".to_owned(), formats.value.to_json(record.value).map_err(|reason| format!("the value {reason}"))?);
+    object.insert(
+        "value".to_owned(),
+        formats.value.to_json(record.value).map_err(|reason| format!("the value {reason}"))?,
+    );
     object.insert("headers".to_owned(), headers.collect::<Result<Value, String>>()?);
     Ok(Value::Object(object))
 }
+
+/// A header that was read: its name and its value, which may be null.
+type ReadHeader = (String, Option<Vec<u8>>);
 
 /// A record that was read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -47,12 +53,13 @@ pub(crate) struct ReadRecord {
     pub timestamp: Option<i64>,
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    pub headers: Vec<ReadHeader>,
 }
 
 /// Reads a record; the error says what is wrong with the line.
 pub(crate) fn from_json(line: &[u8], formats: Formats) -> Result<ReadRecord, String> {
-    let object: Map<String, Value> = serde_json::from_slice(line).map_err(|error| format!("is no JSON object: {error}"))?;
+    let object: Map<String, Value> =
+        serde_json::from_slice(line).map_err(|error| format!("is no JSON object: {error}"))?;
     let mut record = ReadRecord::default();
     for (name, value) in &object {
         match name.as_str() {
@@ -64,9 +71,10 @@ pub(crate) fn from_json(line: &[u8], formats: Formats) -> Result<ReadRecord, Str
             "timestamp" => {
                 record.timestamp = Some(value.as_i64().ok_or("has a timestamp that is no number of milliseconds")?);
             }
-            "key" => record.key = formats.key.from_json(value).map_err(|reason| format!("has a key that {reason}"))?,
+            "key" => record.key = formats.key.parse_json(value).map_err(|reason| format!("has a key that {reason}"))?,
             "value" => {
-                record.value = formats.value.from_json(value).map_err(|reason| format!("has a value that {reason}"))?;
+                record.value =
+                    formats.value.parse_json(value).map_err(|reason| format!("has a value that {reason}"))?;
             }
             "headers" => record.headers = headers(value)?,
             _ => return Err(format!("has a field \"{name}\" that no record has")),
@@ -75,10 +83,10 @@ pub(crate) fn from_json(line: &[u8], formats: Formats) -> Result<ReadRecord, Str
     Ok(record)
 }
 
-fn headers(value: &Value) -> Result<Vec<(String, Option<Vec<u8>>)>, String> {
+fn headers(value: &Value) -> Result<Vec<ReadHeader>, String> {
     let wrong = || "has headers that are no list of [name, value]".to_owned();
     let header = |pair: &Value| match pair.as_array().map(Vec::as_slice) {
-        Some([Value::String(name), value]) => Ok((name.clone(), Format::String.from_json(value)?)),
+        Some([Value::String(name), value]) => Ok((name.clone(), Format::String.parse_json(value)?)),
         _ => Err(wrong()),
     };
     value.as_array().ok_or_else(wrong)?.iter().map(header).collect()

@@ -161,9 +161,9 @@ impl Lines<'_> {
         };
         let null = args.null.as_deref().map(str::as_bytes);
         let key = match key.filter(|key| Some(*key) != null) {
-            Some(key) => {
-                Some(args.key_format.decode(key).map_err(|reason| self.wrong_line(&format!("has a key that {reason}")))?)
-            }
+            Some(key) => Some(
+                args.key_format.decode(key).map_err(|reason| self.wrong_line(&format!("has a key that {reason}")))?,
+            ),
             None => None,
         };
         let value = match Some(value).filter(|value| Some(*value) != null) {

@@ -5,7 +5,8 @@ use std::io::{self, BufRead as _, IsTerminal as _};
 use std::sync::Arc;
 
 use ottla_client::{
-    Admin, ClientError, Cluster, ConfigChange, ConfigOperation, ConfigResource, ConfigSource, NewTopic, Partition, Topic,
+    Admin, ClientError, Cluster, ConfigChange, ConfigOperation, ConfigResource, ConfigSource, ConnectionError,
+    NewTopic, Partition, Topic,
 };
 use ottla_types::{BrokerId, ErrorCode, Offset, TopicId};
 use serde_json::{Value, json};
@@ -128,9 +129,12 @@ async fn describe(
     }
 }
 
-/// What is set for the topic itself.
+/// What is set for the topic itself; nothing if the broker cannot tell (before 0.11).
 async fn overrides(admin: &Admin, name: &str) -> Result<Vec<(String, String)>, ClientError> {
-    let entries = admin.describe_configs(&ConfigResource::Topic(name.to_owned()), None).await?;
+    let entries = match admin.describe_configs(&ConfigResource::Topic(name.to_owned()), None).await {
+        Err(ClientError::Connection(ConnectionError::NoCommonVersion { .. })) => return Ok(Vec::new()),
+        entries => entries?,
+    };
     let own = entries.into_iter().filter(|entry| entry.source == ConfigSource::Topic);
     Ok(own.map(|entry| (entry.name, entry.value.unwrap_or_default())).collect())
 }

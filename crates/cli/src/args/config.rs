@@ -100,7 +100,10 @@ mod tests {
         assert_eq!(read("retention.ms=5"), Ok(("retention.ms".into(), five)));
         let compact = || "compact".to_owned();
         assert_eq!(read("cleanup.policy+=compact"), Ok(("cleanup.policy".into(), ConfigOperation::Append(compact()))));
-        assert_eq!(read("cleanup.policy-=compact"), Ok(("cleanup.policy".into(), ConfigOperation::Subtract(compact()))));
+        assert_eq!(
+            read("cleanup.policy-=compact"),
+            Ok(("cleanup.policy".into(), ConfigOperation::Subtract(compact())))
+        );
         assert!(read("retention.ms").is_err());
     }
 

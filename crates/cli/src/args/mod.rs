@@ -100,7 +100,7 @@ pub(crate) enum Command {
     /// Create, list, describe, alter and delete topics
     #[command(subcommand)]
     Topic(TopicCommand),
-        /// Show and change settings of topics, brokers, loggers and clients' metrics
+    /// Show and change settings of topics, brokers, loggers and clients' metrics
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Write lines of a file or of stdin to a topic

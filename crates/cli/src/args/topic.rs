@@ -1,6 +1,6 @@
 //! `ottla topic`, as clap reads it.
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::key_value;
 
@@ -57,7 +57,7 @@ pub(crate) struct CreateArgs {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true, args = ["partitions", "configs", "delete_configs"])]
+#[command(group = ArgGroup::new("changes").required(true).multiple(true).args(["partitions", "configs", "delete_configs"]))]
 pub(crate) struct AlterArgs {
     /// The topic
     pub name: String,

@@ -61,9 +61,11 @@ fn print(args: &DumpArgs, header: &BatchHeader, index: usize, record: &Record<'_
     for (what, name, format, bytes) in
         [("key", "key", args.key_format, record.key), ("payload", "value", args.value_format, record.value)]
     {
-        json[name] = format.to_json(bytes).map_err(|reason| format!("offset {}: the {name} {reason}", record.offset))?;
+        json[name] =
+            format.to_json(bytes).map_err(|reason| format!("offset {}: the {name} {reason}", record.offset))?;
         if let Some(bytes) = bytes {
-            let shown = format.encode(bytes).map_err(|reason| format!("offset {}: the {name} {reason}", record.offset))?;
+            let shown =
+                format.encode(bytes).map_err(|reason| format!("offset {}: the {name} {reason}", record.offset))?;
             text.push_str(&format!(" {what}: {}", String::from_utf8_lossy(&shown)));
         }
     }
@@ -80,7 +82,8 @@ impl Marker {
     /// The key is version i16, type i16; the value of a transaction's end is version i16, coordinator epoch i32.
     fn read(record: &Record<'_>) -> Self {
         let kind = record.key.and_then(|key| key.get(2..4)).map(|kind| i16::from_be_bytes([kind[0], kind[1]]));
-        let epoch = record.value.and_then(|value| value.get(2..6)).map(|e| i32::from_be_bytes([e[0], e[1], e[2], e[3]]));
+        let epoch =
+            record.value.and_then(|value| value.get(2..6)).map(|e| i32::from_be_bytes([e[0], e[1], e[2], e[3]]));
         match (kind, epoch) {
             (Some(kind @ (0 | 1)), Some(epoch)) => {
                 let name = if kind == 0 { "ABORT" } else { "COMMIT" };

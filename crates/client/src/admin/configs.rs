@@ -190,11 +190,8 @@ impl Admin {
         keys: Option<&[String]>,
     ) -> Result<Vec<ConfigEntry>, ClientError> {
         let (resource_type, resource_name) = resource.wire();
-        let asked = DescribeConfigsResource {
-            resource_type,
-            resource_name,
-            configuration_keys: keys.map(<[String]>::to_vec),
-        };
+        let asked =
+            DescribeConfigsResource { resource_type, resource_name, configuration_keys: keys.map(<[String]>::to_vec) };
         let request =
             DescribeConfigsRequest { resources: vec![asked], include_synonyms: true, include_documentation: true };
         self.cluster
@@ -248,9 +245,8 @@ impl Admin {
                 let response = connection.ask(&request).await?;
                 Refusal::check(response.error_code, None)?;
                 let found = response.config_resources.into_iter();
-                let mut found: Vec<_> = found
-                    .filter_map(|one| ConfigResource::from_wire(one.resource_type, one.resource_name))
-                    .collect();
+                let mut found: Vec<_> =
+                    found.filter_map(|one| ConfigResource::from_wire(one.resource_type, one.resource_name)).collect();
                 found.sort();
                 Ok(found)
             })
@@ -258,14 +254,10 @@ impl Admin {
     }
 
     /// Whom to ask: a broker about itself, anyone about the rest.
-    async fn connection_for(
-        &self,
-        resource: &ConfigResource,
-    ) -> Result<std::sync::Arc<Connection>, ClientError> {
+    async fn connection_for(&self, resource: &ConfigResource) -> Result<std::sync::Arc<Connection>, ClientError> {
         match resource {
             ConfigResource::Broker(id) | ConfigResource::Logger(id) => self.cluster.connection(BrokerId(*id)).await,
             _ => self.cluster.any_connection().await,
         }
     }
 }
-

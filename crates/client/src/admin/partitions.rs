@@ -44,10 +44,10 @@ impl Admin {
         self.cluster
             .retry("deleting records", async || {
                 let known = self.cluster.topic(topic).await?;
-                let leader = known.partition(partition)?.leader.ok_or_else(|| Refusal {
-                    code: ErrorCode::LeaderNotAvailable,
-                    message: None,
-                })?;
+                let leader = known
+                    .partition(partition)?
+                    .leader
+                    .ok_or(Refusal { code: ErrorCode::LeaderNotAvailable, message: None })?;
                 let connection = self.cluster.connection(leader).await?;
                 let response = connection.ask(&request).await?;
                 let mut results = response.topics.into_iter().flat_map(|topic| topic.partitions);

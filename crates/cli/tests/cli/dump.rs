@@ -51,7 +51,10 @@ fn as_json_every_batch_is_an_object_with_its_records() {
     let output = ottla(&golden(), &["dump", "--output", "json", "-r", "00000000000000000036.log"]);
     let text = stdout(&output);
     let batches: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!((&batches[0]["baseOffset"], &batches[0]["records"][0]["key"]), (&Value::from(36), &Value::from("key15")));
+    assert_eq!(
+        (&batches[0]["baseOffset"], &batches[0]["records"][0]["key"]),
+        (&Value::from(36), &Value::from("key15"))
+    );
     let records: usize = batches.iter().map(|batch| batch["records"].as_array().unwrap().len()).sum();
     assert_eq!(records, 73 - 36);
 }
