@@ -60,21 +60,27 @@ fn effective(name: &str, key: &Key, settings: &Settings) -> Option<String> {
 /// Everything that could be the value of a broker's key, layer by layer.
 pub(super) fn synonyms(name: &str, sensitive: bool, settings: &Settings) -> Vec<DescribedSynonym> {
     let names = names_of(name);
-    let layers: [(ConfigSource, &dyn Fn(&str) -> Option<String>); 4] = [
-        (ConfigSource::Broker, &|name| settings.broker.get(name).cloned()),
-        (ConfigSource::ClusterDefault, &|name| settings.cluster_default.get(name).cloned()),
-        (ConfigSource::StaticBroker, &|name| settings.at_start(name).map(str::to_owned)),
-        (ConfigSource::Default, &default_of),
-    ];
-    let found = layers.into_iter().flat_map(|(source, text)| {
+    let sources =
+        [ConfigSource::Broker, ConfigSource::ClusterDefault, ConfigSource::StaticBroker, ConfigSource::Default];
+    let found = sources.into_iter().flat_map(|source| {
         names.iter().filter_map(move |name| {
-            let value = text(name)?;
+            let value = text_in(source, name, settings)?;
             Some(DescribedSynonym { name: (*name).to_owned(), value: (!sensitive).then_some(value), source })
         })
     });
     // As Kafka does it: what comes before the key itself is another key's, and where the key itself is nowhere, so is
     // everything.
     found.skip_while(|synonym| synonym.name != name).collect()
+}
+
+/// What a key says in one layer.
+fn text_in(layer: ConfigSource, name: &str, settings: &Settings) -> Option<String> {
+    match layer {
+        ConfigSource::Broker => settings.broker.get(name).cloned(),
+        ConfigSource::ClusterDefault => settings.cluster_default.get(name).cloned(),
+        ConfigSource::StaticBroker => settings.at_start(name).map(str::to_owned),
+        _ => default_of(name),
+    }
 }
 
 fn default_of(name: &str) -> Option<String> {
