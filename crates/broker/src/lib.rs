@@ -17,11 +17,14 @@ mod controller;
 mod flusher;
 mod handlers;
 mod listener;
+mod log_levels;
 mod node;
 mod partition;
 mod partitions;
 mod producer_ids;
+mod settings;
 mod start;
 mod wait;
 
+pub use log_levels::{LogLevels, ROOT_LOGGER};
 pub use start::{Broker, StartFault};
