@@ -9,7 +9,7 @@ use ottla_types::BrokerId;
 
 use crate::endpoints::{self, Endpoints};
 use crate::listener::Listener;
-use crate::report::{ConfigError, Notice, NoticeKind, Origin};
+use crate::report::{ConfigError, Notice, Origin};
 use crate::settings::{Findings, Settings};
 use crate::topic::{Overrides, TopicConfig};
 
@@ -25,8 +25,10 @@ pub struct BrokerConfig {
     /// `advertised.listeners`, or what follows from the listeners. Every name is one of `listeners`, but a
     /// listener may be left out. Port 0 stands for the port that the listener of the same name got.
     pub advertised_listeners: Vec<Listener>,
-    /// The first of `log.dirs`, or `log.dir`.
-    pub log_dir: PathBuf,
+    /// `log.dirs`, or `log.dir`: at least one, in the order of the setting, none twice.
+    pub log_dirs: Vec<PathBuf>,
+    /// `metadata.log.dir`, or the first of `log_dirs`: where the metadata log is.
+    pub metadata_log_dir: PathBuf,
     /// `num.partitions`.
     pub default_partitions: i32,
     /// `default.replication.factor`. Not above 1 on a lone node, or topics that leave it to the broker are refused.
@@ -64,7 +66,7 @@ impl BrokerConfig {
         check_roles(&settings, node_id, &mut findings);
         check_rules(&settings, &mut findings);
         let Endpoints { listeners, advertised } = endpoints::resolve(&settings, &mut findings);
-        let log_dir = log_dir(&settings, &mut findings);
+        let log_dirs = log_dirs(&settings, &mut findings);
         if !findings.problems.is_empty() {
             findings.problems.sort_by_key(|problem| problem.origin);
             return Err(ConfigError { problems: findings.problems });
@@ -77,7 +79,8 @@ impl BrokerConfig {
             rack: settings.text("broker.rack"),
             listeners,
             advertised_listeners: advertised,
-            log_dir,
+            metadata_log_dir: metadata_log_dir(&settings, &log_dirs),
+            log_dirs,
             default_partitions: int("num.partitions"),
             default_replication_factor: i16::try_from(settings.number("default.replication.factor"))
                 .expect("the bounds were checked"),
@@ -175,12 +178,22 @@ fn check_rules(settings: &Settings, findings: &mut Findings) {
     }
 }
 
-fn log_dir(settings: &Settings, findings: &mut Findings) -> PathBuf {
+/// Kafka refuses a directory that is named twice too, by its canonical path.
+fn log_dirs(settings: &Settings, findings: &mut Findings) -> Vec<PathBuf> {
     let named = if settings.explicit("log.dirs").is_some() { "log.dirs" } else { "log.dir" };
-    let dirs = settings.list(named);
-    if dirs.len() > 1 {
-        let text = format!("only the first directory, {}, is used yet", dirs[0]);
-        findings.notice(settings.origin(named), named, NoticeKind::Remark(text));
+    let mut dirs: Vec<PathBuf> = Vec::new();
+    for dir in settings.list(named).into_iter().map(PathBuf::from) {
+        if dirs.contains(&dir) {
+            let reason = format!("must not name {} twice", dir.display());
+            findings.problems.push(settings.problem(named, reason));
+        } else {
+            dirs.push(dir);
+        }
     }
-    PathBuf::from(dirs.into_iter().next().unwrap_or_default())
+    dirs
+}
+
+fn metadata_log_dir(settings: &Settings, log_dirs: &[PathBuf]) -> PathBuf {
+    let named = settings.text("metadata.log.dir").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    named.or_else(|| log_dirs.first().cloned()).unwrap_or_default()
 }
