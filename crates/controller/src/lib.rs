@@ -50,6 +50,8 @@
 //! `tests/scripts/`.
 
 mod allocate_producer_ids;
+mod alter_configs;
+mod config_rules;
 mod create_topics;
 mod delete_topics;
 mod draft;
@@ -62,6 +64,8 @@ mod settings;
 pub use allocate_producer_ids::{
     AllocateProducerIds, AllocateProducerIdsRefusal, PRODUCER_ID_BLOCK_SIZE, ProducerIdBlock,
 };
+pub use alter_configs::{AlterConfigs, AlterConfigsRefusal, AlteredResource, ConfigChange, ConfigOperation};
+pub use config_rules::{ConfigOverrides, ConfigRefusal, ConfigRules};
 pub use create_topics::{
     Assignment, CHANGES_MAX, CreateTopicRefusal, CreateTopics, CreatedTopic, InvalidAssignment, InvalidTopicConfig,
     NewTopic,
@@ -70,4 +74,4 @@ pub use delete_topics::{DeleteTopicRefusal, DeleteTopics, DeletedTopic, TopicRef
 pub use machine::{Controller, Input, Output};
 pub use register_broker::{RegisterBroker, RegisterBrokerRefusal};
 pub use request::{Refusal, Reply, Request, RequestId, StaleBroker};
-pub use settings::{Settings, TopicConfigRules};
+pub use settings::Settings;

@@ -8,10 +8,11 @@ use std::fmt;
 use ottla_metadata::{Fact, Image, LEVEL_NEWEST, METADATA_VERSION, Position};
 use ottla_types::Instant;
 
+use crate::config_rules::ConfigRules;
 use crate::draft::Draft;
 use crate::request::{Refusal, Reply, Request, RequestId};
-use crate::settings::{Settings, TopicConfigRules};
-use crate::{allocate_producer_ids, create_topics, delete_topics, register_broker};
+use crate::settings::Settings;
+use crate::{allocate_producer_ids, alter_configs, create_topics, delete_topics, register_broker};
 
 /// An entry takes no further request once it holds this many facts.
 const FACTS_PER_ENTRY: usize = 10_000;
@@ -19,7 +20,7 @@ const FACTS_PER_ENTRY: usize = 10_000;
 /// Decides what becomes of the cluster, while this node leads its metadata.
 pub struct Controller {
     settings: Settings,
-    rules: Box<dyn TopicConfigRules + Send + Sync>,
+    rules: Box<dyn ConfigRules + Send + Sync>,
     /// The highest term seen: `leading.term ≤ term`.
     term: u64,
     /// What the node has while it leads; all of it dies with the term.
@@ -108,7 +109,7 @@ struct Waiting {
 impl Controller {
     /// A controller that does not lead yet.
     #[must_use]
-    pub fn new(settings: Settings, rules: Box<dyn TopicConfigRules + Send + Sync>) -> Self {
+    pub fn new(settings: Settings, rules: Box<dyn ConfigRules + Send + Sync>) -> Self {
         let (waiting, outputs) = (VecDeque::new(), VecDeque::new());
         Self { settings, rules, term: 0, leading: None, waiting, outputs }
     }
@@ -227,6 +228,9 @@ impl Controller {
                 .map_or_else(Reply::Refused, Reply::CreateTopics),
             Request::DeleteTopics(request) => {
                 delete_topics::decide(request, draft, &self.settings).map_or_else(Reply::Refused, Reply::DeleteTopics)
+            }
+            Request::AlterConfigs(request) => {
+                alter_configs::decide(request, draft, &*self.rules).map_or_else(Reply::Refused, Reply::AlterConfigs)
             }
             Request::AllocateProducerIds(request) => {
                 Reply::AllocateProducerIds(allocate_producer_ids::decide(request, draft))

@@ -6,6 +6,7 @@ use ottla_metadata::BrokerEpoch;
 use ottla_types::{BrokerId, ErrorCode};
 
 use crate::allocate_producer_ids::{AllocateProducerIds, AllocateProducerIdsRefusal, ProducerIdBlock};
+use crate::alter_configs::{AlterConfigs, AlterConfigsRefusal};
 use crate::create_topics::{CreateTopicRefusal, CreateTopics, CreatedTopic};
 use crate::delete_topics::{DeleteTopics, DeletedTopic};
 use crate::register_broker::{RegisterBroker, RegisterBrokerRefusal};
@@ -23,6 +24,8 @@ pub enum Request {
     CreateTopics(CreateTopics),
     /// Somebody no longer wants topics.
     DeleteTopics(DeleteTopics),
+    /// Somebody wants other overrides.
+    AlterConfigs(AlterConfigs),
     /// A broker has run out of producer ids.
     AllocateProducerIds(AllocateProducerIds),
 }
@@ -39,6 +42,8 @@ pub enum Reply {
     CreateTopics(Vec<(String, Result<CreatedTopic, CreateTopicRefusal>)>),
     /// To [`Request::DeleteTopics`]: a result for each topic; the order means nothing.
     DeleteTopics(Vec<DeletedTopic>),
+    /// To [`Request::AlterConfigs`]: a result for each resource, in the request's order.
+    AlterConfigs(Vec<Result<(), AlterConfigsRefusal>>),
     /// To [`Request::AllocateProducerIds`].
     AllocateProducerIds(Result<ProducerIdBlock, AllocateProducerIdsRefusal>),
 }
@@ -96,6 +101,7 @@ impl fmt::Display for Request {
             Self::RegisterBroker(request) => request.fmt(f),
             Self::CreateTopics(request) => request.fmt(f),
             Self::DeleteTopics(request) => request.fmt(f),
+            Self::AlterConfigs(request) => request.fmt(f),
             Self::AllocateProducerIds(request) => request.fmt(f),
         }
     }
@@ -121,6 +127,13 @@ impl fmt::Display for Reply {
             Self::DeleteTopics(results) => {
                 f.write_str("delete-topics")?;
                 results.iter().try_for_each(|result| write!(f, "\n  {result}"))
+            }
+            Self::AlterConfigs(results) => {
+                f.write_str("alter-configs")?;
+                results.iter().try_for_each(|result| match result {
+                    Ok(()) => f.write_str("\n  altered"),
+                    Err(refusal) => write!(f, "\n  {}: {refusal}", refusal.code()),
+                })
             }
             Self::AllocateProducerIds(Ok(block)) => block.fmt(f),
             Self::AllocateProducerIds(Err(refusal)) => write!(f, "no producer ids {}: {refusal}", refusal.code()),

@@ -1,13 +1,14 @@
 //! Whatever comes in whatever order: one answer to every request, one entry in flight, nothing of an old term, nothing
 //! that the log could not fold.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ottla_controller::{
-    AllocateProducerIds, Controller, CreateTopics, DeleteTopics, Input, NewTopic, Output, RegisterBroker, Reply,
-    Request, RequestId, Settings, TopicReference,
+    AllocateProducerIds, AlterConfigs, AlteredResource, ConfigChange, ConfigOperation, ConfigOverrides, ConfigRefusal,
+    ConfigRules, Controller, CreateTopics, DeleteTopics, Input, NewTopic, Output, RegisterBroker, Reply, Request,
+    RequestId, Settings, TopicReference,
 };
-use ottla_metadata::{BrokerEpoch, Fact, Image, Position};
+use ottla_metadata::{BrokerEpoch, Fact, Image, Position, Resource, ResourceKind};
 use ottla_types::{BrokerId, Instant, Uuid};
 use proptest::prelude::*;
 
@@ -54,11 +55,29 @@ fn request() -> impl Strategy<Value = Request> {
             let topics = names.into_iter().map(|name| TopicReference { name: Some(topic_name(name)), id: Uuid::ZERO });
             Request::DeleteTopics(DeleteTopics { topics: topics.collect() })
         }),
+        3 => (prop::collection::vec((0..4u8, 0..5i8, 0..4u8), 1..4), any::<bool>()).prop_map(|(changes, validate_only)| {
+            let resources = changes.into_iter().map(alteration).collect();
+            Request::AlterConfigs(AlterConfigs { resources, asked: BrokerId(1), validate_only })
+        }),
         1 => (1..4i32, 1..4i64).prop_map(|(id, epoch)| Request::AllocateProducerIds(AllocateProducerIds {
             broker_id: BrokerId(id),
             broker_epoch: BrokerEpoch(epoch),
         })),
     ]
+}
+
+/// A change of the overrides of a topic, of broker 1 or of all brokers.
+fn alteration((name, operation, value): (u8, i8, u8)) -> AlteredResource {
+    let key = if operation < 2 { "k" } else { "list" }.to_owned();
+    let value = (value > 0).then(|| value.to_string());
+    let (kind, name) =
+        if operation % 2 == 0 { (2, topic_name(name)) } else { (4, ["", "1"][usize::from(name) % 2].to_owned()) };
+    let change = if operation == 4 {
+        ConfigChange::Replace(vec![(key, value)])
+    } else {
+        ConfigChange::Amend(vec![ConfigOperation { key, operation, value }])
+    };
+    AlteredResource { kind, name, change }
 }
 
 fn new_topic(name: u8, partitions: i32, replication_factor: i16) -> NewTopic {
@@ -77,14 +96,23 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..80)
 }
 
-fn any_overrides(_: &BTreeMap<&str, &str>) -> Result<(), String> {
-    Ok(())
+/// Takes any override; `list` is a list.
+struct AnyOverrides;
+
+impl ConfigRules for AnyOverrides {
+    fn check(&self, _: &Resource, _: &ConfigOverrides<'_>, _: &ConfigOverrides<'_>) -> Result<(), ConfigRefusal> {
+        Ok(())
+    }
+
+    fn list_default(&self, _: ResourceKind, key: &str) -> Option<String> {
+        (key == "list").then(String::new)
+    }
 }
 
 fn world() -> World {
     let settings = Settings { cluster_id: "c".to_owned(), queue_max: 5, ..Settings::default() };
     World {
-        controller: Controller::new(settings, Box::new(any_overrides)),
+        controller: Controller::new(settings, Box::new(AnyOverrides)),
         committed: Image::default(),
         term: 0,
         in_flight: None,

@@ -9,13 +9,14 @@ mod refusal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use ottla_metadata::{Fact, Image, PartitionEpoch, ResourceKind};
+use ottla_metadata::{Fact, Image, PartitionEpoch, Resource, ResourceKind};
 use ottla_types::{BrokerId, LeaderEpoch, PartitionIndex, TopicId, TopicName};
 
+use crate::config_rules::{ConfigOverrides, ConfigRules, VALUE_LENGTH_MAX};
 use crate::draft::Draft;
 use crate::placement::place;
 use crate::request::Refusal;
-use crate::settings::{Settings, TopicConfigRules};
+use crate::settings::Settings;
 pub use refusal::{CreateTopicRefusal, InvalidAssignment, InvalidTopicConfig};
 
 /// How many partitions, and how many facts, one request may ask for.
@@ -77,7 +78,7 @@ pub(crate) fn decide(
     request: &CreateTopics,
     draft: &mut Draft,
     settings: &Settings,
-    rules: &dyn TopicConfigRules,
+    rules: &dyn ConfigRules,
 ) -> Result<Results, Refusal> {
     let (mut once, mut often) = (BTreeSet::new(), BTreeSet::new());
     for topic in &request.topics {
@@ -120,11 +121,11 @@ fn create(
     topic: &NewTopic,
     draft: &mut Draft,
     settings: &Settings,
-    rules: &dyn TopicConfigRules,
+    rules: &dyn ConfigRules,
 ) -> Result<CreatedTopic, CreateTopicRefusal> {
     let image = draft.image();
     let name = check_name(&topic.name, image)?;
-    let configs = check_configs(&topic.configs, rules)?;
+    let configs = check_configs(&name, &topic.configs, rules)?;
     let replicas = if topic.assignments.is_empty() { placed(topic, image, settings)? } else { assigned(topic, image)? };
     if topic.id.is_zero() || image.topic_by_id(topic.id).is_some() {
         return Err(CreateTopicRefusal::IdTaken);
@@ -152,24 +153,25 @@ fn check_name(name: &str, image: &Image) -> Result<TopicName, CreateTopicRefusal
 
 /// The overrides by key, if a topic may carry them.
 fn check_configs<'a>(
+    name: &TopicName,
     configs: &'a [(String, Option<String>)],
-    rules: &dyn TopicConfigRules,
-) -> Result<BTreeMap<&'a str, &'a str>, InvalidTopicConfig> {
+    rules: &dyn ConfigRules,
+) -> Result<ConfigOverrides<'a>, InvalidTopicConfig> {
     let without: Vec<_> = configs.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key.clone()).collect();
     if !without.is_empty() {
         return Err(InvalidTopicConfig::NoValue(without));
     }
-    let configs: BTreeMap<_, _> =
+    let configs: ConfigOverrides<'a> =
         configs.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_deref()?))).collect();
     for (key, value) in &configs {
         let length = value.encode_utf16().count();
-        if length > InvalidTopicConfig::VALUE_LENGTH_MAX {
+        if length > VALUE_LENGTH_MAX {
             return Err(InvalidTopicConfig::TooLong { key: (*key).to_owned(), length });
         }
     }
     // A topic without overrides is as the broker's own settings have it, and those were checked at its start.
     if !configs.is_empty() {
-        rules.check(&configs).map_err(InvalidTopicConfig::Rules)?;
+        rules.check(&Resource::topic(name), &ConfigOverrides::new(), &configs)?;
     }
     Ok(configs)
 }
@@ -250,7 +252,7 @@ fn check_assignment(assignment: &Assignment, before: Option<usize>, image: &Imag
 fn write(
     id: TopicId,
     name: &TopicName,
-    configs: &BTreeMap<&str, &str>,
+    configs: &ConfigOverrides<'_>,
     replicas: Vec<Vec<BrokerId>>,
     draft: &mut Draft,
 ) {
