@@ -29,6 +29,8 @@ pub struct BrokerConfig {
     pub log_dirs: Vec<PathBuf>,
     /// `metadata.log.dir`, or the first of `log_dirs`: where the metadata log is.
     pub metadata_log_dir: PathBuf,
+    /// `cordoned.log.dirs`: directories that take no new partitions; `*` stands for all.
+    pub cordoned_log_dirs: Vec<String>,
     /// `num.partitions`.
     pub default_partitions: i32,
     /// `default.replication.factor`. Not above 1 on a lone node, or topics that leave it to the broker are refused.
@@ -81,6 +83,7 @@ impl BrokerConfig {
             advertised_listeners: advertised,
             metadata_log_dir: metadata_log_dir(&settings, &log_dirs),
             log_dirs,
+            cordoned_log_dirs: settings.list("cordoned.log.dirs"),
             default_partitions: int("num.partitions"),
             default_replication_factor: i16::try_from(settings.number("default.replication.factor"))
                 .expect("the bounds were checked"),

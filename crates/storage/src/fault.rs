@@ -65,6 +65,9 @@ pub enum StorageFault {
         /// The log's directory.
         path: PathBuf,
     },
+    /// No log directory is there to take a partition.
+    #[error("no log directory is online that takes partitions")]
+    NoDirectory,
     /// A cut or purge was asked for outside of what the log holds.
     #[error("offset {offset} is outside of {} to {} in {}", start, end, path.display())]
     OutOfRange {

@@ -8,7 +8,7 @@ keys! {
     /// The directories of the logs. A new partition goes to the one with the fewest.
     "log.dirs": List, FILLED_LIST, High, ReadOnly, HONOURED;
     /// Log directories that take no new partitions.
-    "cordoned.log.dirs": List = "", LIST, Medium, PerBroker, ACCEPTED;
+    "cordoned.log.dirs": List = "", LIST, Medium, PerBroker, HONOURED;
     /// How long a broker with a failed directory tries to tell the controller before it stops.
     "log.dir.failure.timeout.ms": Long = "30000", at_least(1), Low, ReadOnly, ACCEPTED;
     /// The size at which a segment is closed and the next begun.

@@ -119,6 +119,12 @@ impl LogDirectory {
         self.faulty.lock().get(partition).cloned()
     }
 
+    /// The partitions that are there and not open.
+    #[must_use]
+    pub fn faulty_partitions(&self) -> Vec<TopicPartition> {
+        self.faulty.lock().keys().cloned().collect()
+    }
+
     /// How many partitions are in it, those that could not be opened included.
     #[must_use]
     pub fn count(&self) -> usize {

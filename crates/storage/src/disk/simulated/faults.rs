@@ -59,6 +59,7 @@ impl Faults {
     /// Whether an operation meets the device that is gone, by its line in the trace.
     pub(super) fn is_lost(&self, line: &impl Fn() -> String) -> bool {
         let Some(lost) = self.lost.as_ref().and_then(|lost| lost.to_str()) else { return false };
+        let lost = lost.trim_end_matches('/');
         let touches = |word: &str| word.strip_prefix(lost).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         line().split(' ').any(touches)
     }
