@@ -68,7 +68,7 @@ impl BrokerConfig {
         check_roles(&settings, node_id, &mut findings);
         check_rules(&settings, &mut findings);
         let Endpoints { listeners, advertised } = endpoints::resolve(&settings, &mut findings);
-        let log_dirs = log_dirs(&settings, &mut findings);
+        let log_dirs = log_dirs(&settings);
         if !findings.problems.is_empty() {
             findings.problems.sort_by_key(|problem| problem.origin);
             return Err(ConfigError { problems: findings.problems });
@@ -181,19 +181,9 @@ fn check_rules(settings: &Settings, findings: &mut Findings) {
     }
 }
 
-/// Kafka refuses a directory that is named twice too, by its canonical path.
-fn log_dirs(settings: &Settings, findings: &mut Findings) -> Vec<PathBuf> {
+fn log_dirs(settings: &Settings) -> Vec<PathBuf> {
     let named = if settings.explicit("log.dirs").is_some() { "log.dirs" } else { "log.dir" };
-    let mut dirs: Vec<PathBuf> = Vec::new();
-    for dir in settings.list(named).into_iter().map(PathBuf::from) {
-        if dirs.contains(&dir) {
-            let reason = format!("must not name {} twice", dir.display());
-            findings.problems.push(settings.problem(named, reason));
-        } else {
-            dirs.push(dir);
-        }
-    }
-    dirs
+    settings.list(named).into_iter().map(PathBuf::from).collect()
 }
 
 fn metadata_log_dir(settings: &Settings, log_dirs: &[PathBuf]) -> PathBuf {
