@@ -9,7 +9,7 @@ use ottla_config::{BrokerConfig, Overrides, validate_topic_configs};
 use ottla_controller::{Controller, RegisterBroker, Reply, Request, Settings};
 use ottla_metadata::{BrokerEpoch, Endpoint, SecurityProtocol};
 use ottla_quorum::{Options, Quorum, QuorumFault};
-use ottla_runtime::{Lane, Listener, Runtime};
+use ottla_runtime::{Lane, ListenOptions, Listener, Runtime, system};
 use ottla_storage::disk::Disk;
 use ottla_storage::{LogConfig, LogDirectory, MetaProperties, OpenOptions, StorageFault};
 use ottla_types::Uuid;
@@ -19,7 +19,9 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::buffers::Buffers;
+use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
+use crate::memory::Memory;
 use crate::node::Node;
 use crate::partitions::Keeper;
 use crate::producer_ids::ProducerIds;
@@ -31,6 +33,9 @@ const METADATA_FOLDER: &str = "ottla-metadata";
 
 /// How long a stop waits for connections to take their answers.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The part of the computer's memory that requests in flight may hold, unless `queued.max.request.bytes` says.
+const MEMORY_SHARE: u64 = 4;
 
 /// Why a broker did not start.
 #[derive(Debug, Error)]
@@ -96,6 +101,8 @@ impl Broker {
             checkpoints::run(runtime.clone(), directory.clone(), partitions.clone(), interval, drained.clone());
         runtime.spawn(Lane::Control, loops.track_future(checkpoints));
 
+        let connections = connections(&config, &runtime);
+        runtime.spawn(Lane::Control, loops.track_future(connections.clone().sweep(drained.clone())));
         let node = Arc::new(Node {
             producer_ids: ProducerIds::new(config.node_id, broker_epoch),
             config,
@@ -105,7 +112,7 @@ impl Broker {
             partitions,
             buffers: Arc::new(Buffers::default()),
             stop,
-            connections: TaskTracker::new(),
+            connections,
         });
         for (name, bound) in listeners {
             runtime.spawn(Lane::Data, loops.track_future(listener::accept(node.clone(), bound, name.into())));
@@ -143,12 +150,12 @@ impl Broker {
     /// error, such as that of a log whose disk failed, all else is closed as well, and only the mark is missing.
     pub async fn stop(self) -> Result<(), StartFault> {
         self.node.stop.cancel();
-        self.node.connections.close();
+        self.node.connections.tasks.close();
         // A client that does not read its answers keeps nobody from stopping.
         let patience = self.node.runtime.clock.now() + STOP_PATIENCE;
         tokio::select! {
             biased;
-            () = self.node.connections.wait() => {}
+            () = self.node.connections.tasks.wait() => {}
             () = self.node.runtime.clock.sleep_until(patience) => warn!("connections were cut off with answers unsent"),
         }
         self.drained.cancel();
@@ -182,13 +189,25 @@ async fn open_directory(
 
 /// Binds every listener.
 async fn bind(config: &BrokerConfig, runtime: &Runtime) -> Result<Vec<(String, Box<dyn Listener>)>, StartFault> {
+    let limits = &config.connections;
+    let options = ListenOptions {
+        backlog: limits.backlog,
+        send_buffer_bytes: limits.send_buffer_bytes,
+        receive_buffer_bytes: limits.receive_buffer_bytes,
+    };
     let mut bound = Vec::new();
     for wanted in &config.listeners {
         let fault = |error| StartFault::Listen { listener: wanted.to_string(), error };
-        let listener = runtime.network.listen(&wanted.host, wanted.port).await.map_err(fault)?;
+        let listener = runtime.network.listen(&wanted.host, wanted.port, options).await.map_err(fault)?;
         bound.push((wanted.name.clone(), listener));
     }
     Ok(bound)
+}
+
+fn connections(config: &BrokerConfig, runtime: &Runtime) -> Arc<Connections> {
+    let memory_max = config.connections.request_memory_max;
+    let memory = Memory::new(memory_max.unwrap_or_else(|| system::memory_bytes() / MEMORY_SHARE));
+    Arc::new(Connections::new(runtime.clock.clone(), &config.connections, Arc::new(memory)))
 }
 
 fn addresses(listeners: &[(String, Box<dyn Listener>)]) -> Result<Vec<(String, SocketAddr)>, StartFault> {

@@ -24,6 +24,7 @@ mod value;
 mod report;
 mod settings;
 
+mod connections;
 mod endpoints;
 
 mod broker;
@@ -32,6 +33,7 @@ mod describe;
 mod topic;
 
 pub use broker::BrokerConfig;
+pub use connections::{ConnectionLimits, ListenerLimits};
 pub use describe::{ConfigSource, Described, describe_topic_config};
 pub use listener::{Listener, Protocol};
 pub use properties::{MalformedEscape, Property, parse as parse_properties};

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::connections::key_of_listener;
 use crate::key::{Key, Status};
 use crate::keys::broker_key;
 use crate::properties;
@@ -72,6 +73,11 @@ impl Settings {
         for (name, setting) in in_order {
             match broker_key(name) {
                 Some(key) => self.check_one(key, setting, findings),
+                None if let Some((_, key)) = key_of_listener(name) => {
+                    if let Err(reason) = parse(key, &setting.text) {
+                        findings.problems.push(self.problem(name, reason));
+                    }
+                }
                 None if name.starts_with("listener.name.") => {
                     let reason = "settings of a single listener have no effect here yet";
                     findings.notice(setting.origin, name, NoticeKind::NoEffect(reason));
@@ -107,6 +113,11 @@ impl Settings {
     #[must_use]
     pub fn explicit(&self, name: &str) -> Option<&str> {
         self.set.get(name).map(|setting| setting.text.as_str())
+    }
+
+    /// Every key that somebody set, known or not, with its text.
+    pub(crate) fn explicit_all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.set.iter().map(|(name, setting)| (name.as_str(), setting.text.as_str()))
     }
 
     /// A problem with the key's present value.
