@@ -122,11 +122,6 @@ impl ConnectionQuota {
     pub(crate) fn is_protected(&self, listener: &str) -> bool {
         self.limits.protected.as_deref() == Some(listener)
     }
-
-    /// Connections that are served, by listener.
-    pub(crate) fn by_listener(&self) -> impl Iterator<Item = (&str, u32)> {
-        self.by_listener.iter().map(|(name, count)| (name.as_str(), *count))
-    }
 }
 
 /// No time that comes.

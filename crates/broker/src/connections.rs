@@ -141,12 +141,7 @@ impl Connections {
         }
     }
 
-    fn admit_now(
-        self: &Arc<Self>,
-        now: Instant,
-        listener: &Arc<str>,
-        address: SocketAddr,
-    ) -> Result<Place, Admission> {
+    fn admit_now(self: &Arc<Self>, now: Instant, listener: &Arc<str>, address: SocketAddr) -> Result<Place, Admission> {
         let mut state = self.state.lock();
         match state.quota.admit(now, listener, address.ip()) {
             Admission::Serve => {}

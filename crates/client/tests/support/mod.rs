@@ -18,7 +18,9 @@ use ottla_protocol::metadata::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
 use ottla_protocol::{ApiKey, Message, Request, RequestHead};
-use ottla_runtime::{BoxFuture, Lane, ListenOptions, Listener, Network, Runtime, SeededRandom, Socket, Spawn, TokioClock, WallClock};
+use ottla_runtime::{
+    BoxFuture, Lane, ListenOptions, Listener, Network, Runtime, SeededRandom, Socket, Spawn, TokioClock, WallClock,
+};
 use ottla_types::{Timestamp, Uuid};
 use ottla_wire::Reader;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};

@@ -26,7 +26,8 @@ impl Network for SystemNetwork {
         Box::pin(async move {
             let listener = if host.is_empty() {
                 // Every interface: IPv6's wildcard takes IPv4 too; a computer without IPv6 gets IPv4's.
-                bind((Ipv6Addr::UNSPECIFIED, port).into(), options).or_else(|_| bind(([0, 0, 0, 0], port).into(), options))?
+                bind((Ipv6Addr::UNSPECIFIED, port).into(), options)
+                    .or_else(|_| bind(([0, 0, 0, 0], port).into(), options))?
             } else {
                 let address = first(lookup_host((host, port)).await?, host)?;
                 bind(address, options)?
