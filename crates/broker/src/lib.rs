@@ -11,6 +11,7 @@
 mod answer;
 mod buffers;
 mod checkpoints;
+mod config_rules;
 mod connection;
 mod connection_quota;
 mod connections;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ottla_config::{BrokerConfig, Overrides, validate_topic_configs};
+use ottla_config::BrokerConfig;
 use ottla_controller::{Controller, RegisterBroker, Reply, Request, Settings};
 use ottla_metadata::{BrokerEpoch, Endpoint, SecurityProtocol};
 use ottla_quorum::{Options, Quorum, QuorumFault};
@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::buffers::Buffers;
+use crate::config_rules::Rules;
 use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
 use crate::memory::Memory;
@@ -226,12 +227,7 @@ fn controller(config: &BrokerConfig, cluster_id: &str) -> Controller {
         topics_deletable: config.delete_topics,
         ..Settings::default()
     };
-    let rules = config.clone();
-    let check = move |overrides: &std::collections::BTreeMap<&str, &str>| {
-        let overrides: Overrides = overrides.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        validate_topic_configs(&overrides, &rules)
-    };
-    Controller::new(settings, Box::new(check))
+    Controller::new(settings, Box::new(Rules { config: config.clone() }))
 }
 
 /// Tells the controller who this broker is, in this run. Every partition that it leads gets a new leader epoch by that.

@@ -6,15 +6,35 @@
 
 #![allow(clippy::too_many_lines, reason = "a function here is as long as its message has fields")]
 
+pub mod alter_configs;
+pub mod alter_partition_reassignments;
+pub mod alter_replica_log_dirs;
 pub mod api_versions;
+pub mod create_partitions;
 pub mod create_topics;
+pub mod delete_records;
 pub mod delete_topics;
+pub mod describe_cluster;
+pub mod describe_configs;
+pub mod describe_log_dirs;
+pub mod describe_producers;
+pub mod describe_quorum;
+pub mod describe_topic_partitions;
+pub mod elect_leaders;
 pub mod fetch;
+pub mod get_telemetry_subscriptions;
 pub mod header;
+pub mod incremental_alter_configs;
 pub mod init_producer_id;
+pub mod list_config_resources;
 pub mod list_offsets;
+pub mod list_partition_reassignments;
 pub mod metadata;
+pub mod offset_for_leader_epoch;
 pub mod produce;
+pub mod push_telemetry;
+pub mod unregister_broker;
+pub mod update_features;
 
 crate::api_key::api_keys! {
     /// Appends record batches to the partitions that this broker leads.
@@ -31,6 +51,81 @@ crate::api_key::api_keys! {
     CreateTopics = 19, 0..=7, Some(5), None;
     /// Deletes topics.
     DeleteTopics = 20, 0..=6, Some(4), None;
+    /// Deletes the oldest records of partitions, by moving the log's start (KIP-107).
+    DeleteRecords = 21, 0..=2, Some(2), None;
     /// Gives a producer its id and epoch; for a transactional id it fences the older incarnation and ends its transaction.
     InitProducerId = 22, 0..=6, Some(2), Some(6);
+    /// Where a leader epoch ended in this broker's log: how followers and consumers find out that their log was truncated.
+    OffsetForLeaderEpoch = 23, 0..=4, Some(4), None;
+    /// The configuration of topics, brokers, loggers, client metrics subscriptions and groups.
+    DescribeConfigs = 32, 0..=4, Some(4), None;
+    /// Replaces the configuration of a resource: what the request leaves out goes back to its default. Superseded by
+    AlterConfigs = 33, 0..=2, Some(2), None;
+    /// Moves replicas on this broker from one log directory to another (KIP-113).
+    AlterReplicaLogDirs = 34, 0..=2, Some(2), None;
+    /// This broker's log directories, what lies in each, and replicas on their way between them (KIP-113).
+    DescribeLogDirs = 35, 0..=5, Some(2), None;
+    /// Adds partitions to topics (KIP-195).
+    CreatePartitions = 37, 0..=3, Some(2), None;
+    /// Elects leaders: the preferred replica of a partition, or any replica that lives.
+    ElectLeaders = 43, 0..=2, Some(2), None;
+    /// Changes single keys of the configuration of resources (KIP-339).
+    IncrementalAlterConfigs = 44, 0..=1, Some(1), None;
+    /// Starts to move partitions to other brokers, or stops that (KIP-455).
+    AlterPartitionReassignments = 45, 0..=1, Some(0), None;
+    /// The partitions that are on their way to other brokers (KIP-455).
+    ListPartitionReassignments = 46, 0..=0, Some(0), None;
+    /// The controllers: who leads, who votes, who follows, and how far each has come (KIP-595).
+    DescribeQuorum = 55, 0..=2, Some(0), None;
+    /// Raises or lowers the levels of the features that the cluster has agreed on (KIP-584).
+    UpdateFeatures = 57, 0..=2, Some(0), None;
+    /// The cluster's id, its nodes and its controller (KIP-700).
+    DescribeCluster = 60, 0..=2, Some(0), None;
+    /// The producers that partitions know of, and their open transactions (KIP-664).
+    DescribeProducers = 61, 0..=0, Some(0), None;
+    /// Takes a broker's registration out of the cluster's metadata.
+    UnregisterBroker = 64, 0..=0, Some(0), None;
+    /// Which of its metrics a client is asked to push, how often, and how (KIP-714).
+    GetTelemetrySubscriptions = 71, 0..=0, Some(0), None;
+    /// A client's metrics (KIP-714).
+    PushTelemetry = 72, 0..=0, Some(0), None;
+    /// The resources that have a configuration.
+    ListConfigResources = 74, 0..=1, Some(0), None;
+    /// Topics and partitions, a page at a time, with the eligible leader replicas (KIP-966).
+    DescribeTopicPartitions = 75, 0..=0, Some(0), None;
+}
+
+/// Calls `$run!(module, Request, Response)` for every API, in the order of the keys.
+#[macro_export]
+macro_rules! for_every_api {
+    ($run:ident) => {
+        $run!(produce, ProduceRequest, ProduceResponse);
+        $run!(fetch, FetchRequest, FetchResponse);
+        $run!(list_offsets, ListOffsetsRequest, ListOffsetsResponse);
+        $run!(metadata, MetadataRequest, MetadataResponse);
+        $run!(api_versions, ApiVersionsRequest, ApiVersionsResponse);
+        $run!(create_topics, CreateTopicsRequest, CreateTopicsResponse);
+        $run!(delete_topics, DeleteTopicsRequest, DeleteTopicsResponse);
+        $run!(delete_records, DeleteRecordsRequest, DeleteRecordsResponse);
+        $run!(init_producer_id, InitProducerIdRequest, InitProducerIdResponse);
+        $run!(offset_for_leader_epoch, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse);
+        $run!(describe_configs, DescribeConfigsRequest, DescribeConfigsResponse);
+        $run!(alter_configs, AlterConfigsRequest, AlterConfigsResponse);
+        $run!(alter_replica_log_dirs, AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse);
+        $run!(describe_log_dirs, DescribeLogDirsRequest, DescribeLogDirsResponse);
+        $run!(create_partitions, CreatePartitionsRequest, CreatePartitionsResponse);
+        $run!(elect_leaders, ElectLeadersRequest, ElectLeadersResponse);
+        $run!(incremental_alter_configs, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse);
+        $run!(alter_partition_reassignments, AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse);
+        $run!(list_partition_reassignments, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse);
+        $run!(describe_quorum, DescribeQuorumRequest, DescribeQuorumResponse);
+        $run!(update_features, UpdateFeaturesRequest, UpdateFeaturesResponse);
+        $run!(describe_cluster, DescribeClusterRequest, DescribeClusterResponse);
+        $run!(describe_producers, DescribeProducersRequest, DescribeProducersResponse);
+        $run!(unregister_broker, UnregisterBrokerRequest, UnregisterBrokerResponse);
+        $run!(get_telemetry_subscriptions, GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse);
+        $run!(push_telemetry, PushTelemetryRequest, PushTelemetryResponse);
+        $run!(list_config_resources, ListConfigResourcesRequest, ListConfigResourcesResponse);
+        $run!(describe_topic_partitions, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse);
+    };
 }
