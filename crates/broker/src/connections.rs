@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ottla_config::ConnectionLimits;
+use ottla_config::BrokerConfig;
 use ottla_runtime::Clock;
 use ottla_types::Instant;
 use parking_lot::Mutex;
@@ -22,6 +22,7 @@ use tracing::{debug, warn};
 use crate::connection_quota::{Admission, ConnectionQuota};
 use crate::memory::Memory;
 use crate::seldom::Seldom;
+use crate::settings::Settings;
 use crate::sweep::{self, Observed, Reason, Situation};
 
 /// How often it is looked for connections to close, at most.
@@ -32,6 +33,7 @@ const TELL_REFUSED: Duration = Duration::from_secs(10);
 /// All connections of a broker.
 pub(crate) struct Connections {
     clock: Arc<dyn Clock>,
+    settings: Arc<Settings>,
     state: Mutex<State>,
     /// A connection ended, or the limits changed.
     room: Notify,
@@ -44,7 +46,8 @@ pub(crate) struct Connections {
 
 struct State {
     quota: ConnectionQuota,
-    idle_max: Option<Duration>,
+    /// The settings that the quota knows.
+    followed: Arc<BrokerConfig>,
     open: BTreeMap<u64, Arc<Peer>>,
     next: u64,
 }
@@ -94,10 +97,12 @@ pub(crate) struct Place {
 }
 
 impl Connections {
-    pub(crate) fn new(clock: Arc<dyn Clock>, limits: &ConnectionLimits, memory: Arc<Memory>) -> Self {
-        let quota = ConnectionQuota::new(limits.clone());
-        let state = State { quota, idle_max: limits.idle_max, open: BTreeMap::new(), next: 0 };
+    pub(crate) fn new(clock: Arc<dyn Clock>, settings: Arc<Settings>, memory: Arc<Memory>) -> Self {
+        let followed = Arc::clone(&settings.present());
+        let quota = ConnectionQuota::new(followed.connections.clone());
+        let state = State { quota, followed, open: BTreeMap::new(), next: 0 };
         Self {
+            settings,
             refused: Seldom::every(TELL_REFUSED),
             clock,
             state: Mutex::new(state),
@@ -108,14 +113,16 @@ impl Connections {
         }
     }
 
-    /// From now on these limits hold.
-    #[expect(dead_code, reason = "called when a broker's configuration changes while it runs")]
-    pub(crate) fn set_limits(&self, limits: &ConnectionLimits) {
+    /// Takes over limits that were changed while the broker runs.
+    fn follow_settings(&self) {
+        let present = self.settings.present();
         let mut state = self.state.lock();
-        state.quota.set_limits(limits.clone());
-        state.idle_max = limits.idle_max;
-        drop(state);
-        self.room.notify_waiters();
+        if !Arc::ptr_eq(&state.followed, &present) {
+            state.followed = Arc::clone(&present);
+            state.quota.set_limits(present.connections.clone());
+            drop(state);
+            self.room.notify_waiters();
+        }
     }
 
     /// Lets a connection in, perhaps after a wait; `None` if its address has as many as it may have.
@@ -124,6 +131,7 @@ impl Connections {
         loop {
             let room = self.room.notified();
             let now = self.clock.now();
+            self.follow_settings();
             match self.admit_now(now, listener, address) {
                 Ok(place) => return Some(place),
                 Err(Admission::Refuse { limit }) => {
@@ -166,13 +174,14 @@ impl Connections {
     pub(crate) async fn sweep(self: Arc<Self>, stop: CancellationToken) {
         loop {
             // An idle time shorter than the usual interval is looked at as often as it needs.
-            let idle_max = self.state.lock().idle_max;
+            let idle_max = self.settings.present().connections.idle_max;
             let pause = idle_max.map_or(SWEEP, |max| SWEEP.min(max / 2)).max(Duration::from_millis(10));
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 () = self.clock.sleep_until(self.clock.now() + pause) => {}
             }
+            self.follow_settings();
             for (id, reason) in self.to_close() {
                 self.close(id, reason);
             }
@@ -181,8 +190,9 @@ impl Connections {
 
     fn to_close(&self) -> Vec<(u64, Reason)> {
         let pressed = self.memory.fill().waiting > 0;
+        let idle_max = self.settings.present().connections.idle_max;
         let state = self.state.lock();
-        let (idle_max, excess) = (state.idle_max, state.quota.excess());
+        let excess = state.quota.excess();
         if idle_max.is_none() && excess == 0 && !pressed {
             return Vec::new();
         }

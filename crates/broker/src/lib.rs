@@ -19,6 +19,7 @@ mod controller;
 mod flusher;
 mod handlers;
 mod listener;
+mod log_levels;
 mod memory;
 mod node;
 mod partition;
@@ -26,8 +27,10 @@ mod partitions;
 mod producer_ids;
 mod request_memory;
 mod seldom;
+mod settings;
 mod start;
 mod sweep;
 mod wait;
 
+pub use log_levels::{LogLevels, ROOT_LOGGER};
 pub use start::{Broker, StartFault};

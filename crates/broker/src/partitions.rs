@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use imbl::OrdMap;
-use ottla_config::{BrokerConfig, Overrides, TopicConfig};
+use ottla_config::TopicConfig;
 use ottla_metadata::{Difference, Image, PartitionChange, Position, Resource};
 use ottla_quorum::Quorum;
 use ottla_runtime::Runtime;
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::partition::Partition;
+use crate::settings::{Settings, overrides};
 
 type Key = (TopicId, PartitionIndex);
 
@@ -55,7 +56,7 @@ impl Settled {
 
 /// The loop that makes the image true.
 pub(crate) struct Keeper {
-    config: BrokerConfig,
+    settings: Arc<Settings>,
     runtime: Runtime,
     quorum: Arc<Quorum>,
     directory: Arc<LogDirectory>,
@@ -68,7 +69,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// A keeper that starts from nothing: the first image is one large difference.
     pub(crate) fn new(
-        config: BrokerConfig,
+        settings: Arc<Settings>,
         runtime: Runtime,
         quorum: Arc<Quorum>,
         directory: Arc<LogDirectory>,
@@ -77,7 +78,7 @@ impl Keeper {
         let (settled, reached) = watch::channel(Position::default());
         let waiter = Settled { reached, quorum: quorum.clone() };
         let image = Image::default();
-        let keeper = Self { config, runtime, quorum, directory, partitions: partitions.clone(), settled, image };
+        let keeper = Self { settings, runtime, quorum, directory, partitions: partitions.clone(), settled, image };
         (keeper, partitions, waiter)
     }
 
@@ -98,9 +99,13 @@ impl Keeper {
     /// Makes the present image true.
     pub(crate) async fn follow(&mut self) {
         let next = self.quorum.image();
-        let difference = Difference::between(&self.image, &next, self.config.node_id);
+        let difference = Difference::between(&self.image, &next, self.settings.present().node_id);
         self.image = (*next).clone();
         let mut partitions = (**self.partitions.0.load()).clone();
+        let settings_changed = difference.configs_changed.iter().any(|resource| self.settings.are_of(resource));
+        if settings_changed {
+            self.settings.follow(&self.image);
+        }
         for change in &difference.partitions_removed {
             if let Some(partition) = partitions.remove(&(change.topic_id, change.index)) {
                 self.partitions.0.store(Arc::new(partitions.clone()));
@@ -110,8 +115,13 @@ impl Keeper {
         for change in difference.partitions_created.iter().chain(&difference.partitions_changed) {
             self.renew(change, &mut partitions).await;
         }
-        for resource in &difference.configs_changed {
-            self.configure(resource, &partitions);
+        if settings_changed {
+            // Whatever a topic does not say itself may be different now.
+            partitions.values().for_each(|partition| partition.configure(self.topic_config(&partition.name.topic)));
+        } else {
+            for resource in &difference.configs_changed {
+                self.configure(resource, &partitions);
+            }
         }
         self.partitions.0.store(Arc::new(partitions));
         self.settled.send_replace(next.position());
@@ -120,7 +130,7 @@ impl Keeper {
     /// Opens, makes or renews one partition, if this broker leads it.
     async fn renew(&mut self, change: &PartitionChange, partitions: &mut OrdMap<Key, Arc<Partition>>) {
         let key = (change.topic_id, change.index);
-        if change.partition.leader != self.config.node_id {
+        if change.partition.leader != self.settings.present().node_id {
             partitions.remove(&key);
             return;
         }
@@ -130,7 +140,7 @@ impl Keeper {
         let name = TopicPartition { topic: change.topic.clone(), partition: change.index };
         let Some(log) = self.log(&name, change.topic_id).await else { return };
         let config = self.topic_config(&change.topic);
-        let partition = Partition::lead(name, log, config, self.config.node_id, &change.partition);
+        let partition = Partition::lead(name, log, config, self.settings.present().node_id, &change.partition);
         partitions.insert(key, partition);
     }
 
@@ -148,7 +158,7 @@ impl Keeper {
                 return None;
             }
         }
-        let producer_id_expiration_ms = i64::from(self.config.producer_id_expiration_ms);
+        let producer_id_expiration_ms = i64::from(self.settings.present().producer_id_expiration_ms);
         let config = LogConfig { producer_id_expiration_ms, ..LogConfig::default() };
         match self.directory.create(name, topic_id, config).await {
             Ok(log) => Some(log),
@@ -186,9 +196,6 @@ impl Keeper {
     }
 
     fn topic_config(&self, topic: &TopicName) -> TopicConfig {
-        let resource = Resource::topic(topic);
-        let overrides = self.image.configs(&resource);
-        let overrides: Overrides = overrides.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        self.config.topic_config(&overrides)
+        self.settings.present().topic_config(&overrides(&self.image, &Resource::topic(topic)))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_config::BrokerConfig;
-use ottla_controller::{Controller, RegisterBroker, Reply, Request, Settings};
+use ottla_controller::{Controller, RegisterBroker, Reply, Request, Settings as Limits};
 use ottla_metadata::{BrokerEpoch, Endpoint, SecurityProtocol};
 use ottla_quorum::{Options, Quorum, QuorumFault};
 use ottla_runtime::{Lane, ListenOptions, Listener, Runtime, system};
@@ -22,10 +22,12 @@ use crate::buffers::Buffers;
 use crate::config_rules::Rules;
 use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
+use crate::log_levels::{LogLevels, NoLoggers};
 use crate::memory::Memory;
 use crate::node::Node;
 use crate::partitions::Keeper;
 use crate::producer_ids::ProducerIds;
+use crate::settings::Settings;
 use crate::{checkpoints, flusher, listener};
 
 /// The folder of the metadata log within the log directory. Never `__cluster_metadata-0`: a Kafka that finds a folder of
@@ -75,6 +77,16 @@ impl Broker {
     /// Opens the directory, forms or resumes the metadata quorum, takes the lead of every partition, and listens. When
     /// this returns, clients are served.
     pub async fn start(config: BrokerConfig, runtime: Runtime, disk: Arc<dyn Disk>) -> Result<Self, StartFault> {
+        Self::start_logging(config, runtime, disk, Arc::new(NoLoggers)).await
+    }
+
+    /// The same in a process whose log levels can be changed.
+    pub async fn start_logging(
+        config: BrokerConfig,
+        runtime: Runtime,
+        disk: Arc<dyn Disk>,
+        log_levels: Arc<dyn LogLevels>,
+    ) -> Result<Self, StartFault> {
         // Ports first: a second broker on the same ports should say so before it touches anything.
         let listeners = bind(&config, &runtime).await?;
         let addresses = addresses(&listeners)?;
@@ -84,9 +96,10 @@ impl Broker {
 
         let (stop, drained) = (CancellationToken::new(), CancellationToken::new());
         let loops = TaskTracker::new();
+        let settings = Arc::new(Settings::new(config.clone()));
         let (mut keeper, partitions, settled) =
-            Keeper::new(config.clone(), runtime.clone(), quorum.clone(), directory.clone());
-        let machine = controller(&config, &directory.meta().cluster_id);
+            Keeper::new(settings.clone(), runtime.clone(), quorum.clone(), directory.clone());
+        let machine = controller(&settings, &directory.meta().cluster_id);
         let (controller_loop, controller) =
             ControllerLoop::new(machine, runtime.clone(), quorum.clone(), settled, drained.clone());
         runtime.spawn(Lane::Control, loops.track_future(controller_loop.run()));
@@ -102,11 +115,12 @@ impl Broker {
             checkpoints::run(runtime.clone(), directory.clone(), partitions.clone(), interval, drained.clone());
         runtime.spawn(Lane::Control, loops.track_future(checkpoints));
 
-        let connections = connections(&config, &runtime);
+        let connections = connections(&settings, &runtime);
         runtime.spawn(Lane::Control, loops.track_future(connections.clone().sweep(drained.clone())));
         let node = Arc::new(Node {
             producer_ids: ProducerIds::new(config.node_id, broker_epoch),
-            config,
+            settings,
+            log_levels,
             runtime: runtime.clone(),
             quorum,
             controller,
@@ -205,10 +219,10 @@ async fn bind(config: &BrokerConfig, runtime: &Runtime) -> Result<Vec<(String, B
     Ok(bound)
 }
 
-fn connections(config: &BrokerConfig, runtime: &Runtime) -> Arc<Connections> {
-    let memory_max = config.connections.request_memory_max;
+fn connections(settings: &Arc<Settings>, runtime: &Runtime) -> Arc<Connections> {
+    let memory_max = settings.present().connections.request_memory_max;
     let memory = Memory::new(memory_max.unwrap_or_else(|| system::memory_bytes() / MEMORY_SHARE));
-    Arc::new(Connections::new(runtime.clock.clone(), &config.connections, Arc::new(memory)))
+    Arc::new(Connections::new(runtime.clock.clone(), settings.clone(), Arc::new(memory)))
 }
 
 fn addresses(listeners: &[(String, Box<dyn Listener>)]) -> Result<Vec<(String, SocketAddr)>, StartFault> {
@@ -219,15 +233,16 @@ fn addresses(listeners: &[(String, Box<dyn Listener>)]) -> Result<Vec<(String, S
     listeners.iter().map(address).collect()
 }
 
-fn controller(config: &BrokerConfig, cluster_id: &str) -> Controller {
-    let settings = Settings {
+fn controller(settings: &Arc<Settings>, cluster_id: &str) -> Controller {
+    let config = settings.present();
+    let limits = Limits {
         cluster_id: cluster_id.to_owned(),
         partitions_default: config.default_partitions,
         replication_factor_default: config.default_replication_factor,
         topics_deletable: config.delete_topics,
-        ..Settings::default()
+        ..Limits::default()
     };
-    Controller::new(settings, Box::new(Rules { config: config.clone() }))
+    Controller::new(limits, Box::new(Rules { settings: settings.clone() }))
 }
 
 /// Tells the controller who this broker is, in this run. Every partition that it leads gets a new leader epoch by that.

@@ -62,7 +62,12 @@ impl BrokerConfig {
     /// Lays `overrides` (of the command line) over `file` (the text of a `server.properties`) over the defaults. The
     /// error holds every problem at once. Notices are in the order of the file.
     pub fn from_layers(file: Option<&str>, overrides: &[(String, String)]) -> Result<(Self, Vec<Notice>), ConfigError> {
-        let (settings, mut findings) = Settings::from_layers(file, overrides)?;
+        let (settings, findings) = Settings::from_layers(file, overrides)?;
+        Self::resolve(settings, findings)
+    }
+
+    /// What the settings mean together.
+    pub(crate) fn resolve(mut settings: Settings, mut findings: Findings) -> Result<(Self, Vec<Notice>), ConfigError> {
         let node_id = node_id(&settings, &mut findings);
         check_roles(&settings, node_id, &mut findings);
         check_rules(&settings, &mut findings);
@@ -74,6 +79,9 @@ impl BrokerConfig {
             return Err(ConfigError { problems: findings.problems });
         }
         findings.notices.sort_by_key(|notice| notice.origin);
+        // Either name of the node's id answers with it.
+        settings.follow("node.id", "broker.id", node_id.to_string());
+        settings.follow("broker.id", "node.id", node_id.to_string());
         let int = |name| i32::try_from(settings.number(name)).expect("the key is an Int and was checked");
         let count = |name| usize::try_from(settings.number(name)).expect("the key is at least 1 and was checked");
         let config = Self {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::key::Key;
 use crate::keys::broker_key;
 use crate::listener::Listener;
+use crate::report::NoticeKind;
 use crate::settings::{Findings, Settings};
 use crate::value::{Value, parse};
 
@@ -116,14 +117,15 @@ fn of_listeners(
     findings: &mut Findings,
 ) -> BTreeMap<String, ListenerLimits> {
     let mut limits: BTreeMap<String, ListenerLimits> = BTreeMap::new();
-    for (name, text) in settings.explicit_all() {
-        let Some((listener, key)) = key_of_listener(name) else { continue };
+    for name in settings.names() {
+        let (Some((listener, key)), Some(text)) = (key_of_listener(name), settings.explicit(name)) else { continue };
         let Ok(Value::Number(number)) = parse(key, text) else { continue };
         let number = u32::try_from(number).unwrap_or_default();
         if listeners.iter().all(|known| known.name != listener) {
             let known: Vec<_> = listeners.iter().map(|l| l.name.as_str()).collect();
-            let reason = format!("{listener} is not a listener; there are {}", known.join(", "));
-            findings.problems.push(settings.problem(name, reason));
+            // Another broker may have it: what is set for all of them is no mistake of this one.
+            let text = format!("{listener} is not a listener; there are {}", known.join(", "));
+            findings.notice(settings.origin(name), name, NoticeKind::Remark(text));
         }
         let limits = limits.entry(listener).or_default();
         match key.name {
@@ -161,8 +163,9 @@ mod tests {
         let two = "listeners=A://:1,B://:2\nlistener.security.protocol.map=A:PLAINTEXT,B:PLAINTEXT\n";
         let read = limits(&format!("{two}listener.name.a.max.connections=5\nmax.connections=9")).unwrap();
         assert_eq!((read.connections_max, read.listeners["A"].connections_max), (9, Some(5)));
-        let error = limits(&format!("{two}listener.name.c.max.connections=5")).unwrap_err();
-        assert!(error.contains("C is not a listener; there are A, B"), "{error}");
+        let file = format!("{two}listener.name.c.max.connections=5");
+        let (_, notices) = BrokerConfig::from_layers(Some(&file), &[]).unwrap();
+        assert!(notices.iter().any(|n| n.to_string().contains("C is not a listener; there are A, B")), "{notices:?}");
         let error = limits(&format!("{two}listener.name.a.max.connections=-5")).unwrap_err();
         assert!(error.contains("listener.name.a.max.connections=-5: must be at least 0"), "{error}");
     }

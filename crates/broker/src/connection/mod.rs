@@ -42,7 +42,7 @@ enum Ended {
 
 /// Serves `socket` until either side ends it, or the broker stops and everything begun is answered.
 pub(crate) async fn serve(node: Arc<Node>, socket: Box<dyn Socket>, place: Place) {
-    let request_bytes_max = usize::try_from(node.config.request_bytes_max).unwrap_or_default();
+    let request_bytes_max = usize::try_from(node.config().request_bytes_max).unwrap_or_default();
     let peer = place.peer.clone();
     let memory = node.connections.memory.clone();
     let frames = Frames::new(node.buffers.clone(), memory, peer.clone(), request_bytes_max);
