@@ -38,7 +38,7 @@ mod time_index;
 mod walk;
 
 pub use checkpoint::PartitionOffsets;
-pub use directory::{LogDirectory, OpenOptions, Partition};
+pub use directory::{ClaimedDirectory, LogDirectory, NewPartition, OpenOptions, Partition};
 pub use fault::StorageFault;
 pub use flush::{DIRTY_BYTES_ENOUGH, DIRTY_BYTES_LITTLE, DirtObserver, DirtyLogs, FlushRound, Pacing, ROUND_INTERVAL};
 pub use leader_epochs::EpochEnd;

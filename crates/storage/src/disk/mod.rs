@@ -54,6 +54,15 @@ pub struct Entry {
     pub bytes: u64,
 }
 
+/// How much a file system holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Space {
+    /// Its size in bytes.
+    pub total: u64,
+    /// Bytes that a program without privileges may still take.
+    pub usable: u64,
+}
+
 /// A device that holds files. Shared by all logs of a broker.
 pub trait Disk: Send + Sync + fmt::Debug + 'static {
     /// Opens or makes a file.
@@ -76,6 +85,13 @@ pub trait Disk: Send + Sync + fmt::Debug + 'static {
 
     /// Makes the names in a directory durable.
     fn sync_directory(&self, directory: &Path) -> Submitted<()>;
+
+    /// Makes all bytes and all names of the file system durable that holds `directory`, as if every file and directory of
+    /// it were synced: what is cheaper than thousands of single syncs.
+    fn sync_all(&self, directory: &Path) -> Submitted<()>;
+
+    /// How large the file system is that holds `directory`.
+    fn space(&self, directory: &Path) -> Submitted<Space>;
 
     /// Takes the lock file at `path` for as long as the returned value lives; `WouldBlock` if another process has it.
     fn lock(&self, path: &Path) -> Submitted<Lock>;

@@ -270,6 +270,11 @@ impl Log {
         self.directory.join(name)
     }
 
+    /// Takes the log offline for a reason that lies outside of it: its directory's device is gone.
+    pub(crate) fn fail(&self, fault: StorageFault) {
+        self.take_offline(fault);
+    }
+
     /// Takes the log offline; the first fault stays. Hands it back for the caller to return.
     fn take_offline(&self, fault: StorageFault) -> StorageFault {
         let first = {
@@ -285,6 +290,9 @@ impl Log {
             tracing::error!(directory = %self.directory.display(), %fault, "log is offline");
             if let Some(progress) = self.progress.get() {
                 progress.failed(&fault);
+            }
+            if let Some(dirty_logs) = self.dirty_logs.get() {
+                dirty_logs.log_failed(&fault);
             }
         }
         fault

@@ -94,7 +94,7 @@ async fn wait_and_read(node: &Node, view: &FetchRequestView<'_>, asked: &[Asked]
     let patience = Duration::from_millis(u64::try_from(view.max_wait_ms).unwrap_or_default());
     let deadline = clock.now() + patience;
     let bytes_min = usize::try_from(view.min_bytes).unwrap_or_default();
-    let bytes_max = usize::try_from(view.max_bytes.min(node.config.fetch_bytes_max)).unwrap_or_default();
+    let bytes_max = usize::try_from(view.max_bytes.min(node.config().fetch_bytes_max)).unwrap_or_default();
     let wake = Arc::new(Notify::new());
     loop {
         // Registered before reading, so that what arrives in between is not missed.

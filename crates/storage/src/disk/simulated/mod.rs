@@ -36,7 +36,7 @@ use rustix::io::Errno;
 
 use self::file::{Opened, SimulatedFile};
 use self::state::{Power, State};
-use super::{Disk, Entry, FileHandle, Lock, Open, Submitted};
+use super::{Disk, Entry, FileHandle, Lock, Open, Space, Submitted};
 
 pub use faults::{Delay, Faults};
 
@@ -167,7 +167,8 @@ impl Shared {
         if !state.begin(life) {
             return Err(power_lost());
         }
-        let answer = apply(&mut state);
+        // A line names the paths that its operation touches.
+        let answer = if state.faults.is_lost(&line) { Err(Errno::IO.into()) } else { apply(&mut state) };
         let is_cut = state.power == Power::Off;
         if let Some(trace) = &mut state.trace {
             trace.push(match &answer {
@@ -237,6 +238,29 @@ impl Disk for SimulatedDisk {
             move |state| match state.power {
                 Power::Off => state.tree.check_directory(&directory),
                 Power::On | Power::OnFor(_) => state.tree.sync_directory(&directory, mark),
+            },
+        )
+    }
+
+    fn sync_all(&self, directory: &Path) -> Submitted<()> {
+        let (directory, line) = (directory.to_owned(), format!("sync_all {}", directory.display()));
+        let mark = self.mark();
+        self.submit(
+            move || line.clone(),
+            move |state| {
+                state.tree.check_directory(&directory)?;
+                state.sync_all(mark)
+            },
+        )
+    }
+
+    fn space(&self, directory: &Path) -> Submitted<Space> {
+        let (directory, line) = (directory.to_owned(), format!("space {}", directory.display()));
+        self.submit(
+            move || line.clone(),
+            move |state| {
+                state.tree.check_directory(&directory)?;
+                Ok(state.space())
             },
         )
     }

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use super::faults::{Dice, Faults};
 use super::tree::{Id, Tree};
+use crate::disk::Space;
 
 /// The disk behind its lock.
 #[derive(Debug)]
@@ -168,6 +169,23 @@ impl State {
         }
         self.tree.content(file).sync(mark);
         Ok(())
+    }
+
+    /// Everything on the device below `mark`, files and names. Counts as one sync of a file, and fails as one.
+    pub(super) fn sync_all(&mut self, mark: u64) -> io::Result<()> {
+        if self.power == Power::Off {
+            return Ok(());
+        }
+        self.syncs += 1;
+        let fails = self.faults.fail_sync_at == Some(self.syncs);
+        self.tree.sync_all(mark, fails);
+        if fails { Err(Errno::IO.into()) } else { Ok(()) }
+    }
+
+    /// The device's size, 1 TiB where no fault says another.
+    pub(super) fn space(&self) -> Space {
+        let total = self.faults.full_after_bytes.unwrap_or(1 << 40);
+        Space { total, usable: total.saturating_sub(self.tree.space()) }
     }
 
     /// Turns a bit over, as often as the faults want it.

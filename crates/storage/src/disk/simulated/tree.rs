@@ -240,6 +240,22 @@ impl Tree {
         Ok(())
     }
 
+    /// Makes all changes below `mark` durable, of names and of bytes; with `fails`, those of bytes are lost instead.
+    pub(super) fn sync_all(&mut self, mark: u64, fails: bool) {
+        let synced: Vec<NameChange> = self.unsynced.extract_if(.., |change| change.number < mark).collect();
+        for change in synced {
+            self.make_durable(change);
+        }
+        for node in self.nodes.values_mut() {
+            match node {
+                Node::File { content, .. } if fails => content.fail_sync(mark),
+                Node::File { content, .. } => content.sync(mark),
+                Node::Directory(_) => {}
+            }
+        }
+        self.forget_unnamed();
+    }
+
     /// Goes back to what the device holds, and decides what that is of the unsynced changes.
     pub(super) fn crash(&mut self, faults: &Faults, dice: &mut Dice) {
         for change in std::mem::take(&mut self.unsynced) {
