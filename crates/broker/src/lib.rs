@@ -13,6 +13,7 @@ mod buffers;
 mod checkpoints;
 mod connection;
 mod controller;
+mod fetch_sessions;
 mod flusher;
 mod handlers;
 mod listener;

@@ -1,6 +1,6 @@
 //! What every part of a broker shares: its configuration, its seams, the cluster's image, its partitions.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use ottla_config::BrokerConfig;
 use ottla_metadata::Image;
@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::buffers::Buffers;
 use crate::controller::ControllerHandle;
+use crate::fetch_sessions::FetchSessions;
 use crate::partition::Partition;
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
@@ -25,6 +26,8 @@ pub(crate) struct Node {
     pub(crate) controller: ControllerHandle,
     pub(crate) partitions: Arc<Partitions>,
     pub(crate) producer_ids: ProducerIds,
+    /// What clients follow; each partition's place remembers where it was found.
+    pub(crate) fetch_sessions: FetchSessions<Weak<Partition>>,
     pub(crate) buffers: Arc<Buffers>,
     /// Cancelled when the broker stops: no new requests are read, nobody waits any longer.
     pub(crate) stop: CancellationToken,

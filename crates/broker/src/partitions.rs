@@ -121,7 +121,9 @@ impl Keeper {
     async fn renew(&mut self, change: &PartitionChange, partitions: &mut OrdMap<Key, Arc<Partition>>) {
         let key = (change.topic_id, change.index);
         if change.partition.leader != self.config.node_id {
-            partitions.remove(&key);
+            if let Some(partition) = partitions.remove(&key) {
+                partition.close();
+            }
             return;
         }
         if let Some(partition) = partitions.get(&key) {

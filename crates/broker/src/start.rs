@@ -20,6 +20,7 @@ use tracing::warn;
 
 use crate::buffers::Buffers;
 use crate::controller::{ControllerHandle, ControllerLoop};
+use crate::fetch_sessions::FetchSessions;
 use crate::node::Node;
 use crate::partitions::Keeper;
 use crate::producer_ids::ProducerIds;
@@ -98,6 +99,7 @@ impl Broker {
 
         let node = Arc::new(Node {
             producer_ids: ProducerIds::new(config.node_id, broker_epoch),
+            fetch_sessions: FetchSessions::new(config.fetch_sessions_max),
             config,
             runtime: runtime.clone(),
             quorum,
