@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
+use arc_swap::Guard;
 use ottla_config::BrokerConfig;
 use ottla_metadata::Image;
 use ottla_protocol::TopicKey;
@@ -14,13 +15,17 @@ use tokio_util::task::TaskTracker;
 use crate::buffers::Buffers;
 use crate::controller::ControllerHandle;
 use crate::fetch_sessions::FetchSessions;
+use crate::log_levels::LogLevels;
 use crate::partition::Partition;
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
+use crate::settings::Settings;
 
 /// One broker, as its handlers see it.
 pub(crate) struct Node {
-    pub(crate) config: BrokerConfig,
+    pub(crate) settings: Arc<Settings>,
+    #[expect(dead_code, reason = "DescribeConfigs and IncrementalAlterConfigs are next")]
+    pub(crate) log_levels: Arc<dyn LogLevels>,
     pub(crate) runtime: Runtime,
     pub(crate) quorum: Arc<Quorum>,
     pub(crate) controller: ControllerHandle,
@@ -51,6 +56,11 @@ impl Node {
         self.quorum.image()
     }
 
+    /// What the broker runs with now. Not to be kept, nor held while waiting: some of it changes while it runs.
+    pub(crate) fn config(&self) -> Guard<Arc<BrokerConfig>> {
+        self.settings.present()
+    }
+
     /// A fresh id.
     pub(crate) fn random_id(&self) -> Uuid {
         Uuid::from_random(self.runtime.random.wide_bits())
@@ -73,7 +83,7 @@ impl Node {
         match self.partitions.get(topic.id, index) {
             Some(partition) => Lookup::Here(partition),
             // Its log could not be opened or made.
-            None if state.leader == self.config.node_id => Lookup::Unknown(ErrorCode::KafkaStorageError),
+            None if state.leader == self.config().node_id => Lookup::Unknown(ErrorCode::KafkaStorageError),
             None => Lookup::Elsewhere { leader: state.leader, epoch: state.leader_epoch },
         }
     }

@@ -159,7 +159,7 @@ impl Partition {
     pub(crate) fn start_writing(&self, runtime: &Runtime) {
         let log = self.log.clone();
         let mut writing = Box::pin(async move {
-            // A failure takes the log offline and wakes everyone; there is nobody else to tell.
+            // Who waits is told of a failure by the log; there is nobody else to tell.
             let _ = log.write_queued().await;
         });
         let polled = writing.as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -168,27 +168,33 @@ impl Partition {
         }
     }
 
-    /// Waits until the record at `offset` is as safe as `acks` asks.
+    /// Waits until an append is as safe as `acks` asks.
     pub(crate) async fn acknowledged(
         &self,
-        offset: Offset,
+        appended: &Appended,
         acks: Acks,
         runtime: &Runtime,
         deadline: Instant,
     ) -> Result<(), ErrorCode> {
-        let wanted = offset.plus(1);
+        let wanted = appended.last_offset.plus(1);
         let (waits, reached): (_, &(dyn Fn() -> Offset + Sync)) = match acks {
             Acks::All => (&self.safe, &|| self.high_watermark()),
             Acks::Leader | Acks::None => (&self.written, &|| self.log.ends().written),
         };
-        if reached() >= wanted {
-            return Ok(());
+        // In this order: what is reached may be another append's, if this one was taken back.
+        let outcome = || match (reached() >= wanted, self.log.was_taken_back(appended)) {
+            (_, true) => Some(Err(ErrorCode::KafkaStorageError)),
+            (true, false) => Some(Ok(())),
+            (false, false) => None,
+        };
+        if let Some(outcome) = outcome() {
+            return outcome;
         }
         let wake = Arc::new(Notify::new());
         loop {
             let _registered = waits.register(wanted, &wake);
-            if reached() >= wanted {
-                return Ok(());
+            if let Some(outcome) = outcome() {
+                return outcome;
             }
             if self.is_closed() {
                 return Err(ErrorCode::NotLeaderOrFollower);
@@ -316,6 +322,12 @@ impl ottla_storage::Progress for Watcher {
     fn flushed(&self, end: Offset) {
         if let Some(partition) = self.0.upgrade() {
             partition.tell(Input::LocalFlushed(end));
+        }
+    }
+
+    fn taken_back(&self, _from: Offset, _fault: &StorageFault) {
+        if let Some(partition) = self.0.upgrade() {
+            partition.wake_all();
         }
     }
 

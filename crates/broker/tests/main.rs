@@ -2,9 +2,11 @@
 //!
 //! [`support`] starts one on a simulated disk and speaks to it frame by frame. `versions` goes through every version of
 //! every API; `scripts` are golden texts, one for each API; `connection` is about frames and their order; `restart` about
-//! what outlives a stop, a kill and a power loss; `faults` about disks that fail.
+//! what outlives a stop, a kill and a power loss; `faults` about disks that fail; `directories`
+//! about several log directories.
 
 mod connection;
+mod directories;
 mod faults;
 mod restart;
 mod scripts;

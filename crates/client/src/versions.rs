@@ -32,7 +32,7 @@ impl OfferedVersions {
 }
 
 /// The versions of `api` that this client can use. The lower ends are those of Kafka 0.11: batches of magic 2 (KIP-98)
-/// and "do not create topics" in Metadata v4.
+/// and "do not create topics" in Metadata v4. Where nothing is said, every stable version is wanted.
 #[must_use]
 pub const fn wanted_versions(api: ApiKey) -> RangeInclusive<i16> {
     let (low, high) = match api {
@@ -40,10 +40,15 @@ pub const fn wanted_versions(api: ApiKey) -> RangeInclusive<i16> {
         ApiKey::Fetch => (4, 17),
         ApiKey::ListOffsets => (1, 11),
         ApiKey::Metadata => (4, 13),
-        ApiKey::ApiVersions => (0, 4),
         ApiKey::CreateTopics => (1, 7),
-        ApiKey::DeleteTopics => (0, 6),
-        ApiKey::InitProducerId => (0, 5),
+        other => {
+            let versions = other.versions();
+            let high = match other.unstable_from() {
+                Some(unstable) => unstable - 1,
+                None => *versions.end(),
+            };
+            (*versions.start(), high)
+        }
     };
     low..=high
 }

@@ -1,6 +1,4 @@
-//! What the controller must be told once, and the one judgement it leaves to others.
-
-use std::collections::BTreeMap;
+//! What the controller must be told once. The one judgement that it leaves to others is in `config_rules`.
 
 /// What a controller is started with.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,18 +25,5 @@ impl Default for Settings {
             topics_deletable: true,
             queue_max: 1_000,
         }
-    }
-}
-
-/// Says which overrides a topic may carry. The controller asks before it writes them.
-pub trait TopicConfigRules {
-    /// Whether a topic may be created with `overrides`, judged together, for some values exclude others; what is wrong,
-    /// in words for whoever asked, if not.
-    fn check(&self, overrides: &BTreeMap<&str, &str>) -> Result<(), String>;
-}
-
-impl<F: Fn(&BTreeMap<&str, &str>) -> Result<(), String>> TopicConfigRules for F {
-    fn check(&self, overrides: &BTreeMap<&str, &str>) -> Result<(), String> {
-        self(overrides)
     }
 }

@@ -26,8 +26,6 @@ pub use elements::{Element, Elements, TopicKey};
 pub use fetch_request::{FetchPartitionView, FetchRequestView, FetchTopicView, ForgottenTopicView};
 pub use fetch_response::{FetchReply, FetchedPartition, FetchedTopic, FramedParts, Part, RecordsAt};
 pub use frame::RequestHead;
-pub use generated::{
-    api_versions, create_topics, delete_topics, fetch, header, init_producer_id, list_offsets, metadata, produce,
-};
+pub use generated::*;
 pub use message::{Message, Request};
 pub use produce_request::{ProducePartition, ProduceRequestView, ProduceTopic};

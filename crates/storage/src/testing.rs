@@ -7,6 +7,8 @@ use ottla_record::{Attributes, BatchBuilder, BatchHeader, BatchOptions, Compress
 use ottla_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 use crate::disk::Disk;
+use crate::disk::simulated::SimulatedDisk;
+use crate::segment::{Segment, SegmentFiles};
 use crate::{Batch, Log};
 
 /// A header of `records` records, of no producer.
@@ -59,6 +61,12 @@ pub(crate) async fn put(log: &Arc<Log>, batch: Batch) -> Offset {
     let appended = log.append(batch, LeaderEpoch(0), Timestamp(0)).expect("appended");
     log.write_queued().await.expect("written");
     appended.base_offset
+}
+
+/// A segment without files.
+pub(crate) fn segment(base: i64) -> Segment {
+    let files = SegmentFiles::new(SimulatedDisk::new(0), std::path::Path::new("/d/t-0").into(), Offset(base));
+    Segment::planned(files, Timestamp::NONE)
 }
 
 /// Makes `/d`, a log directory, durably.

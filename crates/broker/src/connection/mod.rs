@@ -41,7 +41,7 @@ enum Ended {
 
 /// Serves `socket` until either side ends it, or the broker stops and everything begun is answered.
 pub(crate) async fn serve(node: Arc<Node>, socket: Box<dyn Socket>, peer: String, listener: Arc<str>) {
-    let request_bytes_max = usize::try_from(node.config.request_bytes_max).unwrap_or_default();
+    let request_bytes_max = usize::try_from(node.config().request_bytes_max).unwrap_or_default();
     let frames = Frames::new(node.buffers.clone(), request_bytes_max);
     let mut connection = Connection { node, socket, frames, listener, current: None, waiting: VecDeque::new() };
     let ended = connection.run().await;

@@ -9,13 +9,14 @@ mod refusal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use ottla_metadata::{Fact, Image, PartitionEpoch, ResourceKind};
+use ottla_metadata::{Fact, Image, PartitionEpoch, Resource, ResourceKind};
 use ottla_types::{BrokerId, LeaderEpoch, PartitionIndex, TopicId, TopicName};
 
+use crate::config_rules::{ConfigOverrides, ConfigRules, VALUE_LENGTH_MAX};
 use crate::draft::Draft;
 use crate::placement::place;
 use crate::request::Refusal;
-use crate::settings::{Settings, TopicConfigRules};
+use crate::settings::Settings;
 pub use refusal::{CreateTopicRefusal, InvalidAssignment, InvalidTopicConfig};
 
 /// How many partitions, and how many facts, one request may ask for.
@@ -77,7 +78,7 @@ pub(crate) fn decide(
     request: &CreateTopics,
     draft: &mut Draft,
     settings: &Settings,
-    rules: &dyn TopicConfigRules,
+    rules: &dyn ConfigRules,
 ) -> Result<Results, Refusal> {
     let (mut once, mut often) = (BTreeSet::new(), BTreeSet::new());
     for topic in &request.topics {
@@ -120,11 +121,11 @@ fn create(
     topic: &NewTopic,
     draft: &mut Draft,
     settings: &Settings,
-    rules: &dyn TopicConfigRules,
+    rules: &dyn ConfigRules,
 ) -> Result<CreatedTopic, CreateTopicRefusal> {
     let image = draft.image();
     let name = check_name(&topic.name, image)?;
-    let configs = check_configs(&topic.configs, rules)?;
+    let configs = check_configs(&name, &topic.configs, rules)?;
     let replicas = if topic.assignments.is_empty() { placed(topic, image, settings)? } else { assigned(topic, image)? };
     if topic.id.is_zero() || image.topic_by_id(topic.id).is_some() {
         return Err(CreateTopicRefusal::IdTaken);
@@ -152,24 +153,25 @@ fn check_name(name: &str, image: &Image) -> Result<TopicName, CreateTopicRefusal
 
 /// The overrides by key, if a topic may carry them.
 fn check_configs<'a>(
+    name: &TopicName,
     configs: &'a [(String, Option<String>)],
-    rules: &dyn TopicConfigRules,
-) -> Result<BTreeMap<&'a str, &'a str>, InvalidTopicConfig> {
+    rules: &dyn ConfigRules,
+) -> Result<ConfigOverrides<'a>, InvalidTopicConfig> {
     let without: Vec<_> = configs.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key.clone()).collect();
     if !without.is_empty() {
         return Err(InvalidTopicConfig::NoValue(without));
     }
-    let configs: BTreeMap<_, _> =
+    let configs: ConfigOverrides<'a> =
         configs.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_deref()?))).collect();
     for (key, value) in &configs {
         let length = value.encode_utf16().count();
-        if length > InvalidTopicConfig::VALUE_LENGTH_MAX {
+        if length > VALUE_LENGTH_MAX {
             return Err(InvalidTopicConfig::TooLong { key: (*key).to_owned(), length });
         }
     }
     // A topic without overrides is as the broker's own settings have it, and those were checked at its start.
     if !configs.is_empty() {
-        rules.check(&configs).map_err(InvalidTopicConfig::Rules)?;
+        rules.check(&Resource::topic(name), &ConfigOverrides::new(), &configs)?;
     }
     Ok(configs)
 }
@@ -194,7 +196,7 @@ fn placed(topic: &NewTopic, image: &Image, settings: &Settings) -> Result<Vec<Ve
     if wanted > registered {
         return Err(CreateTopicRefusal::TooFewBrokers { wanted, registered });
     }
-    Ok(place(image.brokers().map(|broker| &**broker), topic.id, count, wanted))
+    Ok(place(image.brokers().map(|broker| &**broker), topic.id, 0..count, wanted))
 }
 
 /// The replicas that the request assigns, in the order of the partitions.
@@ -208,7 +210,7 @@ fn assigned(topic: &NewTopic, image: &Image) -> Result<Vec<Vec<BrokerId>>, Creat
     let mut replicas: BTreeMap<PartitionIndex, Vec<BrokerId>> = BTreeMap::new();
     for assignment in &topic.assignments {
         let before = replicas.values().next().map(Vec::len);
-        check_assignment(assignment, before, image)?;
+        check_assignment(assignment.partition, &assignment.replicas, before, image)?;
         if replicas.insert(assignment.partition, assignment.replicas.clone()).is_some() {
             return Err(InvalidAssignment::PartitionTwice(assignment.partition).into());
         }
@@ -221,10 +223,29 @@ fn assigned(topic: &NewTopic, image: &Image) -> Result<Vec<Vec<BrokerId>>, Creat
     Ok(replicas.into_values().collect())
 }
 
-/// Whether a partition may have these replicas, where those before it have `before`.
-fn check_assignment(assignment: &Assignment, before: Option<usize>, image: &Image) -> Result<(), InvalidAssignment> {
-    let Assignment { partition, replicas } = assignment;
-    let partition = *partition;
+/// Whether a new partition may have these replicas, where those before it have `before`.
+pub(crate) fn check_assignment(
+    partition: PartitionIndex,
+    replicas: &[BrokerId],
+    before: Option<usize>,
+    image: &Image,
+) -> Result<(), InvalidAssignment> {
+    check_replicas(partition, replicas, image)?;
+    if let Some(before) = before.filter(|before| *before != replicas.len()) {
+        return Err(InvalidAssignment::UnequalReplicas { partition, got: replicas.len(), before });
+    }
+    if replicas.iter().all(|broker| !image.is_active(*broker)) {
+        return Err(InvalidAssignment::AllFenced(partition));
+    }
+    Ok(())
+}
+
+/// Whether these can be the replicas of a partition: known brokers, at least one, none twice.
+pub(crate) fn check_replicas(
+    partition: PartitionIndex,
+    replicas: &[BrokerId],
+    image: &Image,
+) -> Result<(), InvalidAssignment> {
     if replicas.is_empty() {
         return Err(InvalidAssignment::NoReplicas(partition));
     }
@@ -237,12 +258,6 @@ fn check_assignment(assignment: &Assignment, before: Option<usize>, image: &Imag
             return Err(InvalidAssignment::BrokerTwice { partition, broker });
         }
     }
-    if let Some(before) = before.filter(|before| *before != replicas.len()) {
-        return Err(InvalidAssignment::UnequalReplicas { partition, got: replicas.len(), before });
-    }
-    if replicas.iter().all(|broker| !image.is_active(*broker)) {
-        return Err(InvalidAssignment::AllFenced(partition));
-    }
     Ok(())
 }
 
@@ -250,7 +265,7 @@ fn check_assignment(assignment: &Assignment, before: Option<usize>, image: &Imag
 fn write(
     id: TopicId,
     name: &TopicName,
-    configs: &BTreeMap<&str, &str>,
+    configs: &ConfigOverrides<'_>,
     replicas: Vec<Vec<BrokerId>>,
     draft: &mut Draft,
 ) {
@@ -260,19 +275,22 @@ fn write(
         draft.write(Fact::ConfigSet { kind: ResourceKind::Topic, resource, key, value });
     }
     for (index, replicas) in (0..).map(PartitionIndex).zip(replicas) {
-        let isr: Vec<_> = replicas.iter().copied().filter(|broker| draft.image().is_active(*broker)).collect();
-        let leader = *isr.first().expect("each partition has a replica that is active");
-        let (leader_epoch, partition_epoch) = (LeaderEpoch(0), PartitionEpoch(0));
-        draft.write(Fact::PartitionCreated {
-            topic_id: id,
-            index,
-            replicas,
-            isr,
-            leader,
-            leader_epoch,
-            partition_epoch,
-        });
+        let fact = partition_created(id, index, replicas, draft.image());
+        draft.write(fact);
     }
+}
+
+/// A new partition on `replicas`, of which those that are active are in sync and the first of them leads.
+pub(crate) fn partition_created(
+    topic_id: TopicId,
+    index: PartitionIndex,
+    replicas: Vec<BrokerId>,
+    image: &Image,
+) -> Fact {
+    let isr: Vec<_> = replicas.iter().copied().filter(|broker| image.is_active(*broker)).collect();
+    let leader = *isr.first().expect("each partition has a replica that is active");
+    let (leader_epoch, partition_epoch) = (LeaderEpoch(0), PartitionEpoch(0));
+    Fact::PartitionCreated { topic_id, index, replicas, isr, leader, leader_epoch, partition_epoch }
 }
 
 impl fmt::Display for CreateTopics {

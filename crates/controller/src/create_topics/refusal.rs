@@ -2,6 +2,8 @@
 
 use ottla_types::{BrokerId, ErrorCode, InvalidTopicName, PartitionIndex, TopicName};
 
+use crate::config_rules::{ConfigRefusal, VALUE_LENGTH_MAX};
+
 /// Why one topic of a request is not created. The checks are made in about this order; the first that fails answers.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CreateTopicRefusal {
@@ -58,21 +60,16 @@ pub enum InvalidTopicConfig {
     #[error("no value is given for {}", .0.join(", "))]
     NoValue(Vec<String>),
     /// What the rules say.
-    #[error("{0}")]
-    Rules(String),
+    #[error(transparent)]
+    Rules(#[from] ConfigRefusal),
     /// A value is longer than Kafka stores.
-    #[error("the value of {key} has {length} characters, {max} are allowed", max = InvalidTopicConfig::VALUE_LENGTH_MAX)]
+    #[error("the value of {key} has {length} characters, {max} are allowed", max = VALUE_LENGTH_MAX)]
     TooLong {
         /// The key.
         key: String,
         /// How long its value is, in UTF-16 units, as Kafka counts.
         length: usize,
     },
-}
-
-impl InvalidTopicConfig {
-    /// The longest value of an override, in UTF-16 units.
-    pub const VALUE_LENGTH_MAX: usize = 32_767;
 }
 
 /// Why replicas cannot be assigned like that.
@@ -131,6 +128,7 @@ impl CreateTopicRefusal {
             Self::Duplicate | Self::Reserved | Self::AssignedAndCounted(_) => ErrorCode::InvalidRequest,
             Self::InvalidName(_) | Self::Collides(_) => ErrorCode::InvalidTopicException,
             Self::Exists(_) => ErrorCode::TopicAlreadyExists,
+            Self::InvalidConfig(InvalidTopicConfig::Rules(refusal)) => refusal.code,
             Self::InvalidConfig(_) => ErrorCode::InvalidConfig,
             Self::InvalidAssignment(_) => ErrorCode::InvalidReplicaAssignment,
             Self::InvalidReplicationFactor(_) | Self::TooFewBrokers { .. } | Self::AllBrokersFenced => {

@@ -31,28 +31,16 @@ pub(crate) fn schema_of(name: &str) -> (&'static SchemaFile, &'static Message) {
     schemas().iter().find_map(find).expect("every generated message has a schema")
 }
 
-/// Calls `$run!(Message, second opinion's message)` for every request and response.
+/// Calls `$run!(Message)` for every request and response.
 #[macro_export]
 macro_rules! for_every_message {
     ($run:ident) => {{
-        $run!(ottla_protocol::api_versions::ApiVersionsRequest, kafka_protocol::messages::ApiVersionsRequest);
-        $run!(ottla_protocol::api_versions::ApiVersionsResponse, kafka_protocol::messages::ApiVersionsResponse);
-        $run!(ottla_protocol::create_topics::CreateTopicsRequest, kafka_protocol::messages::CreateTopicsRequest);
-        $run!(ottla_protocol::create_topics::CreateTopicsResponse, kafka_protocol::messages::CreateTopicsResponse);
-        $run!(ottla_protocol::delete_topics::DeleteTopicsRequest, kafka_protocol::messages::DeleteTopicsRequest);
-        $run!(ottla_protocol::delete_topics::DeleteTopicsResponse, kafka_protocol::messages::DeleteTopicsResponse);
-        $run!(ottla_protocol::fetch::FetchRequest, kafka_protocol::messages::FetchRequest);
-        $run!(ottla_protocol::fetch::FetchResponse, kafka_protocol::messages::FetchResponse);
-        $run!(ottla_protocol::init_producer_id::InitProducerIdRequest, kafka_protocol::messages::InitProducerIdRequest);
-        $run!(
-            ottla_protocol::init_producer_id::InitProducerIdResponse,
-            kafka_protocol::messages::InitProducerIdResponse
-        );
-        $run!(ottla_protocol::list_offsets::ListOffsetsRequest, kafka_protocol::messages::ListOffsetsRequest);
-        $run!(ottla_protocol::list_offsets::ListOffsetsResponse, kafka_protocol::messages::ListOffsetsResponse);
-        $run!(ottla_protocol::metadata::MetadataRequest, kafka_protocol::messages::MetadataRequest);
-        $run!(ottla_protocol::metadata::MetadataResponse, kafka_protocol::messages::MetadataResponse);
-        $run!(ottla_protocol::produce::ProduceRequest, kafka_protocol::messages::ProduceRequest);
-        $run!(ottla_protocol::produce::ProduceResponse, kafka_protocol::messages::ProduceResponse);
+        macro_rules! run_both {
+            ($module:ident, $request:ident, $response:ident) => {
+                $run!(ottla_protocol::$module::$request);
+                $run!(ottla_protocol::$module::$response);
+            };
+        }
+        ottla_protocol::for_every_api!(run_both);
     }};
 }

@@ -1,6 +1,6 @@
 //! Emits the Rust files: one per schema file, and the root that lists them. The text is formatted afterwards.
 
-use super::emit_type::{default_value, has_natural_defaults, notation, rust_type, size_min};
+use super::emit_type::{default_value, field_name, has_natural_defaults, notation, rust_type, size_min};
 use super::model::{Api, Field, Kind, Message, SchemaFile, Struct, Versions};
 use super::{emit_read, emit_write};
 
@@ -23,7 +23,7 @@ pub(super) fn root(schemas: &[SchemaFile]) -> String {
     let mut apis: Vec<(&Api, &SchemaFile)> =
         schemas.iter().filter_map(|schema| Some((schema.api.as_ref()?, schema))).collect();
     apis.sort_by_key(|(api, _)| api.key);
-    for (api, schema) in apis {
+    for (api, schema) in &apis {
         let summary = schema.doc.first().cloned().unwrap_or_default();
         let message = &schema.messages[0];
         let Versions { from, to } = message.versions;
@@ -35,6 +35,22 @@ pub(super) fn root(schemas: &[SchemaFile]) -> String {
         ));
     }
     out.push_str("}\n");
+    out.push_str(&every_api(&apis));
+    out
+}
+
+/// The macro that goes through all APIs.
+fn every_api(apis: &[(&Api, &SchemaFile)]) -> String {
+    let mut out = "
+/// Calls `$run!(module, Request, Response)` for every API, in the order of the keys.
+#[macro_export]
+macro_rules! for_every_api {
+    ($run:ident) => {\n"
+        .to_owned();
+    for (Api { name, .. }, SchemaFile { module, .. }) in apis {
+        out.push_str(&format!("        $run!({module}, {name}Request, {name}Response);\n"));
+    }
+    out.push_str("    };\n}\n");
     out
 }
 
@@ -68,10 +84,10 @@ pub(super) fn file(schema: &SchemaFile) -> String {
 
 fn imports(schema: &SchemaFile, body: &str) -> String {
     let mut out = String::new();
-    if body.contains("Bytes") {
+    if has_word(body, "Bytes") {
         out.push_str("use bytes::Bytes;\n");
     }
-    if body.contains("Uuid") {
+    if has_word(body, "Uuid") {
         out.push_str("use ottla_types::Uuid;\n");
     }
     out.push_str("use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};\n\n");
@@ -86,6 +102,12 @@ fn imports(schema: &SchemaFile, body: &str) -> String {
     out
 }
 
+/// Whether a name occurs in Rust code: not in its comments, and not only as a part of a longer name.
+fn has_word(code: &str, name: &str) -> bool {
+    let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    code.flat_map(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_')).any(|word| word == name)
+}
+
 fn definition(schema: &SchemaFile, body: &Struct, message: Option<&Message>) -> String {
     let name = &body.name;
     let natural = has_natural_defaults(body);
@@ -94,13 +116,13 @@ fn definition(schema: &SchemaFile, body: &Struct, message: Option<&Message>) -> 
     out.push_str(&format!("#[derive({derive})]\npub struct {name} {{\n"));
     for field in &body.fields {
         out.push_str(&doc("///", &field_doc(body, field)));
-        out.push_str(&format!("pub {}: {},\n", field.name, rust_type(field)));
+        out.push_str(&format!("pub {}: {},\n", field_name(field), rust_type(field)));
     }
     out.push_str("}\n\n");
     if !natural {
         out.push_str(&format!("impl Default for {name} {{\nfn default() -> Self {{\nSelf {{\n"));
         for field in &body.fields {
-            out.push_str(&format!("{}: {},\n", field.name, default_value(field)));
+            out.push_str(&format!("{}: {},\n", field_name(field), default_value(field)));
         }
         out.push_str("}\n}\n}\n\n");
     }
@@ -111,10 +133,7 @@ fn definition(schema: &SchemaFile, body: &Struct, message: Option<&Message>) -> 
 fn codec_impl(schema: &SchemaFile, body: &Struct) -> String {
     let read = emit_read::body(body);
     let write = emit_write::body(body);
-    let argument = |text: &str, name: &str| {
-        let used = text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name);
-        if used { name.to_owned() } else { format!("_{name}") }
-    };
+    let argument = |text: &str, name: &str| if has_word(text, name) { name.to_owned() } else { format!("_{name}") };
     format!(
         "impl Codec for {} {{
             const SIZE_MIN: usize = {};

@@ -39,7 +39,7 @@ impl Asked {
     }
 }
 
-/// Every partition in its order; behind them, as in Kafka, those that the cluster does not know.
+/// Every partition in its order; behind them those that the cluster does not know.
 pub(super) fn find_all(node: &Node, partitions: &mut Partitions) -> Vec<Asked> {
     let places: Vec<_> = partitions.places().collect();
     let mut asked = Vec::with_capacity(places.len());
@@ -49,6 +49,8 @@ pub(super) fn find_all(node: &Node, partitions: &mut Partitions) -> Vec<Asked> {
         let list = if matches!(target, Target::Unknown(_)) { &mut unknown } else { &mut asked };
         list.push(Asked { place, target, read_to: Offset(-1) });
     }
+    // First what the client does not even know the name of: Kafka's order.
+    unknown.sort_by_key(|asked| !matches!(asked.target, Target::Unknown(ErrorCode::UnknownTopicId)));
     asked.append(&mut unknown);
     asked
 }
@@ -101,7 +103,9 @@ fn check_id(image: &Image, name: &str, id: TopicId) -> Result<(), ErrorCode> {
 /// What became of a partition that was closed while a fetch had it.
 pub(super) fn fate(node: &Node, partition: &Partition) -> ErrorCode {
     let name = &partition.name;
-    let image = node.image();
-    let known = image.topic_by_name(name.topic.as_str()).is_some_and(|topic| topic.partition(name.partition).is_some());
-    if known { ErrorCode::NotLeaderOrFollower } else { ErrorCode::UnknownTopicOrPartition }
+    match node.partition(&TopicKey::Name(name.topic.as_str()), name.partition) {
+        Lookup::Unknown(error) => error,
+        // Or led here again: the client finds out when it asks again.
+        Lookup::Here(_) | Lookup::Elsewhere { .. } => ErrorCode::NotLeaderOrFollower,
+    }
 }

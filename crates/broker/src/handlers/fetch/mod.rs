@@ -48,7 +48,7 @@ async fn handle(node: &Node, request: &Request) -> Result<Answer, Hangup> {
     };
     let mut asked = lookup::find_all(node, context.partitions_mut());
     let bytes = |number: i32| usize::try_from(number).unwrap_or_default();
-    let bytes_max = bytes(view.max_bytes.min(node.config.fetch_bytes_max));
+    let bytes_max = bytes(view.max_bytes.min(node.config().fetch_bytes_max));
     let reader = Reader { node, bytes_max, replica_id: view.replica_id, tells_all: context.tells_all() };
     let patience = Patience::new(node.runtime.clock.now(), view.max_wait_ms, bytes(view.min_bytes).min(bytes_max));
     let harvest = wait::read_enough(&reader, &patience, context.partitions(), &mut asked).await;
@@ -59,7 +59,7 @@ async fn handle(node: &Node, request: &Request) -> Result<Answer, Hangup> {
     got.iter().for_each(|got| partitions.tell(got.place, &got.found));
     // What a full answer names is the order from which a session starts.
     partitions.move_to_end(got.iter().filter(|got| tells_all || got.found.bytes > 0).map(|got| got.place));
-    let node_endpoints = reply::leaders(node, request, &got);
+    let node_endpoints = reply::leaders(node, request, view.replica_id, &got);
     let form = Form { version: request.version, isolation_level: view.isolation_level };
     let context = context.keep(node);
     let topics = reply::topics(context.partitions(), got, form);

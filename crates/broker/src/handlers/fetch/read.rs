@@ -41,13 +41,17 @@ pub(super) enum Outcome {
         /// Who leads, if that is what the client got wrong.
         leader: Option<(BrokerId, LeaderEpoch)>,
     },
+    /// The cluster has no such partition.
+    Unknown(ErrorCode),
 }
 
 impl Outcome {
     fn found(&self) -> Found {
         let none = Offset(-1);
         match self {
-            Self::Refused { .. } => Found { bytes: 0, pressing: true, high_watermark: none, log_start: none },
+            Self::Refused { .. } | Self::Unknown(_) => {
+                Found { bytes: 0, pressing: true, high_watermark: none, log_start: none }
+            }
             Self::Records { bounds, slice, diverging } => Found {
                 bytes: slice.as_ref().map_or(0, |slice| slice.bytes),
                 pressing: diverging.is_some(),
@@ -82,7 +86,7 @@ impl Reader<'_> {
             let outcome = self.read(asked, &wanted, left, harvest.bytes == 0).await;
             let found = outcome.found();
             harvest.bytes += found.bytes;
-            harvest.urgent |= found.pressing && !matches!(asked.target, Target::Unknown(_));
+            harvest.urgent |= found.pressing && !matches!(outcome, Outcome::Unknown(_));
             if self.tells_all || partitions.must_tell(asked.place, &found) {
                 harvest.got.push(Got { place: asked.place, found, outcome });
             }
@@ -94,7 +98,7 @@ impl Reader<'_> {
         let partition = match &asked.target {
             Target::Partition(partition) => partition,
             Target::Refused(error, leader) => return Outcome::Refused { error: *error, leader: *leader },
-            Target::Unknown(error) => return Outcome::because(*error),
+            Target::Unknown(error) => return Outcome::Unknown(*error),
         };
         // Before anything is read: what comes later is seen by who waits for it.
         let bounds = partition.bounds();
@@ -104,7 +108,7 @@ impl Reader<'_> {
         }
         if let Err(error) = self.admit(partition, wanted) {
             let stale = matches!(error, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch);
-            let leader = stale.then(|| (self.node.config.node_id, partition.leader_epoch()));
+            let leader = stale.then(|| (self.node.config().node_id, partition.leader_epoch()));
             return Outcome::Refused { error, leader };
         }
         match diverging(partition, wanted, bounds.log_start) {

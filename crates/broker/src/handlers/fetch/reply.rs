@@ -50,7 +50,9 @@ pub(super) fn topics(partitions: &Partitions, got: Vec<Got>, form: Form) -> Vec<
 }
 
 fn partition(index: i32, outcome: Outcome, form: Form) -> FetchedPartition<RecordsPlace> {
-    let empty = FetchedPartition { partition_index: index, ..FetchedPartition::default() };
+    // No records at all, which is not null: clients may count on a field that is there.
+    let records = Some(RecordsAt { length: 0, place: None });
+    let empty = FetchedPartition { partition_index: index, records, ..FetchedPartition::default() };
     match outcome {
         Outcome::Refused { error, leader } => FetchedPartition {
             error_code: error_in(form.version, error).raw(),
@@ -59,8 +61,13 @@ fn partition(index: i32, outcome: Outcome, form: Form) -> FetchedPartition<Recor
                 .filter(|_| form.version >= LEADERS_FROM)
                 .map(|(id, epoch)| LeaderIdAndEpoch { leader_id: id.0, leader_epoch: epoch.0 })
                 .unwrap_or_default(),
-            // None at all, which is not null: clients may count on a field that is there.
-            records: Some(RecordsAt { length: 0, place: None }),
+            ..empty
+        },
+        Outcome::Unknown(error) => FetchedPartition {
+            error_code: error.raw(),
+            high_watermark: -1,
+            // As Kafka says it, whatever the isolation level.
+            aborted_transactions: Some(Vec::new()),
             ..empty
         },
         Outcome::Records { bounds, slice, diverging } => FetchedPartition {
@@ -85,14 +92,15 @@ const fn error_in(version: i16, error: ErrorCode) -> ErrorCode {
     }
 }
 
-/// The addresses of the leaders that partitions name, on the listener that the client came in on (KIP-951).
-pub(super) fn leaders(node: &Node, request: &Request, got: &[Got]) -> Vec<NodeEndpoint> {
-    if request.version < LEADERS_FROM {
+/// The addresses of the leaders that partitions name, on the listener that the client came in on (KIP-951). Followers
+/// know them.
+pub(super) fn leaders(node: &Node, request: &Request, replica_id: i32, got: &[Got]) -> Vec<NodeEndpoint> {
+    if request.version < LEADERS_FROM || replica_id >= 0 {
         return Vec::new();
     }
     let named = got.iter().filter_map(|got| match &got.outcome {
         Outcome::Refused { leader, .. } => leader.map(|(id, _)| id),
-        Outcome::Records { .. } => None,
+        Outcome::Records { .. } | Outcome::Unknown(_) => None,
     });
     let named: BTreeSet<BrokerId> = named.collect();
     if named.is_empty() {

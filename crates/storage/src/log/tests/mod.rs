@@ -4,6 +4,7 @@ mod crash;
 mod golden;
 mod model;
 mod progress;
+mod retire;
 
 use std::collections::BTreeMap;
 use std::path::Path;
