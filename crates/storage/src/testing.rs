@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_record::{Attributes, BatchBuilder, BatchHeader, BatchOptions, Compressor};
+use ottla_record::{Attributes, BatchBuilder, BatchHeader, BatchOptions, Compressor, MAGIC};
 use ottla_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 use crate::disk::Disk;
@@ -14,6 +14,7 @@ use crate::{Batch, Log};
 /// A header of `records` records, of no producer.
 pub(crate) fn header(records: i32) -> BatchHeader {
     BatchHeader {
+        magic: MAGIC,
         base_offset: Offset::ZERO,
         batch_length: 100,
         partition_leader_epoch: LeaderEpoch::UNKNOWN,
