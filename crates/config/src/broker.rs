@@ -39,6 +39,8 @@ pub struct BrokerConfig {
     pub request_bytes_max: i32,
     /// `fetch.max.bytes`: a fetch answer stops there, whatever the consumer asked for.
     pub fetch_bytes_max: i32,
+    /// `max.request.partition.size.limit`: how many partitions one answer to DescribeTopicPartitions holds.
+    pub partitions_described_max: i32,
     /// `num.network.threads`.
     pub network_threads: usize,
     /// `num.io.threads`.
@@ -85,6 +87,7 @@ impl BrokerConfig {
             delete_topics: settings.boolean("delete.topic.enable"),
             request_bytes_max: int("socket.request.max.bytes"),
             fetch_bytes_max: int("fetch.max.bytes"),
+            partitions_described_max: int("max.request.partition.size.limit"),
             network_threads: count("num.network.threads"),
             io_threads: count("num.io.threads"),
             recovery_threads_per_dir: count("num.recovery.threads.per.data.dir"),
