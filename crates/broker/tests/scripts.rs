@@ -15,7 +15,8 @@
 //! - `describe-cluster operations fenced type=` `describe-quorum TOPIC/PARTITION…` `update-features NAME=LEVEL,TYPE`
 //!   `unregister-broker ID`
 //! - `produce TOPIC/PARTITION… records=KEY:VALUE,… acks= time= codec= producer=ID,EPOCH,SEQUENCE transactional broken=`
-//! - `fetch TOPIC/PARTITION@OFFSET… wait= min= max= partition-max= isolation= replica= session=ID,EPOCH epoch= fetched=`
+//! - `fetch TOPIC/PARTITION@OFFSET… wait= min= max= partition-max= isolation= replica= rack= epoch= fetched=
+//!   session=ID|NAME,EPOCH as=NAME forget=TOPIC/PARTITION,…`; `as` gives the answer's session a name
 //! - `list-offsets TOPIC/PARTITION@TIMESTAMP… epoch= replica=`
 //!
 //! `OTTLA_ORACLE=host:port` in the environment has the scripts ask another broker, such as a real Kafka, which should

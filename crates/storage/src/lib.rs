@@ -7,6 +7,7 @@
 //! - `segment` is one file of batches with its indexes, as state; `index`, `offset_index`, `time_index` are those;
 //!   `walk` and `scan` read batches from a file.
 //! - `producers` makes retries harmless (KIP-98), `leader_epochs` says which leader wrote what (KIP-101).
+//! - [`inspect`] decodes the small files for those who look at them from outside.
 //! - `directory` is a log directory with its checkpoint files; `flush` shares flushes among its logs.
 //!
 //! Nothing here knows a runtime. Functions are `async` and await what the disk completes; whoever polls them decides on
@@ -22,6 +23,7 @@ mod directory;
 mod fault;
 mod flush;
 mod index;
+pub mod inspect;
 mod leader_epochs;
 mod log;
 mod meta_properties;
@@ -36,13 +38,13 @@ mod time_index;
 mod walk;
 
 pub use checkpoint::PartitionOffsets;
-pub use directory::{LogDirectory, OpenOptions, Partition};
+pub use directory::{ClaimedDirectory, LogDirectory, NewPartition, OpenOptions, Partition};
 pub use fault::StorageFault;
 pub use flush::{DIRTY_BYTES_ENOUGH, DIRTY_BYTES_LITTLE, DirtObserver, DirtyLogs, FlushRound, Pacing, ROUND_INTERVAL};
 pub use leader_epochs::EpochEnd;
 pub use log::{
-    AppendRefusal, Appended, Batch, Ends, Flush, Log, LogConfig, Progress, ReadRefusal, Recovery, SavedPoint,
-    SegmentSummary, Slice, TimestampedOffset,
+    AppendRefusal, Appended, Batch, Ends, Flush, Log, LogConfig, Progress, ReadRefusal, Recovery, Retention, Retired,
+    SavedPoint, SegmentSummary, Slice, TimestampedOffset,
 };
 pub use meta_properties::MetaProperties;
 pub use producers::{ProducedBatch, ProducerEntry};

@@ -52,7 +52,7 @@ fn handle(node: &Node, body: &DescribeClusterRequest, listener: &str) -> Describ
             })
         })
         .collect();
-    let controller_id = node.config.node_id.0;
+    let controller_id = node.config().node_id.0;
     let is_shown = brokers.iter().any(|broker| broker.broker_id == controller_id);
     let asked = body.include_cluster_authorized_operations;
     DescribeClusterResponse {

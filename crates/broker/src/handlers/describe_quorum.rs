@@ -75,7 +75,7 @@ fn partition(node: &Node, standing: &Standing) -> PartitionData {
     let now = node.runtime.clock.wall().0;
     let voters = standing.voters.iter().map(|voter| {
         // The leader has all of its own log, at any time. When others were there last is not known.
-        let leads = voter.id == node.config.node_id;
+        let leads = voter.id == node.config().node_id;
         let seen = if leads { now } else { -1 };
         let known = voter.log_end.map_or(-1, offset);
         ReplicaState {
@@ -89,7 +89,7 @@ fn partition(node: &Node, standing: &Standing) -> PartitionData {
     });
     PartitionData {
         partition_index: 0,
-        leader_id: node.config.node_id.0,
+        leader_id: node.config().node_id.0,
         leader_epoch: i32::try_from(standing.term.0).unwrap_or(i32::MAX),
         high_watermark,
         current_voters: voters.collect(),

@@ -48,7 +48,7 @@ fn handle(node: &Node, body: &DescribeTopicPartitionsRequest, listener: &str) ->
     } else {
         body.topics.iter().map(|topic| topic.name.as_str()).filter(|name| *name >= from).collect()
     };
-    let limit = body.response_partition_limit.clamp(1, node.config.partitions_described_max);
+    let limit = body.response_partition_limit.clamp(1, node.config().partitions_described_max);
     let mut page = Page {
         seen: Seen { image: &image, listener },
         room: usize::try_from(limit).expect("at least 1"),

@@ -40,7 +40,7 @@ pub(super) const API: Api = Api {
 
 async fn handle(node: &Node, body: MetadataRequest, listener: &str, version: i16) -> MetadataResponse {
     let asked = body.topics.filter(|topics| version > 0 || !topics.is_empty()).map(|topics| wanted(topics, version));
-    let may_create = node.config.auto_create_topics && (version < 4 || body.allow_auto_topic_creation);
+    let may_create = node.config().auto_create_topics && (version < 4 || body.allow_auto_topic_creation);
     let image = match &asked {
         Some(topics) if may_create => create_missing(node, topics).await,
         _ => node.image(),
@@ -57,7 +57,7 @@ async fn handle(node: &Node, body: MetadataRequest, listener: &str, version: i16
     MetadataResponse {
         brokers: view.brokers(),
         cluster_id: image.cluster_id().map(str::to_owned),
-        controller_id: node.config.node_id.0,
+        controller_id: node.config().node_id.0,
         topics,
         cluster_authorized_operations: if cluster_operations { CLUSTER_OPERATIONS } else { OPERATIONS_NOT_ASKED },
         ..MetadataResponse::default()
