@@ -9,6 +9,9 @@
 //! - `create-topics NAME… partitions= factor= validate-only config:KEY=VALUE assign:PARTITION=BROKER,…`
 //! - `delete-topics NAME|<ID>…`, `metadata NAME|<ID>… all none auto-create=`, `init-producer-id txn=`
 //! - `api-versions software=`
+//! - `describe-configs RESOURCE… keys=KEY,… synonyms docs`, `list-config-resources KIND… of=BEGINNING`
+//! - `alter-configs RESOURCE… set:KEY=VALUE null:KEY validate-only`
+//! - `incremental-alter-configs RESOURCE… set:KEY=VALUE append: subtract: NUMBER: delete:KEY null:KEY validate-only`
 //! - `produce TOPIC/PARTITION… records=KEY:VALUE,… acks= time= codec= producer=ID,EPOCH,SEQUENCE transactional broken=`
 //! - `fetch TOPIC/PARTITION@OFFSET… wait= min= max= partition-max= isolation= replica= session=ID,EPOCH epoch= fetched=`
 //! - `list-offsets TOPIC/PARTITION@TIMESTAMP… epoch= replica=`
@@ -17,6 +20,7 @@
 //! hold no topics; with `OTTLA_REWRITE=1` the difference shows in the scripts.
 
 mod admin;
+mod configs;
 mod fetch;
 mod list_offsets;
 mod produce;

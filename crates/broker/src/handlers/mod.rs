@@ -5,11 +5,15 @@
 //!
 //! The table is what is served and what ApiVersions advertises, so no version is advertised without its handler.
 
+mod alter_configs;
 mod api_versions;
 mod create_topics;
 mod delete_topics;
+mod describe_configs;
 mod fetch;
+mod incremental_alter_configs;
 mod init_producer_id;
+mod list_config_resources;
 mod list_offsets;
 mod metadata;
 mod produce;
@@ -47,6 +51,10 @@ static APIS: &[Api] = &[
     create_topics::API,
     delete_topics::API,
     init_producer_id::API,
+    describe_configs::API,
+    alter_configs::API,
+    incremental_alter_configs::API,
+    list_config_resources::API,
 ];
 
 fn api_of(key: i16) -> Option<&'static Api> {

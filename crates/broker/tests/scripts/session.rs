@@ -10,7 +10,7 @@ use ottla_protocol::metadata::MetadataRequest;
 use ottla_testkit::Command;
 use ottla_types::{ErrorCode, Uuid};
 
-use super::{admin, fetch, list_offsets, produce};
+use super::{admin, configs, fetch, list_offsets, produce};
 use crate::support::{Client, Running, WALL};
 
 /// Names another broker to ask.
@@ -58,6 +58,10 @@ impl Session {
             "metadata" => admin::metadata(self, command),
             "init-producer-id" => admin::init_producer_id(self, command),
             "api-versions" => admin::api_versions(self, command),
+            "describe-configs" => configs::describe(self, command),
+            "alter-configs" => configs::alter(self, command),
+            "incremental-alter-configs" => configs::amend(self, command),
+            "list-config-resources" => configs::list(self, command),
             "produce" => produce::produce(self, command),
             "fetch" => fetch::fetch(self, command),
             "list-offsets" => list_offsets::list_offsets(self, command),
