@@ -45,8 +45,8 @@ impl ConfigRules for Rules {
         let key: &Key = match kind {
             ResourceKind::Topic => &keys::topic_key(name)?.key,
             ResourceKind::Broker => keys::broker_key(name)?,
-            ResourceKind::ClientMetrics => keys::client_metrics_key(name)?,
-            ResourceKind::Group => keys::group_key(name)?,
+            // Kafka adds nothing to their lists.
+            ResourceKind::ClientMetrics | ResourceKind::Group => return None,
         };
         (key.kind == Kind::List).then(|| key.default.unwrap_or_default().to_owned())
     }

@@ -30,12 +30,12 @@ pub(super) const API: Api = Api {
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;
-            request.answer(&handle(&node, &body))
+            request.answer(&handle(&node, &body, request.version))
         })
     },
 };
 
-fn handle(node: &Node, body: &DescribeConfigsRequest) -> DescribeConfigsResponse {
+fn handle(node: &Node, body: &DescribeConfigsRequest, version: i16) -> DescribeConfigsResponse {
     let unknown = body.resources.iter().find(|resource| !is_known(resource.resource_type));
     let results = body.resources.iter().map(|resource| {
         let described = match unknown {
@@ -52,7 +52,7 @@ fn handle(node: &Node, body: &DescribeConfigsRequest) -> DescribeConfigsResponse
             error_message,
             resource_type: resource.resource_type,
             resource_name: resource.resource_name.clone(),
-            configs: wanted.map(|one| printed(one, body)).collect(),
+            configs: wanted.map(|one| printed(one, body, version)).collect(),
         }
     });
     DescribeConfigsResponse { results: results.collect(), ..DescribeConfigsResponse::default() }
@@ -131,18 +131,24 @@ fn invalid(message: String) -> Refusal {
     Refusal { code: ErrorCode::InvalidRequest, message }
 }
 
-fn printed(described: Described, body: &DescribeConfigsRequest) -> DescribeConfigsResourceResult {
+fn printed(described: Described, body: &DescribeConfigsRequest, version: i16) -> DescribeConfigsResourceResult {
     let synonyms = if body.include_synonyms { described.synonyms } else { Vec::new() };
+    let documentation = match described.source {
+        // Of loggers Kafka says nothing, asked or not.
+        ConfigSource::BrokerLogger => Some(""),
+        _ => described.documentation.filter(|_| body.include_documentation),
+    };
     DescribeConfigsResourceResult {
         name: described.name,
         value: described.value,
         read_only: described.read_only,
-        is_default: described.source == ConfigSource::Default,
+        // Sources took its place.
+        is_default: version == 0 && described.source == ConfigSource::Default,
         config_source: described.source.raw(),
         is_sensitive: described.sensitive,
         synonyms: synonyms.into_iter().map(printed_synonym).collect(),
         config_type: described.kind.map_or(0, |kind| kind.raw()),
-        documentation: described.documentation.filter(|_| body.include_documentation).map(str::to_owned),
+        documentation: documentation.map(str::to_owned),
     }
 }
 

@@ -52,8 +52,10 @@ pub(super) fn describe(session: &mut Session, command: &Command<'_>) -> String {
             let mut lines =
                 vec![format!("{} {outcome}", printed_resource(result.resource_type, &result.resource_name))];
             result.configs.sort_by(|a, b| a.name.cmp(&b.name));
+            // A real Kafka sets min.insync.replicas for all brokers when it is formatted.
             let set = |config: &&DescribeConfigsResourceResult| {
-                keys.is_some() || !(config.is_default || config.config_source == 5)
+                keys.is_some()
+                    || !(config.is_default || config.config_source == 5 || config.name == "min.insync.replicas")
             };
             lines.extend(result.configs.iter().filter(set).map(|config| printed(config, version)));
             lines.join("\n")
