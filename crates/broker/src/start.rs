@@ -9,24 +9,30 @@ use ottla_config::BrokerConfig;
 use ottla_controller::{Controller, RegisterBroker, Reply, Request, Settings as Limits};
 use ottla_metadata::{BrokerEpoch, Endpoint, SecurityProtocol};
 use ottla_quorum::{Options, Quorum, QuorumFault};
-use ottla_runtime::{Lane, Listener, Runtime};
+use ottla_runtime::{Lane, ListenOptions, Listener, Runtime, system};
+use ottla_storage::StorageFault;
 use ottla_storage::disk::Disk;
-use ottla_storage::{LogConfig, LogDirectory, MetaProperties, OpenOptions, StorageFault};
 use ottla_types::Uuid;
 use thiserror::Error;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::buffers::Buffers;
+use crate::checkpoints::Checkpoints;
 use crate::config_rules::Rules;
+use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
+use crate::directories::{Directories, DirectoriesFault, Slot};
+use crate::fetch_sessions::FetchSessions;
 use crate::log_levels::{LogLevels, NoLoggers};
+use crate::memory::Memory;
 use crate::node::Node;
-use crate::partitions::Keeper;
+use crate::partitions::{Keeper, Partitions};
 use crate::producer_ids::ProducerIds;
 use crate::settings::Settings;
-use crate::{checkpoints, flusher, listener};
+use crate::{flusher, listener};
 
 /// The folder of the metadata log within the log directory. Never `__cluster_metadata-0`: a Kafka that finds a folder of
 /// its own with foreign content in it renames every partition to a stray.
@@ -35,10 +41,16 @@ const METADATA_FOLDER: &str = "ottla-metadata";
 /// How long a stop waits for connections to take their answers.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
+/// The part of the computer's memory that requests in flight may hold, unless `queued.max.request.bytes` says.
+const MEMORY_SHARE: u64 = 4;
+
 /// Why a broker did not start.
 #[derive(Debug, Error)]
 pub enum StartFault {
-    /// The log directory cannot be used.
+    /// The log directories cannot be used.
+    #[error(transparent)]
+    Directories(#[from] DirectoriesFault),
+    /// A log directory could not be closed in order.
     #[error(transparent)]
     Storage(#[from] StorageFault),
     /// The metadata log cannot be used.
@@ -57,10 +69,21 @@ pub enum StartFault {
     Registration(String),
 }
 
+/// Why a broker cannot go on.
+#[derive(Debug, Error)]
+pub enum RunFault {
+    /// The metadata quorum has stopped.
+    #[error(transparent)]
+    Quorum(Arc<QuorumFault>),
+    /// Every log directory has failed; the last of them so.
+    #[error("all log directories have failed: {0}")]
+    Directories(StorageFault),
+}
+
 /// A running broker.
 pub struct Broker {
     node: Arc<Node>,
-    directory: Arc<LogDirectory>,
+    directories: Arc<Directories>,
     addresses: Vec<(String, SocketAddr)>,
     loops: TaskTracker,
     /// Cancelled when the last connection has its answers: until then the loops behind them go on, for a produce that
@@ -85,33 +108,30 @@ impl Broker {
         // Ports first: a second broker on the same ports should say so before it touches anything.
         let listeners = bind(&config, &runtime).await?;
         let addresses = addresses(&listeners)?;
-        let directory = Arc::new(open_directory(&config, &runtime, disk.clone()).await?);
-        let folder = config.log_dir.join(METADATA_FOLDER);
+        let (stop, drained) = (CancellationToken::new(), CancellationToken::new());
+        let directories = Directories::open(&config, &runtime, &disk, METADATA_FOLDER, &drained).await?;
+        let directories = Arc::new(directories);
+        let folder = config.metadata_log_dir.join(METADATA_FOLDER);
         let quorum = Arc::new(Quorum::open(&runtime, disk, &folder, Options::new(config.node_id)).await?);
 
-        let (stop, drained) = (CancellationToken::new(), CancellationToken::new());
         let loops = TaskTracker::new();
         let settings = Arc::new(Settings::new(config.clone()));
         let (mut keeper, partitions, settled) =
-            Keeper::new(settings.clone(), runtime.clone(), quorum.clone(), directory.clone());
-        let machine = controller(&settings, &directory.meta().cluster_id);
+            Keeper::new(settings.clone(), runtime.clone(), quorum.clone(), directories.clone());
+        let machine = controller(&settings, directories.cluster_id());
         let (controller_loop, controller) =
             ControllerLoop::new(machine, runtime.clone(), quorum.clone(), settled, drained.clone());
         runtime.spawn(Lane::Control, loops.track_future(controller_loop.run()));
-        let broker_epoch = register(&config, &runtime, &controller, &addresses, &directory.meta().cluster_id).await?;
+        let broker_epoch = register(&config, &runtime, &controller, &addresses, directories.cluster_id()).await?;
         keeper.follow().await;
         runtime.spawn(Lane::Control, loops.track_future(keeper.run(drained.clone())));
-        runtime.spawn(
-            Lane::Data,
-            loops.track_future(flusher::run(runtime.clone(), directory.dirty().clone(), drained.clone())),
-        );
-        let interval = Duration::from_millis(u64::try_from(config.recovery_point_interval_ms).unwrap_or_default());
-        let checkpoints =
-            checkpoints::run(runtime.clone(), directory.clone(), partitions.clone(), interval, drained.clone());
-        runtime.spawn(Lane::Control, loops.track_future(checkpoints));
+        keep_durable(&config, &runtime, &directories, &partitions, &loops);
 
+        let connections = connections(&settings, &runtime);
+        runtime.spawn(Lane::Control, loops.track_future(connections.clone().sweep(drained.clone())));
         let node = Arc::new(Node {
             producer_ids: ProducerIds::new(config.node_id, broker_epoch),
+            fetch_sessions: FetchSessions::new(config.fetch_sessions_max),
             settings,
             log_levels,
             runtime: runtime.clone(),
@@ -120,12 +140,12 @@ impl Broker {
             partitions,
             buffers: Arc::new(Buffers::default()),
             stop,
-            connections: TaskTracker::new(),
+            connections,
         });
         for (name, bound) in listeners {
             runtime.spawn(Lane::Data, loops.track_future(listener::accept(node.clone(), bound, name.into())));
         }
-        Ok(Self { node, directory, addresses, loops, drained })
+        Ok(Self { node, directories, addresses, loops, drained })
     }
 
     /// Where it listens: the listener's name and the address it got.
@@ -137,12 +157,20 @@ impl Broker {
     /// The id of the cluster.
     #[must_use]
     pub fn cluster_id(&self) -> &str {
-        &self.directory.meta().cluster_id
+        self.directories.cluster_id()
     }
 
     /// Completes when the broker cannot go on: its metadata quorum has stopped, and what the cluster decides would no
-    /// longer be known here.
-    pub async fn failed(&self) -> Arc<QuorumFault> {
+    /// longer be known here; or none of its log directories is left.
+    pub async fn failed(&self) -> RunFault {
+        tokio::select! {
+            biased;
+            fault = self.quorum_failed() => RunFault::Quorum(fault),
+            fault = self.directories.all_lost() => RunFault::Directories(fault),
+        }
+    }
+
+    async fn quorum_failed(&self) -> Arc<QuorumFault> {
         let mut standing = self.node.quorum.watch();
         loop {
             if let Some(fault) = standing.borrow_and_update().stopped.clone() {
@@ -158,52 +186,66 @@ impl Broker {
     /// error, such as that of a log whose disk failed, all else is closed as well, and only the mark is missing.
     pub async fn stop(self) -> Result<(), StartFault> {
         self.node.stop.cancel();
-        self.node.connections.close();
+        self.node.connections.tasks.close();
         // A client that does not read its answers keeps nobody from stopping.
         let patience = self.node.runtime.clock.now() + STOP_PATIENCE;
         tokio::select! {
             biased;
-            () = self.node.connections.wait() => {}
+            () = self.node.connections.tasks.wait() => {}
             () = self.node.runtime.clock.sleep_until(patience) => warn!("connections were cut off with answers unsent"),
         }
         self.drained.cancel();
         self.loops.close();
         self.loops.wait().await;
-        let directory = self.directory.close(&self.node.partitions.high_watermarks()).await;
+        let directories = self.directories.close(&self.node.partitions.high_watermarks()).await;
         let quorum = self.node.quorum.shutdown().await;
-        directory?;
+        directories?;
         Ok(quorum?)
     }
 }
 
-/// Opens the log directory and every log in it; a new directory founds a new cluster.
-async fn open_directory(
+/// Starts the loops of each directory that is online: one flushes, one writes checkpoints. They end with the directory.
+fn keep_durable(
     config: &BrokerConfig,
     runtime: &Runtime,
-    disk: Arc<dyn Disk>,
-) -> Result<LogDirectory, StorageFault> {
-    let found = MetaProperties::read(&*disk, &config.log_dir).await?;
-    let meta = MetaProperties {
-        cluster_id: found.map_or_else(|| random_id(runtime).to_string(), |found| found.cluster_id),
-        node_id: config.node_id,
-        directory_id: Some(random_id(runtime)),
-    };
-    // What a topic says of its own is known only later, and opening needs none of it.
-    let log_config =
-        LogConfig { producer_id_expiration_ms: i64::from(config.producer_id_expiration_ms), ..LogConfig::default() };
-    let options = OpenOptions { meta, config: &|_| log_config, recovery_threads: config.recovery_threads_per_dir };
-    LogDirectory::open(disk, &config.log_dir, options).await
+    directories: &Arc<Directories>,
+    partitions: &Arc<Partitions>,
+    loops: &TaskTracker,
+) {
+    let interval = Duration::from_millis(u64::try_from(config.recovery_point_interval_ms).unwrap_or_default());
+    let online = |slot: &Slot| slot.online().map(|directory| (directory, slot.stop.clone()));
+    for (directory, stop) in directories.slots().iter().filter_map(online) {
+        let doubt = Arc::new(Notify::new());
+        let flusher = flusher::run(runtime.clone(), directory.dirty().clone(), doubt.clone(), stop.clone());
+        runtime.spawn(Lane::Data, loops.track_future(flusher));
+        let (directories, partitions) = (directories.clone(), partitions.clone());
+        let checkpoints =
+            Checkpoints { runtime: runtime.clone(), directories, directory, partitions, interval, doubt, stop };
+        runtime.spawn(Lane::Control, loops.track_future(checkpoints.run()));
+    }
 }
 
 /// Binds every listener.
 async fn bind(config: &BrokerConfig, runtime: &Runtime) -> Result<Vec<(String, Box<dyn Listener>)>, StartFault> {
+    let limits = &config.connections;
+    let options = ListenOptions {
+        backlog: limits.backlog,
+        send_buffer_bytes: limits.send_buffer_bytes,
+        receive_buffer_bytes: limits.receive_buffer_bytes,
+    };
     let mut bound = Vec::new();
     for wanted in &config.listeners {
         let fault = |error| StartFault::Listen { listener: wanted.to_string(), error };
-        let listener = runtime.network.listen(&wanted.host, wanted.port).await.map_err(fault)?;
+        let listener = runtime.network.listen(&wanted.host, wanted.port, options).await.map_err(fault)?;
         bound.push((wanted.name.clone(), listener));
     }
     Ok(bound)
+}
+
+fn connections(settings: &Arc<Settings>, runtime: &Runtime) -> Arc<Connections> {
+    let memory_max = settings.present().connections.request_memory_max;
+    let memory = Memory::new(memory_max.unwrap_or_else(|| system::memory_bytes() / MEMORY_SHARE));
+    Arc::new(Connections::new(runtime.clock.clone(), settings.clone(), Arc::new(memory)))
 }
 
 fn addresses(listeners: &[(String, Box<dyn Listener>)]) -> Result<Vec<(String, SocketAddr)>, StartFault> {

@@ -5,6 +5,7 @@
 //! out with a notice, not refused: it stands in the cluster's metadata already.
 
 use crate::broker::BrokerConfig;
+use crate::connections::key_of_listener;
 use crate::key::{Key, Status, UpdateMode};
 use crate::keys::broker_key;
 use crate::report::{ConfigError, Notice, NoticeKind, Origin, Refusal};
@@ -110,7 +111,8 @@ fn check_threads(name: &str, present: &Settings, next: &Settings) -> Result<(), 
 
 fn check_cordoned(settings: &Settings) -> Result<(), Refusal> {
     let dirs = settings.list(if settings.explicit("log.dirs").is_some() { "log.dirs" } else { "log.dir" });
-    match settings.list("cordoned.log.dirs").into_iter().find(|cordoned| !dirs.contains(cordoned)) {
+    let cordoned = settings.list("cordoned.log.dirs");
+    match cordoned.into_iter().find(|cordoned| cordoned != "*" && !dirs.contains(cordoned)) {
         Some(stranger) => {
             let message = format!("cordoned.log.dirs: {stranger} is not one of log.dirs={}", dirs.join(","));
             Err(Refusal::request(message))
@@ -150,6 +152,7 @@ fn without_effect(name: &str) -> Option<NoticeKind> {
     match (broker_key(name), listener_key(name)) {
         (Some(Key { status: Status::Accepted(reason), .. }), _) => Some(NoticeKind::NoEffect(reason)),
         (Some(_), _) => None,
+        (None, Some(_)) if key_of_listener(name).is_some() => None,
         (None, Some(_)) => Some(NoticeKind::NoEffect("settings of a single listener have no effect here yet")),
         (None, None) => Some(NoticeKind::Unknown),
     }

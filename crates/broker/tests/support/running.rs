@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ottla_broker::{Broker, StartFault};
+use ottla_broker::{Broker, RunFault, StartFault};
 use ottla_config::BrokerConfig;
 use ottla_runtime::{Runtime, SeededRandom, TokioClock, WallClock, system};
 use ottla_storage::disk::simulated::{Faults, SimulatedDisk};
@@ -45,14 +45,25 @@ impl Running {
 
     /// The same, on a given disk.
     pub(crate) fn on(disk: Arc<SimulatedDisk>, properties: &str) -> Self {
-        let mut running = Self { disk, properties: format!("{PROPERTIES}{properties}"), seed: 0, alive: None };
+        let mut running = Self::stopped(disk, properties);
         running.start_again();
         running
+    }
+
+    /// The same, not started yet.
+    pub(crate) fn stopped(disk: Arc<SimulatedDisk>, properties: &str) -> Self {
+        Self { disk, properties: format!("{PROPERTIES}{properties}"), seed: 0, alive: None }
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.alive.as_ref().expect("it runs").broker.addresses()[0].1
+    }
+
+    /// Where the listener of this name listens.
+    pub(crate) fn address_of(&self, listener: &str) -> SocketAddr {
+        let addresses = self.alive.as_ref().expect("it runs").broker.addresses();
+        addresses.iter().find(|(name, _)| name == listener).expect("a listener").1
     }
 
     /// A new connection.
@@ -90,6 +101,11 @@ impl Running {
 
     /// Starts on the disk as it is.
     pub(crate) fn start_again(&mut self) {
+        self.try_start().expect("the broker starts");
+    }
+
+    /// The same, if it starts.
+    pub(crate) fn try_start(&mut self) -> Result<(), StartFault> {
         assert!(self.alive.is_none(), "one broker at a time");
         self.seed += 1;
         let executor = tokio::runtime::Builder::new_multi_thread()
@@ -106,8 +122,15 @@ impl Running {
         };
         let loggers = Arc::new(Loggers::default());
         let broker = Broker::start_logging(config, runtime, self.disk.clone(), loggers);
-        let broker = executor.block_on(broker).expect("the broker starts");
+        let broker = executor.block_on(broker)?;
         self.alive = Some(Alive { executor, broker });
+        Ok(())
+    }
+
+    /// Waits until the broker says that it cannot go on, and why.
+    pub(crate) fn failed(&self) -> RunFault {
+        let Alive { executor, broker } = self.alive.as_ref().expect("it runs");
+        executor.block_on(broker.failed())
     }
 
     /// Asks the broker to stop on another thread: what it waits for is up to the test.
