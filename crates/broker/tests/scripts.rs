@@ -14,6 +14,9 @@
 //!   `describe-topic-partitions TOPIC… limit= from=TOPIC/PARTITION`
 //! - `describe-cluster operations fenced type=` `describe-quorum TOPIC/PARTITION…` `update-features NAME=LEVEL,TYPE`
 //!   `unregister-broker ID`
+//! - `describe-configs RESOURCE… keys=KEY,… synonyms docs`, `list-config-resources KIND… of=BEGINNING`
+//! - `alter-configs RESOURCE… set:KEY=VALUE null:KEY validate-only`
+//! - `incremental-alter-configs RESOURCE… set:KEY=VALUE append: subtract: NUMBER: delete:KEY null:KEY validate-only`
 //! - `produce TOPIC/PARTITION… records=KEY:VALUE,… acks= time= codec= producer=ID,EPOCH,SEQUENCE transactional broken=`
 //! - `fetch TOPIC/PARTITION@OFFSET… wait= min= max= partition-max= isolation= replica= rack= epoch= fetched=
 //!   session=ID|NAME,EPOCH as=NAME forget=TOPIC/PARTITION,…`; `as` gives the answer's session a name
@@ -24,6 +27,7 @@
 
 mod admin;
 mod cluster;
+mod configs;
 mod fetch;
 mod list_offsets;
 mod partitions;

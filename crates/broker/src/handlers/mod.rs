@@ -6,6 +6,7 @@
 //! The table is what is served and what ApiVersions advertises, so no version is advertised without its handler.
 
 mod alter_partition_reassignments;
+mod alter_configs;
 mod api_versions;
 mod create_partitions;
 mod create_topics;
@@ -14,8 +15,11 @@ mod describe_cluster;
 mod describe_quorum;
 mod describe_topic_partitions;
 mod elect_leaders;
+mod describe_configs;
 mod fetch;
+mod incremental_alter_configs;
 mod init_producer_id;
+mod list_config_resources;
 mod list_offsets;
 mod list_partition_reassignments;
 mod metadata;
@@ -67,6 +71,10 @@ static APIS: &[Api] = &[
     describe_cluster::API,
     unregister_broker::API,
     describe_topic_partitions::API,
+    describe_configs::API,
+    alter_configs::API,
+    incremental_alter_configs::API,
+    list_config_resources::API,
 ];
 
 fn api_of(key: i16) -> Option<&'static Api> {

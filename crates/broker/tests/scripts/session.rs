@@ -10,7 +10,7 @@ use ottla_protocol::metadata::MetadataRequest;
 use ottla_testkit::Command;
 use ottla_types::{ErrorCode, Uuid};
 
-use super::{admin, cluster, fetch, list_offsets, partitions, produce};
+use super::{admin, cluster, configs, fetch, list_offsets, partitions, produce};
 use crate::support::{Client, Running, WALL};
 
 /// Names another broker to ask.
@@ -75,6 +75,10 @@ impl Session {
             "describe-quorum" => cluster::describe_quorum(self, command),
             "update-features" => cluster::update_features(self, command),
             "unregister-broker" => cluster::unregister_broker(self, command),
+            "describe-configs" => configs::describe(self, command),
+            "alter-configs" => configs::alter(self, command),
+            "incremental-alter-configs" => configs::amend(self, command),
+            "list-config-resources" => configs::list(self, command),
             "produce" => produce::produce(self, command),
             "fetch" => fetch::fetch(self, command),
             "list-offsets" => list_offsets::list_offsets(self, command),
