@@ -58,6 +58,8 @@ pub struct BrokerConfig {
     pub recovery_threads_per_dir: usize,
     /// `log.flush.offset.checkpoint.interval.ms`: between two writes of the recovery points.
     pub recovery_point_interval_ms: i32,
+    /// `log.retention.check.interval.ms`: between two looks for segments to delete.
+    pub retention_check_interval_ms: i64,
     /// `producer.id.expiration.ms`: after which an idle producer is forgotten.
     pub producer_id_expiration_ms: i32,
     /// What a topic without overrides gets.
@@ -113,6 +115,7 @@ impl BrokerConfig {
             network_threads: count("num.network.threads"),
             io_threads: count("num.io.threads"),
             recovery_threads_per_dir: count("num.recovery.threads.per.data.dir"),
+            retention_check_interval_ms: settings.number("log.retention.check.interval.ms"),
             recovery_point_interval_ms: int("log.flush.offset.checkpoint.interval.ms"),
             producer_id_expiration_ms: int("producer.id.expiration.ms"),
             topic_defaults: TopicConfig::resolve(&Overrides::new(), &settings),
