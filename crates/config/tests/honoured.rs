@@ -13,6 +13,8 @@ fn other_value(key: &Key) -> String {
         "controller.quorum.voters" => "2@h:1",
         "process.roles" => "broker",
         "log.message.timestamp.type" | "message.timestamp.type" => "LogAppendTime",
+        "compression.type" => "gzip",
+        "compression.gzip.level" => "1",
         "port" | "advertised.port" => "1",
         "log.message.timestamp.before.max.ms" | "message.timestamp.before.max.ms" => "1",
         _ => "",
