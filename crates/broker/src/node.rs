@@ -10,9 +10,9 @@ use ottla_quorum::Quorum;
 use ottla_runtime::Runtime;
 use ottla_types::{BrokerId, ErrorCode, LeaderEpoch, PartitionIndex, Uuid};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::buffers::Buffers;
+use crate::connections::Connections;
 use crate::controller::ControllerHandle;
 use crate::log_levels::LogLevels;
 use crate::partition::Partition;
@@ -33,8 +33,8 @@ pub(crate) struct Node {
     pub(crate) buffers: Arc<Buffers>,
     /// Cancelled when the broker stops: no new requests are read, nobody waits any longer.
     pub(crate) stop: CancellationToken,
-    /// Every connection's task.
-    pub(crate) connections: TaskTracker,
+    /// Those who are connected.
+    pub(crate) connections: Arc<Connections>,
 }
 
 /// Where a partition is found.

@@ -13,7 +13,7 @@ use ottla_config::{TimestampType, TopicConfig};
 use ottla_record::{Limits, Rules, TimestampRule};
 use ottla_replication::{BecomeLeader, Input, Leader, Output};
 use ottla_runtime::{Lane, Runtime};
-use ottla_storage::{AppendRefusal, Appended, Batch, Log, LogConfig, ReadRefusal, Slice, StorageFault};
+use ottla_storage::{AppendRefusal, Appended, Batch, Log, LogConfig, ReadRefusal, Retention, Slice, StorageFault};
 use ottla_types::{BrokerId, ErrorCode, Instant, LeaderEpoch, Offset, Timestamp, TopicPartition};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -82,7 +82,7 @@ impl Partition {
     ) -> Arc<Self> {
         log.configure(log_config(&config, log.config().producer_id_expiration_ms));
         log.assign_leader_epoch(state.leader_epoch);
-        let leader = Leader::new(local, config.acks_flush, begin(&log, state));
+        let leader = Leader::new(local, waits_for_flush(&config), begin(&log, state));
         let high_watermark = AtomicI64::new(leader.high_watermark().0);
         let partition = Arc::new(Self {
             name,
@@ -117,7 +117,7 @@ impl Partition {
     /// Follows another configuration from now on.
     pub(crate) fn configure(&self, config: TopicConfig) {
         self.log.configure(log_config(&config, self.log.config().producer_id_expiration_ms));
-        self.tell(Input::FlushChanged(config.acks_flush));
+        self.tell(Input::FlushChanged(waits_for_flush(&config)));
         self.config.store(Arc::new(config));
     }
 
@@ -348,14 +348,29 @@ fn begin(log: &Log, state: &ottla_metadata::Partition) -> BecomeLeader {
     }
 }
 
+/// Whether a record is safe only once it is flushed: as the topic asks, or since each one is to be flushed.
+fn waits_for_flush(config: &TopicConfig) -> bool {
+    config.acks_flush || config.flush_messages <= 1
+}
+
 fn log_config(config: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig {
     let bytes = |number: i32| u32::try_from(number).unwrap_or_default();
     LogConfig {
         segment_bytes: bytes(config.segment_bytes),
         segment_ms: config.segment_ms,
+        segment_jitter_ms: config.segment_jitter_ms,
         segment_index_bytes: bytes(config.index_bytes_max),
         index_interval_bytes: bytes(config.index_interval_bytes),
+        preallocate: config.preallocate,
         producer_id_expiration_ms,
-        flush: config.acks_flush,
+        retention: Retention {
+            delete: config.delete,
+            ms: config.retention_ms,
+            bytes: config.retention_bytes.and_then(|bytes| u64::try_from(bytes).ok()),
+        },
+        file_delete_delay_ms: config.file_delete_delay_ms,
+        flush: waits_for_flush(config),
+        flush_messages: config.flush_messages,
+        flush_ms: config.flush_ms,
     }
 }

@@ -9,7 +9,7 @@ use ottla_config::BrokerConfig;
 use ottla_controller::{Controller, RegisterBroker, Reply, Request, Settings as Limits};
 use ottla_metadata::{BrokerEpoch, Endpoint, SecurityProtocol};
 use ottla_quorum::{Options, Quorum, QuorumFault};
-use ottla_runtime::{Lane, Listener, Runtime};
+use ottla_runtime::{Lane, ListenOptions, Listener, Runtime, system};
 use ottla_storage::StorageFault;
 use ottla_storage::disk::Disk;
 use ottla_types::Uuid;
@@ -22,9 +22,11 @@ use tracing::warn;
 use crate::buffers::Buffers;
 use crate::checkpoints::Checkpoints;
 use crate::config_rules::Rules;
+use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
 use crate::directories::{Directories, DirectoriesFault, Slot};
 use crate::log_levels::{LogLevels, NoLoggers};
+use crate::memory::Memory;
 use crate::node::Node;
 use crate::partitions::{Keeper, Partitions};
 use crate::producer_ids::ProducerIds;
@@ -37,6 +39,9 @@ const METADATA_FOLDER: &str = "ottla-metadata";
 
 /// How long a stop waits for connections to take their answers.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The part of the computer's memory that requests in flight may hold, unless `queued.max.request.bytes` says.
+const MEMORY_SHARE: u64 = 4;
 
 /// Why a broker did not start.
 #[derive(Debug, Error)]
@@ -121,6 +126,8 @@ impl Broker {
         runtime.spawn(Lane::Control, loops.track_future(keeper.run(drained.clone())));
         keep_durable(&config, &runtime, &directories, &partitions, &loops);
 
+        let connections = connections(&settings, &runtime);
+        runtime.spawn(Lane::Control, loops.track_future(connections.clone().sweep(drained.clone())));
         let node = Arc::new(Node {
             producer_ids: ProducerIds::new(config.node_id, broker_epoch),
             settings,
@@ -131,7 +138,7 @@ impl Broker {
             partitions,
             buffers: Arc::new(Buffers::default()),
             stop,
-            connections: TaskTracker::new(),
+            connections,
         });
         for (name, bound) in listeners {
             runtime.spawn(Lane::Data, loops.track_future(listener::accept(node.clone(), bound, name.into())));
@@ -177,12 +184,12 @@ impl Broker {
     /// error, such as that of a log whose disk failed, all else is closed as well, and only the mark is missing.
     pub async fn stop(self) -> Result<(), StartFault> {
         self.node.stop.cancel();
-        self.node.connections.close();
+        self.node.connections.tasks.close();
         // A client that does not read its answers keeps nobody from stopping.
         let patience = self.node.runtime.clock.now() + STOP_PATIENCE;
         tokio::select! {
             biased;
-            () = self.node.connections.wait() => {}
+            () = self.node.connections.tasks.wait() => {}
             () = self.node.runtime.clock.sleep_until(patience) => warn!("connections were cut off with answers unsent"),
         }
         self.drained.cancel();
@@ -218,13 +225,25 @@ fn keep_durable(
 
 /// Binds every listener.
 async fn bind(config: &BrokerConfig, runtime: &Runtime) -> Result<Vec<(String, Box<dyn Listener>)>, StartFault> {
+    let limits = &config.connections;
+    let options = ListenOptions {
+        backlog: limits.backlog,
+        send_buffer_bytes: limits.send_buffer_bytes,
+        receive_buffer_bytes: limits.receive_buffer_bytes,
+    };
     let mut bound = Vec::new();
     for wanted in &config.listeners {
         let fault = |error| StartFault::Listen { listener: wanted.to_string(), error };
-        let listener = runtime.network.listen(&wanted.host, wanted.port).await.map_err(fault)?;
+        let listener = runtime.network.listen(&wanted.host, wanted.port, options).await.map_err(fault)?;
         bound.push((wanted.name.clone(), listener));
     }
     Ok(bound)
+}
+
+fn connections(settings: &Arc<Settings>, runtime: &Runtime) -> Arc<Connections> {
+    let memory_max = settings.present().connections.request_memory_max;
+    let memory = Memory::new(memory_max.unwrap_or_else(|| system::memory_bytes() / MEMORY_SHARE));
+    Arc::new(Connections::new(runtime.clock.clone(), settings.clone(), Arc::new(memory)))
 }
 
 fn addresses(listeners: &[(String, Box<dyn Listener>)]) -> Result<Vec<(String, SocketAddr)>, StartFault> {

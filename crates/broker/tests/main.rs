@@ -7,6 +7,12 @@
 
 mod connection;
 mod directories;
+//! every API; `scripts` are golden texts, one for each API; `connection` is about frames and their order; `crowd` about
+//! many connections and hostile ones; `restart` about what outlives a stop, a kill and a power loss; `faults` about disks
+//! that fail.
+
+mod connection;
+mod crowd;
 mod faults;
 mod restart;
 mod scripts;

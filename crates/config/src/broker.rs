@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use ottla_types::BrokerId;
 
+use crate::connections::{self, ConnectionLimits};
 use crate::endpoints::{self, Endpoints};
 use crate::listener::Listener;
 use crate::report::{ConfigError, Notice, Origin};
@@ -41,6 +42,8 @@ pub struct BrokerConfig {
     pub delete_topics: bool,
     /// `socket.request.max.bytes`: a larger request closes its connection.
     pub request_bytes_max: i32,
+    /// How many connections, from whom, how fast, for how long, and how much memory they get.
+    pub connections: ConnectionLimits,
     /// `fetch.max.bytes`: a fetch answer stops there, whatever the consumer asked for.
     pub fetch_bytes_max: i32,
     /// `num.network.threads`.
@@ -73,6 +76,7 @@ impl BrokerConfig {
         check_roles(&settings, node_id, &mut findings);
         check_rules(&settings, &mut findings);
         let Endpoints { listeners, advertised } = endpoints::resolve(&settings, &mut findings);
+        let connections = connections::resolve(&settings, &listeners, &mut findings);
         let log_dirs = log_dirs(&settings);
         if !findings.problems.is_empty() {
             findings.problems.sort_by_key(|problem| problem.origin);
@@ -98,6 +102,7 @@ impl BrokerConfig {
             auto_create_topics: settings.boolean("auto.create.topics.enable"),
             delete_topics: settings.boolean("delete.topic.enable"),
             request_bytes_max: int("socket.request.max.bytes"),
+            connections,
             fetch_bytes_max: int("fetch.max.bytes"),
             network_threads: count("num.network.threads"),
             io_threads: count("num.io.threads"),

@@ -5,6 +5,7 @@
 //! out with a notice, not refused: it stands in the cluster's metadata already.
 
 use crate::broker::BrokerConfig;
+use crate::connections::key_of_listener;
 use crate::key::{Key, Status, UpdateMode};
 use crate::keys::broker_key;
 use crate::report::{ConfigError, Notice, NoticeKind, Origin, Refusal};
@@ -150,6 +151,7 @@ fn without_effect(name: &str) -> Option<NoticeKind> {
     match (broker_key(name), listener_key(name)) {
         (Some(Key { status: Status::Accepted(reason), .. }), _) => Some(NoticeKind::NoEffect(reason)),
         (Some(_), _) => None,
+        (None, Some(_)) if key_of_listener(name).is_some() => None,
         (None, Some(_)) => Some(NoticeKind::NoEffect("settings of a single listener have no effect here yet")),
         (None, None) => Some(NoticeKind::Unknown),
     }

@@ -25,6 +25,7 @@ mod value;
 mod report;
 mod settings;
 
+mod connections;
 mod endpoints;
 
 mod broker;
@@ -39,6 +40,7 @@ mod describe;
 
 pub use broker::BrokerConfig;
 pub use client_metrics::{ClientMatch, ClientMetricsConfig, validate_client_metrics_configs};
+pub use connections::{ConnectionLimits, ListenerLimits};
 pub use describe::{
     ConfigSource, Described, DescribedSynonym, describe_broker_config, describe_client_metrics_config,
     describe_cluster_default_config, describe_created_topic_config, describe_group_config, describe_topic_config,

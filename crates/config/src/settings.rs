@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::connections::key_of_listener;
 use crate::key::{Key, Status};
 use crate::keys::broker_key;
 use crate::properties;
@@ -81,6 +82,11 @@ impl Settings {
         for (name, setting) in in_order {
             match broker_key(name) {
                 Some(key) => self.check_one(key, setting, findings),
+                None if let Some((_, key)) = key_of_listener(name) => {
+                    if let Err(reason) = parse(key, &setting.text) {
+                        findings.problems.push(self.problem(name, reason));
+                    }
+                }
                 None if name.starts_with("listener.name.") => {
                     let reason = "settings of a single listener have no effect here yet";
                     findings.notice(setting.origin, name, NoticeKind::NoEffect(reason));

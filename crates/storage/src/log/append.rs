@@ -175,6 +175,9 @@ impl State {
             // Made or found at a start, which has no clock.
             self.active().created_at = now;
         }
+        if self.flushed == self.end {
+            self.unflushed_since = now;
+        }
         let must_roll = self.active().must_roll(&header, &config, now);
         let roll = must_roll.then(|| {
             // The new segment begins where the log ends, so that recovery sees what is missing in between. Only a gap

@@ -23,9 +23,13 @@ pub struct LogConfig {
     pub retention: Retention,
     /// `file.delete.delay.ms`: how long the files of a segment that has left stay, in milliseconds.
     pub file_delete_delay_ms: i64,
-    /// Whether somebody waits for what is written to be flushed (`ottla.acks.flush`): only then does the log take part in
-    /// the shared flush. Without, it is flushed when it is saved or closed.
+    /// Whether somebody waits for what is written to be flushed (`ottla.acks.flush`): then the log takes part in the
+    /// shared flush with every write. Without, it does as the next two say, and is flushed when it is saved or closed.
     pub flush: bool,
+    /// `flush.messages`: the log is flushed once so many records are not.
+    pub flush_messages: i64,
+    /// `flush.ms`: the log is flushed with the first append that finds a record unflushed for so long, in milliseconds.
+    pub flush_ms: i64,
 }
 
 impl Default for LogConfig {
@@ -42,6 +46,8 @@ impl Default for LogConfig {
             retention: Retention::default(),
             file_delete_delay_ms: 60_000,
             flush: true,
+            flush_messages: i64::MAX,
+            flush_ms: i64::MAX,
         }
     }
 }

@@ -126,6 +126,8 @@ struct State {
     names_changed: u64,
     names_synced: u64,
     is_dirty: bool,
+    /// When the first record was appended that is not flushed.
+    unflushed_since: Timestamp,
     /// Why nothing is appended any more.
     offline: Option<StorageFault>,
 }
@@ -211,7 +213,7 @@ impl Log {
         let newly_dirty = {
             let mut state = self.state.lock();
             state.config = config;
-            let waits = config.flush && state.flushed < state.written;
+            let waits = state.wants_flush();
             waits && !std::mem::replace(&mut state.is_dirty, true)
         };
         if newly_dirty {
@@ -310,6 +312,16 @@ impl State {
     fn segment(&mut self, base: Offset) -> Option<&mut Segment> {
         let i = self.segments.binary_search_by_key(&base, |segment| segment.base).ok()?;
         self.segments.get_mut(i)
+    }
+
+    /// Whether what is written should be flushed now.
+    fn wants_flush(&self) -> bool {
+        let config = &self.config;
+        let is_due = || {
+            self.written.0 - self.flushed.0 >= config.flush_messages
+                || self.room.last_append().0 - self.unflushed_since.0 >= config.flush_ms
+        };
+        self.flushed < self.written && (config.flush || is_due())
     }
 
     fn assign_epoch(&mut self, epoch: LeaderEpoch, start: Offset) {

@@ -334,6 +334,7 @@ impl Loader {
             names_changed: 1,
             names_synced: 1,
             is_dirty: false,
+            unflushed_since: Timestamp::NONE,
             offline: None,
         };
         Log::with_state(self.disk, self.directory, state)

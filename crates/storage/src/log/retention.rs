@@ -115,11 +115,8 @@ mod tests {
 
     fn leave(of: &[(u64, i64)], rules: Retention, start: i64, high_watermark: i64) -> (usize, usize, usize) {
         let end = 10 * of.len() as i64;
-        let bounds = Bounds {
-            log_start: Offset(start),
-            high_watermark: Offset(high_watermark.min(end)),
-            log_end: Offset(end),
-        };
+        let bounds =
+            Bounds { log_start: Offset(start), high_watermark: Offset(high_watermark.min(end)), log_end: Offset(end) };
         let leaving = decide(&segments(of), &rules, &bounds, Timestamp(1000));
         (leaving.by_log_start, leaving.by_size, leaving.by_time)
     }

@@ -53,6 +53,11 @@ impl Room {
         self.takes_back
     }
 
+    /// The time of the last append that was let in.
+    pub(super) fn last_append(&self) -> Timestamp {
+        self.last_append
+    }
+
     /// Whether an append may be tried.
     pub(super) fn admit(&mut self, now: Timestamp) -> Result<(), StorageFault> {
         if let Some(full) = &self.full

@@ -122,7 +122,7 @@ impl Log {
                 segment.written += bytes;
             }
             state.written = chunk.end;
-            let newly_dirty = state.config.flush.then(|| !std::mem::replace(&mut state.is_dirty, true));
+            let newly_dirty = state.wants_flush().then(|| !std::mem::replace(&mut state.is_dirty, true));
             (chunk.end, newly_dirty, state.room.written())
         };
         if was_full {

@@ -23,8 +23,8 @@ use ottla_record::BatchHeader;
 use ottla_types::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 use crate::log::AppendRefusal;
-use undo::{Before, BatchesBefore};
 pub(crate) use undo::Undo;
+use undo::{BatchesBefore, Before};
 
 /// Batches remembered per producer (`ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
 const BATCHES_KEPT: usize = 5;

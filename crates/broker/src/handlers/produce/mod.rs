@@ -23,7 +23,7 @@ use ottla_protocol::produce::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
 };
 use ottla_protocol::{ApiKey, ProduceRequestView, TopicKey};
-use ottla_types::{ErrorCode, Instant, Offset, Uuid};
+use ottla_types::{ErrorCode, Instant, Uuid};
 
 use super::{Api, Request};
 use crate::answer::{Answer, Hangup, Response};

@@ -6,12 +6,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ottla_record::{Batches, TimestampType};
-use ottla_types::{BrokerId, LeaderEpoch, Offset, PartitionIndex, ProducerId, Timestamp, TopicId, TopicName, TopicPartition};
+use ottla_types::{
+    BrokerId, LeaderEpoch, Offset, PartitionIndex, ProducerId, Timestamp, TopicId, TopicName, TopicPartition,
+};
 
 use crate::disk::block_on;
 use crate::disk::simulated::{Faults, SimulatedDisk};
 use crate::testing::{Dice, produced, stored};
-use crate::{Batch, Log, LogConfig, LogDirectory, MetaProperties, OpenOptions, PartitionOffsets, Retention, StorageFault};
+use crate::{
+    Batch, Log, LogConfig, LogDirectory, MetaProperties, OpenOptions, PartitionOffsets, Retention, StorageFault,
+};
 
 /// What the scenario knows at the moment of the crash.
 #[derive(Default)]
@@ -263,7 +267,7 @@ impl Drop for SaidOnPanic {
 }
 
 async fn run(disk: &Arc<SimulatedDisk>, seed: u64, known: &mut Known, faults: &Faults) -> Result<(), StorageFault> {
-    if seed % 2 == 0 { life(disk, seed, known, faults).await } else { scenario(disk, seed, known).await }
+    if seed.is_multiple_of(2) { life(disk, seed, known, faults).await } else { scenario(disk, seed, known).await }
 }
 
 /// Goes through the one scenario for odd seeds, the other for even ones.

@@ -238,7 +238,7 @@ fn behaves_as_a_list_of_batches() {
     let (mut segments_max, mut fulls) = (0, 0);
     for seed in 0..100 {
         block_on(async {
-            let mut model = Model::new(seed, seed % 2 == 0).await;
+            let mut model = Model::new(seed, seed.is_multiple_of(2)).await;
             for _ in 0..400 {
                 model.step().await;
                 segments_max = segments_max.max(model.log.segments().len());
