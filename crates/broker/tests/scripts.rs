@@ -10,6 +10,7 @@
 //! - `delete-topics NAME|<ID>…`, `metadata NAME|<ID>… all none auto-create=`, `init-producer-id txn=`
 //! - `api-versions software=`
 //! - `produce TOPIC/PARTITION… records=KEY:VALUE,… acks= time= codec= producer=ID,EPOCH,SEQUENCE transactional broken=`
+//!   and `magic=` for a message set of magic 0 or 1
 //! - `fetch TOPIC/PARTITION@OFFSET… wait= min= max= partition-max= isolation= replica= session=ID,EPOCH epoch= fetched=`
 //! - `list-offsets TOPIC/PARTITION@TIMESTAMP… epoch= replica=`
 //!

@@ -1,7 +1,8 @@
 //! `Produce` (key 0): appends record batches to the partitions that this broker leads.
 //!
-//! - v3: batches of magic 2; the lowest version served (KIP-98). v0 to v2 are advertised all the same, as Kafka 4 does:
-//!   old librdkafka concludes from them that the broker knows compression.
+//! - v0, v1: message sets of magic 0, in v1 with the throttle time in the answer; v2: of magic 1, and the time of the
+//!   append (KIP-32). Both become batches of magic 2. Kafka 4 serves neither.
+//! - v3: one batch of magic 2 for each partition (KIP-98).
 //! - v7: zstd (KIP-110). v8: which records were refused, and why (KIP-467). v9: flexible.
 //! - v10: the present leader in errors (KIP-951). v12 joins transactions (KIP-890), of which there are none yet.
 //! - v13: topics by id (KIP-516).
@@ -14,6 +15,7 @@
 //! an error closes the connection.
 
 mod append;
+mod batch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +35,7 @@ use append::{Refused, append_one};
 
 pub(super) const API: Api = Api {
     key: ApiKey::Produce,
-    served: 3..=13,
+    served: 0..=13,
     advertised: 0..=13,
     handle: |node, request| Box::pin(async move { handle(&node, request).await }),
 };
