@@ -16,6 +16,7 @@ mod connection;
 mod connection_quota;
 mod connections;
 mod controller;
+mod fetch_sessions;
 mod directories;
 mod flusher;
 mod handlers;

@@ -229,6 +229,12 @@ impl Partition {
         self.safe.register(offset, wake)
     }
 
+    /// Whether who read up to the high watermark `offset` has more to learn. A log that failed has nothing to add to that:
+    /// what was safe is still read.
+    pub(crate) fn has_moved(&self, offset: Offset) -> bool {
+        self.high_watermark() > offset || self.is_closed()
+    }
+
     /// Below it all is safe, and readable by consumers.
     pub(crate) fn high_watermark(&self) -> Offset {
         Offset(self.high_watermark.load(Ordering::SeqCst))

@@ -143,7 +143,9 @@ impl Keeper {
         {
             let key = (change.topic_id, change.index);
             if change.partition.leader != local {
-                partitions.remove(&key);
+                if let Some(partition) = partitions.remove(&key) {
+                    partition.close();
+                }
             } else if let Some(partition) = partitions.get(&key) {
                 partition.follow_image(&change.partition);
             } else {

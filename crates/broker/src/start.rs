@@ -24,6 +24,7 @@ use crate::checkpoints::Checkpoints;
 use crate::config_rules::Rules;
 use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
+use crate::fetch_sessions::FetchSessions;
 use crate::directories::{Directories, DirectoriesFault, Slot};
 use crate::log_levels::{LogLevels, NoLoggers};
 use crate::memory::Memory;
@@ -130,6 +131,7 @@ impl Broker {
         runtime.spawn(Lane::Control, loops.track_future(connections.clone().sweep(drained.clone())));
         let node = Arc::new(Node {
             producer_ids: ProducerIds::new(config.node_id, broker_epoch),
+            fetch_sessions: FetchSessions::new(config.fetch_sessions_max),
             settings,
             log_levels,
             runtime: runtime.clone(),

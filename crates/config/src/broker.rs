@@ -46,6 +46,8 @@ pub struct BrokerConfig {
     pub connections: ConnectionLimits,
     /// `fetch.max.bytes`: a fetch answer stops there, whatever the consumer asked for.
     pub fetch_bytes_max: i32,
+    /// `max.incremental.fetch.session.cache.slots`: fetch sessions that are kept at a time; 0 for none.
+    pub fetch_sessions_max: usize,
     /// `num.network.threads`.
     pub network_threads: usize,
     /// `num.io.threads`.
@@ -87,7 +89,7 @@ impl BrokerConfig {
         settings.follow("node.id", "broker.id", node_id.to_string());
         settings.follow("broker.id", "node.id", node_id.to_string());
         let int = |name| i32::try_from(settings.number(name)).expect("the key is an Int and was checked");
-        let count = |name| usize::try_from(settings.number(name)).expect("the key is at least 1 and was checked");
+        let count = |name| usize::try_from(settings.number(name)).expect("the key is at least 0 and was checked");
         let config = Self {
             node_id,
             rack: settings.text("broker.rack"),
@@ -104,6 +106,7 @@ impl BrokerConfig {
             request_bytes_max: int("socket.request.max.bytes"),
             connections,
             fetch_bytes_max: int("fetch.max.bytes"),
+            fetch_sessions_max: count("max.incremental.fetch.session.cache.slots"),
             network_threads: count("num.network.threads"),
             io_threads: count("num.io.threads"),
             recovery_threads_per_dir: count("num.recovery.threads.per.data.dir"),
