@@ -50,7 +50,8 @@ impl fmt::Display for Refused {
     }
 }
 
-/// Checks `records` and puts them into the partition's queue; nothing is written yet.
+/// Checks `records` and puts them into the partition's queue; nothing is written yet. `None` for an empty message set:
+/// that is fine, and goes nowhere.
 pub(super) fn append_one(
     node: &Node,
     topic: &TopicKey<'_>,
@@ -58,7 +59,7 @@ pub(super) fn append_one(
     records: Option<Bytes>,
     acks: Acks,
     version: i16,
-) -> Result<Placed, Refused> {
+) -> Result<Option<Placed>, Refused> {
     let partition = match node.partition(topic, PartitionIndex(index)) {
         Lookup::Here(partition) => partition,
         Lookup::Elsewhere { leader, epoch } => {
@@ -70,7 +71,9 @@ pub(super) fn append_one(
         Lookup::Unknown(error) => return Err(Refused::because(error)),
     };
     let records = records.unwrap_or_default();
-    let batch = batch_of(&partition, &records, version, node.runtime.clock.wall())?;
+    let Some(batch) = batch_of(&partition, &records, version, node.runtime.clock.wall())? else {
+        return Ok(None);
+    };
     if batch.header.attributes.is_transactional() {
         return Err(Refused::saying(ErrorCode::InvalidTxnState, "transactions are not served yet".to_owned()));
     }
@@ -80,5 +83,5 @@ pub(super) fn append_one(
     let appended = partition
         .append(batch, node.runtime.clock.wall())
         .map_err(|refusal| Refused::saying(refusal.error_code(), refusal.to_string()))?;
-    Ok(Placed { partition, place: appended })
+    Ok(Some(Placed { partition, place: appended }))
 }

@@ -18,7 +18,7 @@ use crate::partition::Partition;
 
 /// The first version that has one batch of magic 2 and nothing else (KIP-98).
 const BATCHES_FROM: i16 = 3;
-/// The first version that may carry zstd (KIP-110).
+/// The first version of those with batches that may carry zstd (KIP-110).
 const ZSTD_FROM: i16 = 7;
 
 /// Room to decompress into, and the contexts of compression.
@@ -33,25 +33,27 @@ thread_local! {
     static CODECS: RefCell<Codecs> = RefCell::default();
 }
 
-/// The batch that `records`, a partition's part of a request, are stored as.
+/// The batch that `records`, a partition's part of a request, are stored as. `None` for a message set that holds
+/// nothing, which is fine in the versions that have them.
 pub(super) fn batch_of(
     partition: &Partition,
     records: &Bytes,
     version: i16,
     now: Timestamp,
-) -> Result<Batch, Refused> {
+) -> Result<Option<Batch>, Refused> {
     let set = if version < BATCHES_FROM { MessageSet::of(records)? } else { MessageSet::Current };
     CODECS.with_borrow_mut(|codecs| match set {
-        MessageSet::Old(sent) => Ok(convert(partition, records, sent, now, codecs)?),
-        MessageSet::Current | MessageSet::Empty => {
+        MessageSet::Empty => Ok(None),
+        MessageSet::Old(sent) => Ok(Some(convert(partition, records, sent, now, codecs)?)),
+        MessageSet::Current => {
             let bytes = single_batch(records)?;
             // One that is unknown is refused by the check, behind what weighs more.
             let sent = BatchHeader::parse(bytes)?.codec().unwrap_or_default();
-            if sent == Codec::Zstd && version < ZSTD_FROM {
+            if sent == Codec::Zstd && (BATCHES_FROM..ZSTD_FROM).contains(&version) {
                 let message = format!("zstd needs Produce v{ZSTD_FROM}, this is v{version}");
                 return Err(Refused::saying(ErrorCode::UnsupportedCompressionType, message));
             }
-            Ok(check(partition, records.slice_ref(bytes), sent, now, codecs)?)
+            Ok(Some(check(partition, records.slice_ref(bytes), sent, now, codecs)?))
         }
     })
 }

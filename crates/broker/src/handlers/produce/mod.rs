@@ -44,7 +44,8 @@ pub(super) const API: Api = Api {
 struct Appended {
     name: String,
     topic_id: Uuid,
-    partitions: Vec<(i32, Result<Placed, Refused>)>,
+    /// `None` of one whose message set was empty.
+    partitions: Vec<(i32, Result<Option<Placed>, Refused>)>,
 }
 
 /// Records that are in the log, if not yet as safe as asked for.
@@ -58,7 +59,7 @@ async fn handle(node: &Arc<Node>, request: Request) -> Result<Answer, Hangup> {
     let view = ProduceRequestView::parse(&body, request.version).map_err(|error| request.malformed(&error))?;
     let acks = Acks::from_raw(view.acks);
     let topics = append_all(node, &view, &body, acks, request.version);
-    let placed = topics.iter().flat_map(|topic| &topic.partitions).filter_map(|(_, placed)| placed.as_ref().ok());
+    let placed = topics.iter().flat_map(|topic| &topic.partitions).filter_map(|(_, placed)| placed.as_ref().ok()?.as_ref());
     // Here and now if it is quick, else on a task of its own.
     placed.clone().for_each(|placed| placed.partition.start_writing(&node.runtime));
     let patience = Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or_default());
@@ -126,14 +127,16 @@ async fn acknowledge(
         let mut partition_responses = Vec::with_capacity(topic.partitions.len());
         for (index, placed) in topic.partitions {
             let outcome = match placed {
-                Ok(placed) => {
+                Ok(None) => Ok(None),
+                Ok(Some(placed)) => {
                     let safe = placed.partition.acknowledged(&placed.place, acks, &node.runtime, deadline).await;
-                    safe.map(|()| placed).map_err(Refused::because)
+                    safe.map(|()| Some(placed)).map_err(Refused::because)
                 }
                 Err(refused) => Err(refused),
             };
             partition_responses.push(match outcome {
-                Ok(placed) => placed_response(index, &placed),
+                Ok(Some(placed)) => placed_response(index, &placed),
+                Ok(None) => PartitionProduceResponse { index, base_offset: -1, ..PartitionProduceResponse::default() },
                 Err(refused) => refused_response(index, refused),
             });
         }
