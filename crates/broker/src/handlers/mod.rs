@@ -47,7 +47,7 @@ struct Api {
     key: ApiKey,
     /// The versions that the handler understands.
     served: RangeInclusive<i16>,
-    /// The versions that ApiVersions names. The same, but for Produce.
+    /// The versions that ApiVersions names. The same.
     advertised: RangeInclusive<i16>,
     handle: fn(Arc<Node>, Request) -> BoxFuture<'static, Result<Answer, Hangup>>,
 }
@@ -108,11 +108,7 @@ mod tests {
         for api in APIS {
             assert!(api.served.end() <= api.key.versions().end(), "{}: a version without a schema", api.key);
             assert!(api.key.unstable_from().is_none_or(|unstable| *api.served.end() < unstable), "{}", api.key);
-            // Produce names versions that it closes the connection for, as Kafka does: old librdkafka concludes from
-            // them that the broker knows compression at all.
-            if api.key != ApiKey::Produce {
-                assert_eq!(api.served, api.advertised, "{}", api.key);
-            }
+            assert_eq!(api.served, api.advertised, "{}", api.key);
         }
     }
 }
