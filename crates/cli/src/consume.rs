@@ -1,26 +1,31 @@
-//! `ottla consume`: records to lines on stdout, values as the bytes they are.
+//! `ottla consume`: records to lines on stdout; unless a format is asked for, values are the bytes that they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_client::{Cluster, Consumer, ConsumerSettings, Fetched, FetchedRecord, OffsetSpec, Start};
 use ottla_types::Offset;
 
-use crate::args::{ConsumeArgs, Field, StartArg};
+use crate::args::{ConsumeArgs, Field, OutputForm, StartArg};
 use crate::failure::Failure;
+use crate::json_record::{Formats, to_json};
 use crate::output::Output;
+use crate::progress::Progress;
 use crate::session::interrupted;
 
 /// How long a poll waits before it is asked again. Nothing depends on it.
 const IDLE_POLL: Duration = Duration::from_secs(10);
 
 /// Consumes until there is nothing more to do, or somebody interrupts.
-pub(crate) async fn run(cluster: Cluster, args: ConsumeArgs) -> Result<(), Failure> {
+pub(crate) async fn run(cluster: Cluster, args: ConsumeArgs, form: OutputForm) -> Result<(), Failure> {
     let topic = cluster.topic(&args.topic).await?;
-    let partitions: Vec<i32> = match args.partition {
-        Some(partition) => vec![topic.partition(partition)?.index],
-        None => topic.partitions.iter().map(|partition| partition.index).collect(),
+    let partitions: Vec<i32> = if args.partitions.is_empty() {
+        topic.partitions.iter().map(|partition| partition.index).collect()
+    } else {
+        let named: BTreeSet<i32> = args.partitions.iter().copied().collect();
+        named.into_iter().map(|index| topic.partition(index).map(|found| found.index)).collect::<Result<_, _>>()?
     };
     let start = if args.from_beginning { StartArg(Start::Earliest) } else { args.offset };
     let mut consumer = Consumer::new(cluster.clone(), ConsumerSettings::default());
@@ -33,16 +38,21 @@ pub(crate) async fn run(cluster: Cluster, args: ConsumeArgs) -> Result<(), Failu
     } else {
         None
     };
-    let printer = Printer { output: Output::stdout(), fields: args.print, key_separator: args.key_separator };
     let left = args.max_messages.unwrap_or(u64::MAX);
-    let mut reading = Reading { consumer, printer, ends, left };
-    reading.run().await?;
-    reading.printer.output.flush()
+    let progress = Progress::start("read", args.quiet, std::io::stdout().is_terminal());
+    let printer = Printer { output: Output::stdout(), form, args };
+    let mut reading = Reading { consumer, printer, progress, ends, left };
+    let result = reading.run().await;
+    reading.progress.finish();
+    // What was read before a failure is shown.
+    let flushed = reading.printer.output.flush();
+    result.and(flushed)
 }
 
 struct Reading {
     consumer: Consumer,
     printer: Printer,
+    progress: Progress,
     /// Where to stop, by partition.
     ends: Option<BTreeMap<i32, Offset>>,
     /// Records that may still be printed.
@@ -69,6 +79,8 @@ impl Reading {
                 let (topic, partition) = (&fetched.topic, fetched.partition);
                 let record = record.map_err(|fault| Failure::new(format!("{topic}-{partition}: {fault}")))?;
                 self.printer.print(&fetched, &record)?;
+                let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+                self.progress.add(1, bytes as u64);
                 self.left -= 1;
             }
             self.reached(&(fetched.topic, fetched.partition), fetched.next);
@@ -98,16 +110,40 @@ async fn next(consumer: &mut Consumer, output: &mut Output) -> Result<Option<Fet
 /// Writes records as lines.
 struct Printer {
     output: Output,
-    fields: Vec<Field>,
-    key_separator: Option<String>,
+    form: OutputForm,
+    args: ConsumeArgs,
 }
 
 impl Printer {
     fn print(&mut self, fetched: &Fetched, record: &FetchedRecord<'_>) -> Result<(), Failure> {
-        let output = &mut self.output;
-        for field in &self.fields {
+        let printed = match self.form {
+            OutputForm::Json => self.print_json(fetched, record),
+            OutputForm::Table => self.print_text(fetched, record),
+        };
+        printed.map_err(|trouble| match trouble {
+            Trouble::Output(failure) => failure,
+            Trouble::Record(reason) => {
+                Failure::new(format!("{}-{} at offset {}: {reason}", fetched.topic, fetched.partition, record.offset))
+            }
+        })
+    }
+
+    fn print_json(&mut self, fetched: &Fetched, record: &FetchedRecord<'_>) -> Result<(), Trouble> {
+        let formats = Formats { key: self.args.key_format, value: self.args.value_format };
+        let object = to_json(&fetched.topic, fetched.partition, record, formats).map_err(Trouble::Record)?;
+        Ok(self.output.line(&object.to_string())?)
+    }
+
+    fn print_text(&mut self, fetched: &Fetched, record: &FetchedRecord<'_>) -> Result<(), Trouble> {
+        let Self { output, args, .. } = self;
+        let null = args.null.as_bytes();
+        let key = match record.key {
+            Some(key) => args.key_format.encode(key).map_err(|reason| Trouble::Record(format!("the key {reason}")))?,
+            None => null.into(),
+        };
+        for field in &args.print {
             match field {
-                Field::Key => output.write(record.key.unwrap_or_default())?,
+                Field::Key => output.write(&key)?,
                 Field::Offset => output.write(record.offset.to_string().as_bytes())?,
                 Field::Partition => output.write(fetched.partition.to_string().as_bytes())?,
                 Field::Timestamp => output.write(record.timestamp.to_string().as_bytes())?,
@@ -116,17 +152,37 @@ impl Printer {
                         output.write(if i == 0 { b"" } else { b"," })?;
                         output.write(header.key)?;
                         output.write(b"=")?;
-                        output.write(header.value.unwrap_or_default())?;
+                        output.write(header.value.unwrap_or(null))?;
                     }
                 }
             }
             output.write(b"\t")?;
         }
-        if let Some(separator) = &self.key_separator {
-            output.write(record.key.unwrap_or_default())?;
+        if let Some(separator) = &args.key_separator {
+            output.write(&key)?;
             output.write(separator.as_bytes())?;
         }
-        output.write(record.value.unwrap_or_default())?;
-        output.write(b"\n")
+        match record.value {
+            Some(value) => {
+                let text = args.value_format.encode(value);
+                output.write(&text.map_err(|reason| Trouble::Record(format!("the value {reason}")))?)?;
+            }
+            None => output.write(null)?,
+        }
+        Ok(output.write(b"\n")?)
+    }
+}
+
+/// Why a record was not printed.
+enum Trouble {
+    /// Nothing can be printed any more.
+    Output(Failure),
+    /// The record is not what it was said to be.
+    Record(String),
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Output(failure)
     }
 }

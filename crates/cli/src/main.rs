@@ -3,14 +3,21 @@
 //! `args` is the command line; each command is a file of its own name. Exit codes: 0 done, 1 failed, 2 not understood.
 
 mod args;
+mod config;
 mod consume;
+mod dump;
 mod failure;
+mod format;
+mod json_record;
 mod logging;
+mod manual;
 mod memory;
 mod output;
 mod produce;
+mod progress;
 mod session;
 mod start;
+mod table;
 mod topic;
 
 use std::process::ExitCode;
@@ -29,11 +36,15 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     logging::start(cli.log_level.as_deref(), "warn")?;
-    let connect = &cli.bootstrap;
+    let (connect, form) = (&cli.bootstrap, cli.output);
     match cli.command {
         Command::Start(args) => start::run(&args),
-        Command::Topic(command) => session::run(connect, async |cluster| topic::run(cluster, command).await),
+        Command::Topic(command) => session::run(connect, async |cluster| topic::run(cluster, command, form).await),
+        Command::Config(command) => session::run(connect, async |cluster| config::run(cluster, command, form).await),
         Command::Produce(args) => session::run(connect, async |cluster| produce::run(cluster, args).await),
-        Command::Consume(args) => session::run(connect, async |cluster| consume::run(cluster, args).await),
+        Command::Consume(args) => session::run(connect, async |cluster| consume::run(cluster, args, form).await),
+        Command::Dump(args) => dump::run(&args, form),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { directory } => manual::pages(&directory),
     }
 }

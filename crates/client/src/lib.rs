@@ -24,7 +24,9 @@ pub mod producer;
 pub mod consumer;
 
 pub use address::{Address, InvalidAddress};
-pub use admin::{Admin, CreatedTopic, NewTopic};
+pub use admin::{
+    Admin, ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource, CreatedTopic, NewTopic,
+};
 pub use cluster::{Cluster, Partition, Topic};
 pub use connection::{Connection, Reply};
 pub use consumer::{Consumer, ConsumerSettings, Fetched, OffsetReset, Start};

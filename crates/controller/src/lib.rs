@@ -28,7 +28,7 @@
 //!   out by asking again, as with Kafka.
 //! - After [`Input::ProposeFailed`] nobody knows what the log holds, so the machine stands by until a newer term begins.
 //!   The runtime must then give up its leadership, unless it has lost it anyway.
-//! - The first leader of an empty log begins by writing the level of `metadata.version` and the id of the cluster.
+//! - The first leader of an empty log begins by writing the levels of the features and the id of the cluster.
 //!
 //! Bounds: [`Settings::queue_max`] requests wait; one more is refused. A request that still waits at its deadline is
 //! refused. A request makes at most [`CHANGES_MAX`] changes, but for a registration, which renews all that its broker
@@ -43,6 +43,11 @@
 //!   Kafka looks only at topics that were there before the request.
 //! - The queue is bounded; a request beyond is answered with `REQUEST_TIMED_OUT`, which clients try again.
 //! - Broker epochs are counted one by one; Kafka takes the offset of the registration. Only their order has a meaning.
+//! - An active broker is not unregistered. Kafka does it, and the broker serves nothing until it is started again.
+//! - A reassignment that takes the place of another starts from the replicas from before both; a cancelled one whose way
+//!   back would be unclean is refused, whatever `unclean.leader.election.enable` says.
+//! - Overrides that stay as they are make no fact, those of brokers neither.
+//! - Eligible leader replicas (KIP-966) do not exist yet.
 //! - The placement of replicas is another (see `placement`).
 //! - Policies and quotas on mutations do not exist yet.
 //!
@@ -51,27 +56,38 @@
 
 mod allocate_producer_ids;
 mod alter_configs;
+mod alter_partition_reassignments;
 mod config_rules;
+mod create_partitions;
 mod create_topics;
 mod delete_topics;
 mod draft;
+mod elect_leaders;
 mod machine;
 mod placement;
+mod printed;
 mod register_broker;
 mod request;
 mod settings;
+mod unregister_broker;
+mod update_features;
 
 pub use allocate_producer_ids::{
     AllocateProducerIds, AllocateProducerIdsRefusal, PRODUCER_ID_BLOCK_SIZE, ProducerIdBlock,
 };
 pub use alter_configs::{AlterConfigs, AlterConfigsRefusal, AlteredResource, ConfigChange, ConfigOperation};
+pub use alter_partition_reassignments::{AlterPartitionReassignments, Reassignment, ReassignmentRefusal};
 pub use config_rules::{ConfigOverrides, ConfigRefusal, ConfigRules};
+pub use create_partitions::{CreatePartitions, CreatePartitionsRefusal, GrownTopic};
 pub use create_topics::{
     Assignment, CHANGES_MAX, CreateTopicRefusal, CreateTopics, CreatedTopic, InvalidAssignment, InvalidTopicConfig,
     NewTopic,
 };
 pub use delete_topics::{DeleteTopicRefusal, DeleteTopics, DeletedTopic, TopicReference};
+pub use elect_leaders::{ElectLeaders, ElectedLeaders, ElectedTopic, Election, ElectionRefusal};
 pub use machine::{Controller, Input, Output};
 pub use register_broker::{RegisterBroker, RegisterBrokerRefusal};
 pub use request::{Refusal, Reply, Request, RequestId, StaleBroker};
 pub use settings::Settings;
+pub use unregister_broker::{UnregisterBroker, UnregisterBrokerRefusal};
+pub use update_features::{FeatureUpdate, InvalidLevel, UpdateFeatures, UpdateFeaturesRefusal};

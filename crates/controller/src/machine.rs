@@ -5,14 +5,17 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use ottla_metadata::{Fact, Image, LEVEL_NEWEST, METADATA_VERSION, Position};
+use ottla_metadata::{FEATURES, Fact, Image, Position};
 use ottla_types::Instant;
 
 use crate::config_rules::ConfigRules;
 use crate::draft::Draft;
 use crate::request::{Refusal, Reply, Request, RequestId};
 use crate::settings::Settings;
-use crate::{allocate_producer_ids, alter_configs, create_topics, delete_topics, register_broker};
+use crate::{
+    allocate_producer_ids, alter_configs, alter_partition_reassignments, create_partitions, create_topics,
+    delete_topics, elect_leaders, register_broker, unregister_broker, update_features,
+};
 
 /// An entry takes no further request once it holds this many facts.
 const FACTS_PER_ENTRY: usize = 10_000;
@@ -157,7 +160,9 @@ impl Controller {
         self.term = term;
         let mut draft = Draft::on(image.clone());
         if draft.image().level() == 0 {
-            draft.write(Fact::FeatureLevelSet { name: METADATA_VERSION.to_owned(), level: LEVEL_NEWEST });
+            for feature in FEATURES {
+                draft.write(Fact::FeatureLevelSet { name: feature.name.to_owned(), level: feature.max });
+            }
         }
         if draft.image().cluster_id().is_none() {
             draft.write(Fact::ClusterNamed { cluster_id: self.settings.cluster_id.clone() });
@@ -229,6 +234,16 @@ impl Controller {
             Request::DeleteTopics(request) => {
                 delete_topics::decide(request, draft, &self.settings).map_or_else(Reply::Refused, Reply::DeleteTopics)
             }
+            Request::CreatePartitions(request) => {
+                create_partitions::decide(request, draft).map_or_else(Reply::Refused, Reply::CreatePartitions)
+            }
+            Request::ElectLeaders(request) => {
+                elect_leaders::decide(request, draft).map_or_else(Reply::Refused, Reply::ElectLeaders)
+            }
+            Request::AlterPartitionReassignments(request) => alter_partition_reassignments::decide(request, draft)
+                .map_or_else(Reply::Refused, Reply::AlterPartitionReassignments),
+            Request::UpdateFeatures(request) => Reply::UpdateFeatures(update_features::decide(request, draft)),
+            Request::UnregisterBroker(request) => Reply::UnregisterBroker(unregister_broker::decide(request, draft)),
             Request::AlterConfigs(request) => {
                 alter_configs::decide(request, draft, &*self.rules).map_or_else(Reply::Refused, Reply::AlterConfigs)
             }

@@ -6,23 +6,25 @@
 //! gives the same placement.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use ottla_metadata::Broker;
 use ottla_types::{BrokerId, TopicId};
 
-/// The replicas of `partitions` partitions, the preferred leader first; for a topic with the id `topic_id`.
+/// The replicas of the partitions with these numbers, the preferred leader first; for a topic with the id `topic_id`.
+/// Whether partitions come with the topic or later, they go to the same places.
 ///
 /// Needs `1 ≤ replication_factor ≤ brokers.len()`. A replica is fenced only if the active brokers do not suffice.
 pub(crate) fn place<'a>(
     brokers: impl Iterator<Item = &'a Broker>,
     topic_id: TopicId,
-    partitions: usize,
+    partitions: Range<usize>,
     replication_factor: usize,
 ) -> Vec<Vec<BrokerId>> {
     let (fenced, active): (Vec<_>, Vec<_>) = brokers.partition(|broker| broker.fenced);
     let (active, fenced) = (rack_by_rack(&active), rack_by_rack(&fenced));
     let offset = offset(topic_id);
-    (0..partitions)
+    partitions
         .map(|partition| {
             let start = offset.wrapping_add(partition);
             choose(rotated(&active, start).chain(rotated(&fenced, start)).collect(), replication_factor)
@@ -97,7 +99,7 @@ mod tests {
     fn placed(brokers: &[Broker], offset: u8, partitions: usize, factor: usize) -> Vec<Vec<i32>> {
         let mut id = Uuid::ZERO;
         id.0[15] = offset;
-        let placed = place(brokers.iter(), id, partitions, factor);
+        let placed = place(brokers.iter(), id, 0..partitions, factor);
         placed.into_iter().map(|replicas| replicas.into_iter().map(|id| id.0).collect()).collect()
     }
 
@@ -106,6 +108,14 @@ mod tests {
         let brokers = [broker(1, "", false), broker(2, "", false), broker(3, "", false)];
         assert_eq!(placed(&brokers, 0, 4, 2), [[1, 2], [2, 3], [3, 1], [1, 2]]);
         assert_eq!(placed(&brokers, 1, 2, 1), [[2], [3]]);
+    }
+
+    #[test]
+    fn later_partitions_go_where_they_would_have_gone_at_once() {
+        let brokers = [broker(1, "a", false), broker(2, "b", false), broker(3, "a", false)];
+        let id = Uuid([3; 16]);
+        let whole = place(brokers.iter(), id, 0..7, 2);
+        assert_eq!(place(brokers.iter(), id, 4..7, 2), whole[4..]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What the controller can be asked, and how it answers. Each request's own words are in the file of its name.
+//! What the controller can be asked, and how it answers. Each request's own words are in the file of its name, how answers are
+//! printed in `printed`.
 
 use std::fmt;
 
@@ -7,9 +8,14 @@ use ottla_types::{BrokerId, ErrorCode};
 
 use crate::allocate_producer_ids::{AllocateProducerIds, AllocateProducerIdsRefusal, ProducerIdBlock};
 use crate::alter_configs::{AlterConfigs, AlterConfigsRefusal};
+use crate::alter_partition_reassignments::{AlterPartitionReassignments, ReassignmentRefusal};
+use crate::create_partitions::{CreatePartitions, CreatePartitionsRefusal};
 use crate::create_topics::{CreateTopicRefusal, CreateTopics, CreatedTopic};
 use crate::delete_topics::{DeleteTopics, DeletedTopic};
+use crate::elect_leaders::{ElectLeaders, ElectedLeaders};
 use crate::register_broker::{RegisterBroker, RegisterBrokerRefusal};
+use crate::unregister_broker::{UnregisterBroker, UnregisterBrokerRefusal};
+use crate::update_features::{UpdateFeatures, UpdateFeaturesRefusal};
 
 /// Tells requests apart; chosen by whoever asks.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -24,6 +30,16 @@ pub enum Request {
     CreateTopics(CreateTopics),
     /// Somebody no longer wants topics.
     DeleteTopics(DeleteTopics),
+    /// Somebody wants more partitions.
+    CreatePartitions(CreatePartitions),
+    /// Somebody wants other leaders.
+    ElectLeaders(ElectLeaders),
+    /// Somebody wants other brokers to keep partitions.
+    AlterPartitionReassignments(AlterPartitionReassignments),
+    /// Somebody wants other levels of features.
+    UpdateFeatures(UpdateFeatures),
+    /// A broker is gone for good.
+    UnregisterBroker(UnregisterBroker),
     /// Somebody wants other overrides.
     AlterConfigs(AlterConfigs),
     /// A broker has run out of producer ids.
@@ -42,6 +58,17 @@ pub enum Reply {
     CreateTopics(Vec<(String, Result<CreatedTopic, CreateTopicRefusal>)>),
     /// To [`Request::DeleteTopics`]: a result for each topic; the order means nothing.
     DeleteTopics(Vec<DeletedTopic>),
+    /// To [`Request::CreatePartitions`]: a result for each name. Names that were asked for once come in the request's
+    /// order, then those that were asked for more often.
+    CreatePartitions(Vec<(String, Result<(), CreatePartitionsRefusal>)>),
+    /// To [`Request::ElectLeaders`]: a result for each topic and in it for each partition, in the request's order.
+    ElectLeaders(Vec<ElectedLeaders>),
+    /// To [`Request::AlterPartitionReassignments`]: a result for each partition, in the request's order.
+    AlterPartitionReassignments(Vec<Result<(), ReassignmentRefusal>>),
+    /// To [`Request::UpdateFeatures`]: for all of them.
+    UpdateFeatures(Result<(), UpdateFeaturesRefusal>),
+    /// To [`Request::UnregisterBroker`].
+    UnregisterBroker(Result<(), UnregisterBrokerRefusal>),
     /// To [`Request::AlterConfigs`]: a result for each resource, in the request's order.
     AlterConfigs(Vec<Result<(), AlterConfigsRefusal>>),
     /// To [`Request::AllocateProducerIds`].
@@ -101,42 +128,13 @@ impl fmt::Display for Request {
             Self::RegisterBroker(request) => request.fmt(f),
             Self::CreateTopics(request) => request.fmt(f),
             Self::DeleteTopics(request) => request.fmt(f),
+            Self::CreatePartitions(request) => request.fmt(f),
+            Self::ElectLeaders(request) => request.fmt(f),
+            Self::AlterPartitionReassignments(request) => request.fmt(f),
+            Self::UpdateFeatures(request) => request.fmt(f),
+            Self::UnregisterBroker(request) => request.fmt(f),
             Self::AlterConfigs(request) => request.fmt(f),
             Self::AllocateProducerIds(request) => request.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Reply {
-    /// What was asked and what came of it; one line for each part of the request where it has parts.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(refusal) => write!(f, "refused {}: {refusal}", refusal.code()),
-            Self::RegisterBroker(Ok(epoch)) => write!(f, "registered epoch={epoch}"),
-            Self::RegisterBroker(Err(refusal)) => write!(f, "not registered {}: {refusal}", refusal.code()),
-            Self::CreateTopics(results) => {
-                f.write_str("create-topics")?;
-                for (name, result) in results {
-                    match result {
-                        Ok(created) => write!(f, "\n  {name}: {created}")?,
-                        Err(refusal) => write!(f, "\n  {name}: {}: {refusal}", refusal.code())?,
-                    }
-                }
-                Ok(())
-            }
-            Self::DeleteTopics(results) => {
-                f.write_str("delete-topics")?;
-                results.iter().try_for_each(|result| write!(f, "\n  {result}"))
-            }
-            Self::AlterConfigs(results) => {
-                f.write_str("alter-configs")?;
-                results.iter().try_for_each(|result| match result {
-                    Ok(()) => f.write_str("\n  altered"),
-                    Err(refusal) => write!(f, "\n  {}: {refusal}", refusal.code()),
-                })
-            }
-            Self::AllocateProducerIds(Ok(block)) => block.fmt(f),
-            Self::AllocateProducerIds(Err(refusal)) => write!(f, "no producer ids {}: {refusal}", refusal.code()),
         }
     }
 }

@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 
 use ottla_controller::{
-    AllocateProducerIds, AlterConfigs, AlteredResource, ConfigChange, ConfigOperation, ConfigOverrides, ConfigRefusal,
-    ConfigRules, Controller, CreateTopics, DeleteTopics, Input, NewTopic, Output, RegisterBroker, Reply, Request,
-    RequestId, Settings, TopicReference,
+    AllocateProducerIds, AlterConfigs, AlterPartitionReassignments, AlteredResource, ConfigChange, ConfigOperation,
+    ConfigOverrides, ConfigRefusal, ConfigRules, Controller, CreatePartitions, CreateTopics, DeleteTopics,
+    ElectLeaders, ElectedTopic, Election, FeatureUpdate, GrownTopic, Input, NewTopic, Output, Reassignment,
+    RegisterBroker, Reply, Request, RequestId, Settings, TopicReference, UnregisterBroker, UpdateFeatures,
 };
-use ottla_metadata::{BrokerEpoch, Fact, Image, Position, Resource, ResourceKind};
-use ottla_types::{BrokerId, Instant, Uuid};
+use ottla_metadata::{BrokerEpoch, Fact, Image, METADATA_VERSION, Position, Resource, ResourceKind};
+use ottla_types::{BrokerId, Instant, PartitionIndex, Uuid};
 use proptest::prelude::*;
 
 /// What the dice do with the cluster.
@@ -20,6 +21,8 @@ enum Step {
     Lose,
     Fail,
     Lead,
+    /// A broker is shut out or let in again, by whoever leads meanwhile.
+    Fence(BrokerId),
 }
 
 /// The log and those who ask, around one controller.
@@ -59,10 +62,47 @@ fn request() -> impl Strategy<Value = Request> {
             let resources = changes.into_iter().map(alteration).collect();
             Request::AlterConfigs(AlterConfigs { resources, asked: BrokerId(1), validate_only })
         }),
+        3 => administration(),
         1 => (1..4i32, 1..4i64).prop_map(|(id, epoch)| Request::AllocateProducerIds(AllocateProducerIds {
             broker_id: BrokerId(id),
             broker_epoch: BrokerEpoch(epoch),
         })),
+    ]
+}
+
+/// What operators do with topics and brokers.
+fn administration() -> impl Strategy<Value = Request> {
+    let broker = || (1..5i32).prop_map(BrokerId);
+    let replicas = move || prop::option::of(prop::collection::vec(broker(), 0..3));
+    let index = |number: u8| PartitionIndex((number % 3).into());
+    prop_oneof![
+        (0..4u8, 0..6i32, any::<bool>()).prop_map(|(name, count, validate_only)| {
+            let topics = vec![GrownTopic { name: topic_name(name), count, assignments: None }];
+            Request::CreatePartitions(CreatePartitions { topics, validate_only })
+        }),
+        (any::<bool>(), 0..4u8, 0..3u8).prop_map(move |(preferred, name, number)| {
+            let topic = ElectedTopic { name: topic_name(name), partitions: vec![index(number), index(number)] };
+            Request::ElectLeaders(ElectLeaders {
+                election: if preferred { Election::Preferred } else { Election::Unclean },
+                topics: (number > 0).then(|| vec![topic]),
+            })
+        }),
+        (0..4u8, prop::collection::vec((0..3u8, replicas()), 1..4), any::<bool>()).prop_map(
+            move |(name, partitions, allow_replication_factor_change)| {
+                let wanted =
+                    |(number, replicas)| Reassignment { topic: topic_name(name), partition: index(number), replicas };
+                let partitions = partitions.into_iter().map(wanted).collect();
+                Request::AlterPartitionReassignments(AlterPartitionReassignments {
+                    partitions,
+                    allow_replication_factor_change,
+                })
+            }
+        ),
+        broker().prop_map(|id| Request::UnregisterBroker(UnregisterBroker { id })),
+        (28..33i16, 0..5i8).prop_map(|(level, upgrade_type)| {
+            let updates = vec![FeatureUpdate { name: METADATA_VERSION.to_owned(), level, upgrade_type }];
+            Request::UpdateFeatures(UpdateFeatures { updates, validate_only: false })
+        }),
     ]
 }
 
@@ -92,6 +132,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Lose),
         1 => Just(Step::Fail),
         2 => Just(Step::Lead),
+        2 => (1..4i32).prop_map(|id| Step::Fence(BrokerId(id))),
     ];
     prop::collection::vec(step, 0..80)
 }
@@ -130,6 +171,7 @@ impl World {
                 Some(position) => Input::Committed { position },
                 None => return,
             },
+            Step::Fence(id) => return self.fence(id),
             Step::Lose => Input::LostLeadership,
             Step::Fail => Input::ProposeFailed { term: self.term },
             Step::Lead => {
@@ -145,6 +187,18 @@ impl World {
         while let Some(output) = self.controller.poll() {
             self.see(output);
         }
+    }
+
+    /// Shuts a broker out, or lets it in again, in a term in between.
+    fn fence(&mut self, id: BrokerId) {
+        self.take(Step::Lose);
+        if let Some(broker) = self.committed.broker(id).cloned() {
+            let epoch = broker.epoch;
+            let fact =
+                if broker.fenced { Fact::BrokerUnfenced { id, epoch } } else { Fact::BrokerFenced { id, epoch } };
+            self.committed.apply(&fact).expect("possible");
+        }
+        self.take(Step::Lead);
     }
 
     /// Draws ids for new topics, and notes that an answer is due.

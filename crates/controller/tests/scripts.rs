@@ -7,9 +7,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use ottla_controller::{
-    AllocateProducerIds, AlterConfigs, AlteredResource, Assignment, ConfigChange, ConfigOperation, ConfigOverrides,
-    ConfigRefusal, ConfigRules, Controller, CreateTopics, DeleteTopics, Input, NewTopic, Output, RegisterBroker,
-    Request, RequestId, Settings, TopicReference,
+    AllocateProducerIds, AlterConfigs, AlterPartitionReassignments, AlteredResource, Assignment, ConfigChange,
+    ConfigOperation, ConfigOverrides, ConfigRefusal, ConfigRules, Controller, CreatePartitions, CreateTopics,
+    DeleteTopics, ElectLeaders, ElectedTopic, Election, FeatureUpdate, GrownTopic, Input, NewTopic, Output,
+    Reassignment, RegisterBroker, Request, RequestId, Settings, TopicReference, UnregisterBroker, UpdateFeatures,
 };
 use ottla_metadata::{
     BrokerEpoch, Endpoint, Fact, Image, Position, Resource, ResourceKind, SecurityProtocol, decode_facts, encode_facts,
@@ -88,6 +89,13 @@ impl Cluster {
                 self.committed.apply(&Fact::BrokerFenced { id, epoch }).expect("possible");
                 return String::new();
             }
+            "unfence" => {
+                let id = broker(command.words[0]);
+                let epoch = self.committed.broker(id).expect("registered").epoch;
+                self.committed.apply(&Fact::BrokerUnfenced { id, epoch }).expect("possible");
+                return String::new();
+            }
+            "isr" => return self.isr(&command.arguments),
             "orphan" => return self.orphan(command.words[0]),
             "image" => return named(&lines(self.committed.facts())),
             _ => {
@@ -102,7 +110,7 @@ impl Cluster {
 
     /// Folds the oldest proposal in, as the log would have it: through bytes.
     fn commit(&mut self) -> String {
-        let (term, facts) = self.proposed.pop_front().expect("something is proposed");
+        let Some((term, facts)) = self.proposed.pop_front() else { return "nothing to commit".to_owned() };
         for fact in decode_facts(&encode_facts(&facts)).expect("reads back") {
             self.committed.apply(&fact).expect("what is proposed is possible");
         }
@@ -110,6 +118,28 @@ impl Cluster {
         self.committed.set_position(position);
         self.controller.handle(self.now, Input::Committed { position });
         self.outputs()
+    }
+
+    /// Other replicas are in sync: `isr a/0=1,2`.
+    fn isr(&mut self, partitions: &[(&str, &str)]) -> String {
+        for (partition, isr) in partitions {
+            let (name, index) = partition.split_once('/').expect("a topic and a partition");
+            let index = PartitionIndex(index.parse().expect("a partition"));
+            let topic = self.committed.topic_by_name(name).expect("exists").clone();
+            let before = topic.partition(index).expect("exists");
+            let isr = brokers(isr);
+            let led = isr.contains(&before.leader);
+            let fact = Fact::PartitionChanged {
+                topic_id: topic.id,
+                index,
+                leader: (!led).then_some(BrokerId::NONE),
+                leader_epoch: (!led).then(|| before.leader_epoch.next()),
+                isr: Some(isr),
+                partition_epoch: before.partition_epoch.next(),
+            };
+            self.committed.apply(&fact).expect("possible");
+        }
+        String::new()
     }
 
     /// Takes the leaders of a topic away.
@@ -178,6 +208,11 @@ fn request(command: &Command<'_>) -> Request {
         "delete-topics" => {
             Request::DeleteTopics(DeleteTopics { topics: command.words.iter().map(|word| reference(word)).collect() })
         }
+        "create-partitions" => Request::CreatePartitions(create_partitions(command)),
+        "elect-leaders" => Request::ElectLeaders(elect_leaders(command)),
+        "reassign" => Request::AlterPartitionReassignments(reassign(command)),
+        "unregister-broker" => Request::UnregisterBroker(UnregisterBroker { id: broker(command.words[0]) }),
+        "update-features" => Request::UpdateFeatures(update_features(command)),
         "alter-configs" => Request::AlterConfigs(alter_configs(command)),
         "allocate-producer-ids" => Request::AllocateProducerIds(AllocateProducerIds {
             broker_id: broker(command.words[0]),
@@ -223,6 +258,63 @@ fn create_topics(command: &Command<'_>) -> CreateTopics {
         topic.configs.extend(without_value.map(|key| (key.to_owned(), None)));
     }
     CreateTopics { topics, validate_only: command.has("validate-only") }
+}
+
+/// `create-partitions a=3 b=3:1,2/2,1 validate-only`: how many, and on which brokers the new ones.
+fn create_partitions(command: &Command<'_>) -> CreatePartitions {
+    let grown = |(name, wanted): &(&str, &str)| {
+        let (count, assigned) = wanted.split_once(':').map_or((*wanted, None), |(count, rest)| (count, Some(rest)));
+        let assignments = assigned.map(|assigned| assigned.split_terminator('/').map(brokers).collect());
+        GrownTopic { name: (*name).to_owned(), count: count.parse().expect("a count"), assignments }
+    };
+    let topics = command.arguments.iter().map(grown).collect();
+    CreatePartitions { topics, validate_only: command.has("validate-only") }
+}
+
+/// `elect-leaders preferred a=0,1 b=0`, `elect-leaders unclean all`.
+fn elect_leaders(command: &Command<'_>) -> ElectLeaders {
+    let topic = |(name, indices): &(&str, &str)| ElectedTopic {
+        name: (*name).to_owned(),
+        partitions: indices.split(',').map(|index| PartitionIndex(index.parse().expect("a partition"))).collect(),
+    };
+    ElectLeaders {
+        election: if command.has("preferred") { Election::Preferred } else { Election::Unclean },
+        topics: (!command.has("all")).then(|| command.arguments.iter().map(topic).collect()),
+    }
+}
+
+/// `reassign a/0=1,2 a/1=cancel same-factor`.
+fn reassign(command: &Command<'_>) -> AlterPartitionReassignments {
+    let wanted = |(partition, replicas): &(&str, &str)| {
+        let (topic, index) = partition.split_once('/').expect("a topic and a partition");
+        Reassignment {
+            topic: topic.to_owned(),
+            partition: PartitionIndex(index.parse().expect("a partition")),
+            replicas: (*replicas != "cancel").then(|| brokers(replicas)),
+        }
+    };
+    AlterPartitionReassignments {
+        partitions: command.arguments.iter().map(wanted).collect(),
+        allow_replication_factor_change: !command.has("same-factor"),
+    }
+}
+
+/// `update-features metadata.version=30 other=1,2`: the level, and the upgrade type where it is not 1.
+fn update_features(command: &Command<'_>) -> UpdateFeatures {
+    let update = |(name, wanted): &(&str, &str)| {
+        let (level, upgrade_type) = wanted.split_once(',').unwrap_or((*wanted, "1"));
+        FeatureUpdate {
+            name: (*name).to_owned(),
+            level: level.parse().expect("a level"),
+            upgrade_type: upgrade_type.parse().expect("a number"),
+        }
+    };
+    let updates = command.arguments.iter().map(update).collect();
+    UpdateFeatures { updates, validate_only: command.has("validate-only") }
+}
+
+fn brokers(list: &str) -> Vec<BrokerId> {
+    list.split(',').filter(|id| !id.is_empty()).map(broker).collect()
 }
 
 /// `alter-configs topic:a KEY=VALUE KEY+=ITEM,… KEY-=ITEM,… delete:KEY null:KEY` and further resources, which get the

@@ -10,15 +10,14 @@ use imbl::OrdMap;
 use ottla_types::{BrokerId, LeaderEpoch, PartitionIndex, ProducerId, TopicId, TopicName};
 
 use crate::{
-    Broker, BrokerEpoch, Fact, Image, LEVEL_NEWEST, METADATA_VERSION, Partition, PartitionEpoch, Resource,
-    ResourceKind, Topic,
+    Broker, BrokerEpoch, FACTS_VERSION, Fact, Feature, Image, Partition, PartitionEpoch, Resource, ResourceKind, Topic,
 };
 
 /// Why a fact cannot be true of an image.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ImpossibleFact {
     /// The fact's kind was introduced above the level that the cluster is at.
-    #[error("this fact needs {METADATA_VERSION} {needed}, the cluster is at {level}")]
+    #[error("this fact needs {FACTS_VERSION} {needed}, the cluster is at {level}")]
     LevelTooLow {
         /// The level that introduced it.
         needed: i16,
@@ -26,12 +25,16 @@ pub enum ImpossibleFact {
         level: i16,
     },
     /// The level is set to one that this version does not know, or back.
-    #[error("{METADATA_VERSION} cannot go from {from} to {to}; this version knows levels up to {LEVEL_NEWEST}")]
+    #[error("{feature} cannot go from {from} to {to}; this version knows {known}")]
     LevelNotReachable {
+        /// The feature.
+        feature: String,
         /// The level of the cluster.
         from: i16,
         /// The level it should get.
         to: i16,
+        /// The levels that this version knows, in words.
+        known: String,
     },
     /// The cluster has another id already.
     #[error("the cluster is called {0} already")]
@@ -44,6 +47,14 @@ pub enum ImpossibleFact {
         /// Its epoch.
         epoch: BrokerEpoch,
         /// The next epoch that is free.
+        next: BrokerEpoch,
+    },
+    /// Broker epochs would be given out twice.
+    #[error("broker epochs are given out up to {now} already, and cannot go back to {next}")]
+    BrokerEpochsUsed {
+        /// The next epoch that is free now.
+        now: BrokerEpoch,
+        /// The next free epoch that the fact names.
         next: BrokerEpoch,
     },
     /// No broker of that id is registered with that epoch.
@@ -119,6 +130,8 @@ impl Image {
                 let partition = Partition {
                     replicas: replicas.clone(),
                     isr: isr.clone(),
+                    adding: Vec::new(),
+                    removing: Vec::new(),
                     leader: *leader,
                     leader_epoch: *leader_epoch,
                     partition_epoch: *partition_epoch,
@@ -132,13 +145,41 @@ impl Image {
             Fact::TopicDeleted { id } => self.delete_topic(*id),
             Fact::ConfigSet { kind, resource, key, value } => self.set_config(*kind, resource, key, value.as_deref()),
             Fact::ProducerIdsAllocated { next } => self.allocate_producer_ids(*next),
+            Fact::BrokerUnregistered { id, epoch } => self.unregister_broker(*id, *epoch),
+            Fact::BrokerEpochsAllocated { next } => self.allocate_broker_epochs(*next),
+            Fact::PartitionReassigned {
+                topic_id,
+                index,
+                replicas,
+                isr,
+                adding,
+                removing,
+                leader,
+                leader_epoch,
+                partition_epoch,
+            } => {
+                let after = Partition {
+                    replicas: replicas.clone(),
+                    isr: isr.clone(),
+                    adding: adding.clone(),
+                    removing: removing.clone(),
+                    leader: *leader,
+                    leader_epoch: *leader_epoch,
+                    partition_epoch: *partition_epoch,
+                };
+                self.reassign_partition(*topic_id, *index, after)
+            }
         }
     }
 
     fn set_feature_level(&mut self, name: &str, level: i16) -> Result<(), ImpossibleFact> {
         let from = self.feature_level(name);
-        if name == METADATA_VERSION && !(from.max(1)..=LEVEL_NEWEST).contains(&level) {
-            return Err(ImpossibleFact::LevelNotReachable { from, to: level });
+        let known = Feature::called(name);
+        let back = name == FACTS_VERSION && level < from;
+        if back || !known.is_some_and(|feature| feature.supports(level)) {
+            let known =
+                known.map_or_else(|| "no such feature".to_owned(), |known| format!("{} to {}", known.min, known.max));
+            return Err(ImpossibleFact::LevelNotReachable { feature: name.to_owned(), from, to: level, known });
         }
         if level == 0 {
             self.features.remove(name);
@@ -182,6 +223,21 @@ impl Image {
         Ok(())
     }
 
+    fn unregister_broker(&mut self, id: BrokerId, epoch: BrokerEpoch) -> Result<(), ImpossibleFact> {
+        self.broker(id).filter(|broker| broker.epoch == epoch).ok_or(ImpossibleFact::UnknownBroker { id, epoch })?;
+        self.brokers.remove(&id);
+        Ok(())
+    }
+
+    fn allocate_broker_epochs(&mut self, next: BrokerEpoch) -> Result<(), ImpossibleFact> {
+        let now = self.next_broker_epoch;
+        if next <= now {
+            return Err(ImpossibleFact::BrokerEpochsUsed { now, next });
+        }
+        self.next_broker_epoch = next;
+        Ok(())
+    }
+
     fn create_topic(&mut self, id: TopicId, name: &TopicName) -> Result<(), ImpossibleFact> {
         if self.topics.contains_key(&id) || self.topic_ids.contains_key(name) {
             return Err(ImpossibleFact::TopicExists { id, name: name.clone() });
@@ -220,6 +276,28 @@ impl Image {
         let topic = self.topics.get_mut(&topic_id).ok_or(ImpossibleFact::UnknownTopic(topic_id))?;
         let before = topic.partition(index).ok_or(ImpossibleFact::UnknownPartition(topic_id, index))?;
         let after = change.made_to(before, epoch)?;
+        Arc::make_mut(topic).partitions.insert(index, Arc::new(after));
+        Ok(())
+    }
+
+    fn reassign_partition(
+        &mut self,
+        topic_id: TopicId,
+        index: PartitionIndex,
+        after: Partition,
+    ) -> Result<(), ImpossibleFact> {
+        let topic = self.topics.get_mut(&topic_id).ok_or(ImpossibleFact::UnknownTopic(topic_id))?;
+        let before = topic.partition(index).ok_or(ImpossibleFact::UnknownPartition(topic_id, index))?;
+        if after.partition_epoch != before.partition_epoch.next() {
+            return Err(ImpossibleFact::Inconsistent("the partition epoch is not one more than before"));
+        }
+        if after.leader_epoch < before.leader_epoch {
+            return Err(ImpossibleFact::Inconsistent("the leader epoch goes back"));
+        }
+        if after.leader != before.leader && after.leader_epoch == before.leader_epoch {
+            return Err(ImpossibleFact::Inconsistent("another leader without another leader epoch"));
+        }
+        check(&after)?;
         Arc::make_mut(topic).partitions.insert(index, Arc::new(after));
         Ok(())
     }
@@ -292,6 +370,8 @@ impl Change<'_> {
         let after = Partition {
             replicas: before.replicas.clone(),
             isr: self.isr.as_ref().unwrap_or(&before.isr).clone(),
+            adding: before.adding.clone(),
+            removing: before.removing.clone(),
             leader: self.leader.unwrap_or(before.leader),
             leader_epoch: self.leader_epoch.unwrap_or(before.leader_epoch),
             partition_epoch: epoch,
@@ -303,14 +383,18 @@ impl Change<'_> {
 
 /// The invariants of [`Partition`] that concern one moment only.
 fn check(partition: &Partition) -> Result<(), ImpossibleFact> {
-    let Partition { replicas, isr, leader, leader_epoch, .. } = partition;
+    let Partition { replicas, isr, adding, removing, leader, leader_epoch, .. } = partition;
     let repeats = |ids: &[BrokerId]| (1..ids.len()).any(|i| ids[..i].contains(&ids[i]));
     let wrong = if replicas.is_empty() {
         "no replicas"
-    } else if repeats(replicas) || repeats(isr) {
-        "a broker twice among the replicas or the in-sync replicas"
+    } else if [replicas, isr, adding, removing].into_iter().any(|ids| repeats(ids)) {
+        "a broker twice among the replicas, or those in sync, added or removed"
     } else if !isr.iter().all(|id| replicas.contains(id)) {
         "an in-sync replica that is no replica"
+    } else if !adding.iter().chain(removing).all(|id| replicas.contains(id)) {
+        "a broker that is added or removed and is no replica"
+    } else if adding.iter().any(|id| removing.contains(id)) {
+        "a broker that is both added and removed"
     } else if *leader != BrokerId::NONE && !isr.contains(leader) {
         "a leader that is not in sync"
     } else if leader_epoch.0 < 0 || partition.partition_epoch.0 < 0 {

@@ -12,12 +12,6 @@ use ottla_types::{BrokerId, LeaderEpoch, PartitionIndex, ProducerId, TopicId, To
 use crate::word::{list, one, optional, optional_list};
 use crate::{BrokerEpoch, Endpoint, PartitionEpoch, ResourceKind};
 
-/// The feature whose level says which kinds of facts may be written.
-pub const METADATA_VERSION: &str = "metadata.version";
-
-/// The highest level of [`METADATA_VERSION`] that this code knows.
-pub const LEVEL_NEWEST: i16 = 1;
-
 /// Something that has happened to the cluster.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 #[cbor(map)]
@@ -25,7 +19,7 @@ pub enum Fact {
     /// A feature is now at this level; level 0 means that it is off.
     #[n(1)]
     FeatureLevelSet {
-        /// The feature's name, such as [`METADATA_VERSION`].
+        /// The feature's name, such as [`FACTS_VERSION`](crate::FACTS_VERSION).
         #[n(0)]
         name: String,
         /// Its level.
@@ -168,10 +162,58 @@ pub enum Fact {
         #[cbor(n(0), with = "one")]
         next: ProducerId,
     },
+    /// A broker is registered no longer. No partition is led by it.
+    #[n(12)]
+    BrokerUnregistered {
+        /// Which broker.
+        #[cbor(n(0), with = "one")]
+        id: BrokerId,
+        /// Which of its registrations.
+        #[cbor(n(1), with = "one")]
+        epoch: BrokerEpoch,
+    },
+    /// Broker epochs below `next` were given out, though perhaps no broker is left that has one: for snapshots.
+    #[n(14)]
+    BrokerEpochsAllocated {
+        /// The epoch that the next registration gets.
+        #[cbor(n(0), with = "one")]
+        next: BrokerEpoch,
+    },
+    /// Other brokers keep a partition, or are on their way to (KIP-455): all of its state.
+    #[n(13)]
+    PartitionReassigned {
+        /// The topic.
+        #[cbor(n(0), with = "one")]
+        topic_id: TopicId,
+        /// The partition's number.
+        #[cbor(n(1), with = "one")]
+        index: PartitionIndex,
+        /// Who keeps it now: those who shall, and behind them those who still do.
+        #[cbor(n(2), with = "list")]
+        replicas: Vec<BrokerId>,
+        /// Who of them is in sync.
+        #[cbor(n(3), with = "list")]
+        isr: Vec<BrokerId>,
+        /// Who of them is new and has yet to catch up.
+        #[cbor(n(4), with = "list")]
+        adding: Vec<BrokerId>,
+        /// Who of them goes when the new ones have.
+        #[cbor(n(5), with = "list")]
+        removing: Vec<BrokerId>,
+        /// Who leads it; [`BrokerId::NONE`] if nobody does.
+        #[cbor(n(6), with = "one")]
+        leader: BrokerId,
+        /// The epoch of the leader: higher than before if the leader is another.
+        #[cbor(n(7), with = "one")]
+        leader_epoch: LeaderEpoch,
+        /// The epoch of the partition: one more than before.
+        #[cbor(n(8), with = "one")]
+        partition_epoch: PartitionEpoch,
+    },
 }
 
 impl Fact {
-    /// The level of [`METADATA_VERSION`] from which on this fact may be written.
+    /// The level of [`FACTS_VERSION`](crate::FACTS_VERSION) from which on this fact may be written.
     #[must_use]
     pub const fn introduced_at(&self) -> i16 {
         match self {
@@ -186,7 +228,10 @@ impl Fact {
             | Self::PartitionChanged { .. }
             | Self::TopicDeleted { .. }
             | Self::ConfigSet { .. }
-            | Self::ProducerIdsAllocated { .. } => 1,
+            | Self::ProducerIdsAllocated { .. }
+            | Self::BrokerUnregistered { .. }
+            | Self::BrokerEpochsAllocated { .. }
+            | Self::PartitionReassigned { .. } => 1,
         }
     }
 }
@@ -235,7 +280,37 @@ impl fmt::Display for Fact {
                 write!(f, "config-set {kind}:{resource} {key} to its default")
             }
             Self::ProducerIdsAllocated { next } => write!(f, "producer-ids-allocated next={next}"),
+            Self::BrokerUnregistered { id, epoch } => write!(f, "broker-unregistered {id} epoch={epoch}"),
+            Self::BrokerEpochsAllocated { next } => write!(f, "broker-epochs-allocated next={next}"),
+            Self::PartitionReassigned { .. } => self.fmt_reassigned(f),
         }
+    }
+}
+
+impl Fact {
+    fn fmt_reassigned(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::PartitionReassigned {
+            topic_id,
+            index,
+            replicas,
+            isr,
+            adding,
+            removing,
+            leader,
+            leader_epoch,
+            partition_epoch,
+        } = self
+        else {
+            return Ok(());
+        };
+        write!(f, "partition-reassigned {topic_id}/{index} replicas={} isr={}", Ids(replicas), Ids(isr))?;
+        if !adding.is_empty() {
+            write!(f, " adding={}", Ids(adding))?;
+        }
+        if !removing.is_empty() {
+            write!(f, " removing={}", Ids(removing))?;
+        }
+        write!(f, " leader={leader} leader-epoch={leader_epoch} partition-epoch={partition_epoch}")
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 use ottla_types::{BrokerId, PartitionIndex, ProducerId, TopicId, TopicName};
 
-use crate::{Broker, BrokerEpoch, Endpoint, METADATA_VERSION, Partition, Position, Resource, Topic};
+use crate::{Broker, BrokerEpoch, Endpoint, FACTS_VERSION, Partition, Position, Resource, Topic};
 
 /// Overrides of one resource, by key.
 pub(crate) type Overrides = OrdMap<Arc<str>, Arc<str>>;
@@ -77,10 +77,10 @@ impl Image {
         self.features.iter().map(|(name, level)| (&**name, *level))
     }
 
-    /// The level of [`METADATA_VERSION`]: which kinds of facts may be written.
+    /// The level of [`FACTS_VERSION`]: which kinds of facts may be written.
     #[must_use]
     pub fn level(&self) -> i16 {
-        self.feature_level(METADATA_VERSION)
+        self.feature_level(FACTS_VERSION)
     }
 
     /// A registered broker.

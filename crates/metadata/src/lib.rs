@@ -13,7 +13,7 @@
 //!
 //! Facts, not commands: a fact says what is, with every number in it (epochs, ids, placements). Nothing is decided here.
 //!
-//! Versions are kept together by a level, the feature [`METADATA_VERSION`]. A fact of a kind that a level introduced is
+//! Versions are kept together by a level, the feature [`FACTS_VERSION`]. A fact of a kind that a level introduced is
 //! possible only at that level or above, a node refuses a level that it does not know, and bytes of an unknown kind or
 //! with an unknown field are an error instead of being skipped. All three stop the node: a cluster whose nodes disagree
 //! about the past is worse than one node less.
@@ -26,6 +26,7 @@ mod codec;
 mod difference;
 mod epoch;
 mod fact;
+mod feature;
 mod image;
 mod resource;
 mod snapshot;
@@ -37,7 +38,8 @@ pub use broker::{Broker, Endpoint, SecurityProtocol};
 pub use codec::{UnreadableFact, decode_facts, encode_facts};
 pub use difference::{Difference, PartitionChange};
 pub use epoch::{BrokerEpoch, PartitionEpoch, Position};
-pub use fact::{Fact, LEVEL_NEWEST, METADATA_VERSION};
+pub use fact::Fact;
+pub use feature::{FACTS_VERSION, FEATURES, Feature, LEVEL_NEWEST, METADATA_VERSION, METADATA_VERSION_LEVEL};
 pub use image::Image;
 pub use resource::{Resource, ResourceKind};
 pub use topic::{Partition, Topic};

@@ -21,14 +21,18 @@ pub struct Topic {
 
 /// Who keeps one partition and who leads it.
 ///
-/// Invariants: `isr` ⊆ `replicas`; neither holds a broker twice; `replicas` is not empty; `leader` ∈ `isr`, or there is
-/// none. `leader_epoch` and `partition_epoch` never go back.
+/// Invariants: `isr`, `adding`, `removing` ⊆ `replicas`; none holds a broker twice; `adding` ∩ `removing` = ∅;
+/// `replicas` is not empty; `leader` ∈ `isr`, or there is none. `leader_epoch` and `partition_epoch` never go back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Partition {
     /// The brokers that keep a copy, the preferred leader first.
     pub replicas: Vec<BrokerId>,
     /// The replicas that have all that was acknowledged.
     pub isr: Vec<BrokerId>,
+    /// The replicas that a reassignment adds and that are not all in sync yet (KIP-455); empty if there is none.
+    pub adding: Vec<BrokerId>,
+    /// The replicas that go once all that are added are in sync; empty if there are none.
+    pub removing: Vec<BrokerId>,
     /// Who leads; [`BrokerId::NONE`] if nobody does.
     pub leader: BrokerId,
     /// How often the leadership was given or renewed.
@@ -57,6 +61,12 @@ impl Topic {
 }
 
 impl Partition {
+    /// Whether it is on its way to other replicas.
+    #[must_use]
+    pub const fn is_reassigning(&self) -> bool {
+        !self.adding.is_empty() || !self.removing.is_empty()
+    }
+
     /// Whether `broker` keeps a copy.
     #[must_use]
     pub fn is_replica(&self, broker: BrokerId) -> bool {

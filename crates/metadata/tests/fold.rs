@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ottla_metadata::{
-    BrokerEpoch, Difference, Endpoint, Fact, Image, METADATA_VERSION, Partition, PartitionEpoch, Resource,
-    ResourceKind, SecurityProtocol, Topic, decode_facts, encode_facts,
+    BrokerEpoch, Difference, Endpoint, FACTS_VERSION, Fact, Image, METADATA_VERSION, Partition, PartitionEpoch,
+    Resource, ResourceKind, SecurityProtocol, Topic, decode_facts, encode_facts,
 };
 use ottla_types::{BrokerId, LeaderEpoch, PartitionIndex, ProducerId, TopicName, Uuid};
 use proptest::prelude::*;
@@ -24,7 +24,7 @@ fn name(number: u8) -> TopicName {
 }
 
 fn level(level: i16) -> Fact {
-    Fact::FeatureLevelSet { name: METADATA_VERSION.to_owned(), level }
+    Fact::FeatureLevelSet { name: FACTS_VERSION.to_owned(), level }
 }
 
 /// The fact that the dice give; mostly one that is possible after `image`, sometimes one that is not.
@@ -33,8 +33,8 @@ fn fact(image: &Image, (kind, a, b, c): Dice) -> Fact {
     let epoch = image.broker(broker).map_or(BrokerEpoch((b % 4).into()), |broker| broker.epoch);
     let topic_id = uuid(1 + a % 3);
     let index = PartitionIndex((b % 2).into());
-    match kind % 16 {
-        0 => Fact::FeatureLevelSet { name: ["f", "g"][usize::from(a) % 2].to_owned(), level: (b % 3).into() },
+    match kind % 20 {
+        0 => Fact::FeatureLevelSet { name: METADATA_VERSION.to_owned(), level: i16::from(b % 3) + 29 },
         1 => Fact::ClusterNamed { cluster_id: if a == 0 { "x" } else { "c" }.to_owned() },
         2 => Fact::BrokerRegistered {
             id: broker,
@@ -54,6 +54,9 @@ fn fact(image: &Image, (kind, a, b, c): Dice) -> Fact {
         5 | 6 => Fact::TopicCreated { id: topic_id, name: name(b) },
         7 | 8 | 12 | 13 => partition_created(image, topic_id, b, c),
         9 | 14 | 15 => partition_changed(image, topic_id, index, (b, c)),
+        16 if b % 4 == 0 => Fact::BrokerUnregistered { id: broker, epoch },
+        16 => Fact::BrokerEpochsAllocated { next: BrokerEpoch(image.next_broker_epoch().0 + i64::from(c) - 4) },
+        17..=19 => partition_reassigned(image, topic_id, index, (b, c)),
         10 if a % 4 == 0 => Fact::TopicDeleted { id: topic_id },
         10 => Fact::ProducerIdsAllocated { next: ProducerId(image.next_producer_id().0 + i64::from(b) - 5) },
         _ => Fact::ConfigSet {
@@ -91,6 +94,27 @@ fn partition_changed(image: &Image, topic_id: Uuid, index: PartitionIndex, (b, c
         leader: (c % 2 == 0).then(|| replicas.first().copied().unwrap_or(BrokerId::NONE)),
         leader_epoch: (c % 5 != 0).then(|| leader_epoch.next()),
         partition_epoch: if b == 0 { partition_epoch } else { partition_epoch.next() },
+    }
+}
+
+fn partition_reassigned(image: &Image, topic_id: Uuid, index: PartitionIndex, (b, c): (u8, u8)) -> Fact {
+    let before = image.partition(topic_id, index);
+    let leader = before.map_or(BrokerId::NONE, |before| before.leader);
+    let mut replicas = before.map_or(Vec::new(), |before| before.replicas.clone());
+    let new = BrokerId((b % 4).into());
+    let adding = if replicas.contains(&new) { Vec::new() } else { vec![new] };
+    replicas.extend(&adding);
+    let removing = if c % 2 == 0 { replicas.first().into_iter().copied().collect() } else { Vec::new() };
+    Fact::PartitionReassigned {
+        topic_id,
+        index,
+        isr: replicas.clone(),
+        replicas,
+        adding,
+        removing,
+        leader,
+        leader_epoch: before.map_or(LeaderEpoch(0), |before| before.leader_epoch),
+        partition_epoch: before.map_or(PartitionEpoch(0), |before| before.partition_epoch.next()),
     }
 }
 
@@ -243,6 +267,8 @@ fn large(topics: u8, partitions: i32) -> Image {
             let partition = Partition {
                 replicas: vec![BrokerId(1)],
                 isr: vec![BrokerId(1)],
+                adding: Vec::new(),
+                removing: Vec::new(),
                 leader: BrokerId(1),
                 leader_epoch: LeaderEpoch(0),
                 partition_epoch: PartitionEpoch(0),
@@ -286,6 +312,6 @@ fn random_folds_reach_every_kind_of_fact() {
             *seen.entry(kind.to_owned()).or_insert(0) += 1;
         }
     }
-    assert_eq!(seen.len(), 11, "{seen:?}");
+    assert_eq!(seen.len(), 14, "{seen:?}");
     assert!(seen.values().all(|count| *count >= 20), "{seen:?}");
 }

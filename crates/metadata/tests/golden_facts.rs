@@ -67,6 +67,8 @@ fn golden_brokers() -> Vec<(Fact, &'static str)> {
             },
             "818203a500070150bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb0219012c048005f4",
         ),
+        (Fact::BrokerUnregistered { id: broker, epoch }, "81820ca200070119012c"),
+        (Fact::BrokerEpochsAllocated { next: epoch }, "81820ea10019012c"),
         (Fact::BrokerFenced { id: broker, epoch }, "818204a200070119012c"),
         (Fact::BrokerUnfenced { id: broker, epoch }, "818205a200070119012c"),
     ]
@@ -113,6 +115,20 @@ fn golden_topics() -> Vec<(Fact, &'static str)> {
             },
             "818208a30050aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01010505",
         ),
+        (
+            Fact::PartitionReassigned {
+                topic_id,
+                index,
+                replicas: vec![BrokerId(9), BrokerId(8)],
+                isr: vec![BrokerId(8)],
+                adding: vec![BrokerId(9)],
+                removing: vec![BrokerId(8)],
+                leader: BrokerId(8),
+                leader_epoch: LeaderEpoch(2),
+                partition_epoch: PartitionEpoch(3),
+            },
+            "81820da90050aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa010102820908038108048109058108060807020803",
+        ),
         (Fact::TopicDeleted { id: topic_id }, "818209a10050aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
     ]
 }
@@ -138,8 +154,8 @@ fn every_kind_has_the_bytes_it_always_had() {
 
 #[test]
 fn unknown_kind_is_an_error_that_says_so() {
-    // A list of one fact of kind 12.
-    assert!(matches!(decode_facts(&bytes("81820ca0")), Err(UnreadableFact::Unknown { .. })));
+    // A list of one fact of kind 15.
+    assert!(matches!(decode_facts(&bytes("81820fa0")), Err(UnreadableFact::Unknown { .. })));
     // A resource of kind 3.
     assert!(matches!(decode_facts(&bytes("81820aa3000301617202616b")), Err(UnreadableFact::Unknown { .. })));
 }

@@ -1,14 +1,15 @@
 //! Facts that cannot be: each is refused for its own reason and changes nothing.
 
 use ottla_metadata::{
-    BrokerEpoch, Fact, Image, ImpossibleFact, LEVEL_NEWEST, METADATA_VERSION, PartitionEpoch, ResourceKind,
+    BrokerEpoch, FACTS_VERSION, Fact, Image, ImpossibleFact, LEVEL_NEWEST, METADATA_VERSION, PartitionEpoch,
+    ResourceKind,
 };
 use ottla_types::{BrokerId, LeaderEpoch, PartitionIndex, ProducerId, TopicName, Uuid};
 
 const TOPIC: Uuid = Uuid([1; 16]);
 
 fn level(level: i16) -> Fact {
-    Fact::FeatureLevelSet { name: METADATA_VERSION.to_owned(), level }
+    Fact::FeatureLevelSet { name: FACTS_VERSION.to_owned(), level }
 }
 
 fn topic(id: Uuid, name: &str) -> Fact {
@@ -82,10 +83,67 @@ fn nothing_is_written_below_the_level_that_introduced_it() {
 #[test]
 fn level_goes_neither_back_nor_beyond_what_is_known() {
     for to in [0, -1, LEVEL_NEWEST + 1] {
-        assert_eq!(refused(&level(to)), ImpossibleFact::LevelNotReachable { from: 1, to });
+        assert_eq!(refused(&level(to)), not_reachable(FACTS_VERSION, 1, to, "1 to 1"));
     }
     let newer = Image::default().apply(&level(LEVEL_NEWEST + 1));
-    assert_eq!(newer, Err(ImpossibleFact::LevelNotReachable { from: 0, to: LEVEL_NEWEST + 1 }));
+    assert_eq!(newer, Err(not_reachable(FACTS_VERSION, 0, LEVEL_NEWEST + 1, "1 to 1")));
+}
+
+#[test]
+fn feature_that_this_code_does_not_know_stops_the_node() {
+    let feature = |name: &str, level| Fact::FeatureLevelSet { name: name.to_owned(), level };
+    for to in [0, 29, 31] {
+        assert_eq!(refused(&feature(METADATA_VERSION, to)), not_reachable(METADATA_VERSION, 0, to, "30 to 30"));
+    }
+    assert_eq!(refused(&feature("share.version", 1)), not_reachable("share.version", 0, 1, "no such feature"));
+}
+
+fn not_reachable(feature: &str, from: i16, to: i16, known: &str) -> ImpossibleFact {
+    ImpossibleFact::LevelNotReachable { feature: feature.to_owned(), from, to, known: known.to_owned() }
+}
+
+#[test]
+fn epochs_of_brokers_that_are_gone_stay_used() {
+    let (now, next) = (BrokerEpoch(4), BrokerEpoch(4));
+    assert_eq!(refused(&Fact::BrokerEpochsAllocated { next }), ImpossibleFact::BrokerEpochsUsed { now, next });
+    let mut image = image();
+    let (id, epoch) = (BrokerId(1), BrokerEpoch(3));
+    assert_eq!(image.apply(&Fact::BrokerUnregistered { id, epoch }), Ok(()));
+    assert_eq!(image.next_broker_epoch(), BrokerEpoch(4));
+    assert!(image.facts().any(|fact| fact == Fact::BrokerEpochsAllocated { next: BrokerEpoch(4) }));
+}
+
+#[test]
+fn reassignment_fits_the_partition() {
+    let reassigned =
+        |replicas: &[i32], isr: &[i32], (adding, removing): (&[i32], &[i32]), leader, epochs: (i32, i32)| {
+            Fact::PartitionReassigned {
+                topic_id: TOPIC,
+                index: PartitionIndex(0),
+                replicas: brokers(replicas),
+                isr: brokers(isr),
+                adding: brokers(adding),
+                removing: brokers(removing),
+                leader: BrokerId(leader),
+                leader_epoch: LeaderEpoch(epochs.0),
+                partition_epoch: PartitionEpoch(epochs.1),
+            }
+        };
+    let none: (&[i32], &[i32]) = (&[], &[]);
+    for impossible in [
+        reassigned(&[1, 2], &[1, 2], none, 1, (5, 7)),
+        reassigned(&[1, 2], &[1, 2], none, 1, (4, 8)),
+        reassigned(&[1, 2], &[1, 2], none, 2, (5, 8)),
+        reassigned(&[1, 2], &[1, 2], (&[3], &[]), 1, (5, 8)),
+        reassigned(&[1, 2], &[1, 2], (&[], &[3]), 1, (5, 8)),
+        reassigned(&[1, 2, 3], &[1, 2], (&[3], &[3]), 1, (5, 8)),
+        reassigned(&[1, 2, 3], &[1, 2], (&[3, 3], &[]), 1, (5, 8)),
+        reassigned(&[], &[], none, -1, (6, 8)),
+    ] {
+        assert!(matches!(refused(&impossible), ImpossibleFact::Inconsistent(_)), "{impossible}");
+    }
+    let possible = reassigned(&[3, 2, 1], &[1, 2], (&[3], &[1]), 2, (6, 8));
+    assert_eq!(image().apply(&possible), Ok(()));
 }
 
 #[test]
@@ -110,6 +168,7 @@ fn broker_epochs_are_given_out_once() {
 fn only_the_present_registration_is_fenced() {
     for (id, epoch) in [(1, 2), (1, 4), (2, 3)] {
         let (id, epoch) = (BrokerId(id), BrokerEpoch(epoch));
+        assert_eq!(refused(&Fact::BrokerUnregistered { id, epoch }), ImpossibleFact::UnknownBroker { id, epoch });
         assert_eq!(refused(&Fact::BrokerFenced { id, epoch }), ImpossibleFact::UnknownBroker { id, epoch });
         assert_eq!(refused(&Fact::BrokerUnfenced { id, epoch }), ImpossibleFact::UnknownBroker { id, epoch });
     }

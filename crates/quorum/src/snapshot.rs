@@ -224,14 +224,14 @@ impl<'a> Frames<'a> {
 
 #[cfg(test)]
 mod tests {
-    use ottla_metadata::METADATA_VERSION;
+    use ottla_metadata::FACTS_VERSION;
     use ottla_storage::disk::simulated::SimulatedDisk;
 
     use super::*;
 
     fn image() -> Image {
         let mut image = Image::default();
-        image.apply(&Fact::FeatureLevelSet { name: METADATA_VERSION.to_owned(), level: 1 }).expect("possible");
+        image.apply(&Fact::FeatureLevelSet { name: FACTS_VERSION.to_owned(), level: 1 }).expect("possible");
         image.apply(&Fact::ClusterNamed { cluster_id: "abc".to_owned() }).expect("possible");
         image.set_position(position(&log_id(3, 17)));
         image

@@ -7,6 +7,7 @@
 //! - `segment` is one file of batches with its indexes, as state; `index`, `offset_index`, `time_index` are those;
 //!   `walk` and `scan` read batches from a file.
 //! - `producers` makes retries harmless (KIP-98), `leader_epochs` says which leader wrote what (KIP-101).
+//! - [`inspect`] decodes the small files for those who look at them from outside.
 //! - `directory` is a log directory with its checkpoint files; `flush` shares flushes among its logs.
 //!
 //! Nothing here knows a runtime. Functions are `async` and await what the disk completes; whoever polls them decides on
@@ -22,6 +23,7 @@ mod directory;
 mod fault;
 mod flush;
 mod index;
+pub mod inspect;
 mod leader_epochs;
 mod log;
 mod meta_properties;

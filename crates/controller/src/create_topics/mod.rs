@@ -196,7 +196,7 @@ fn placed(topic: &NewTopic, image: &Image, settings: &Settings) -> Result<Vec<Ve
     if wanted > registered {
         return Err(CreateTopicRefusal::TooFewBrokers { wanted, registered });
     }
-    Ok(place(image.brokers().map(|broker| &**broker), topic.id, count, wanted))
+    Ok(place(image.brokers().map(|broker| &**broker), topic.id, 0..count, wanted))
 }
 
 /// The replicas that the request assigns, in the order of the partitions.
@@ -210,7 +210,7 @@ fn assigned(topic: &NewTopic, image: &Image) -> Result<Vec<Vec<BrokerId>>, Creat
     let mut replicas: BTreeMap<PartitionIndex, Vec<BrokerId>> = BTreeMap::new();
     for assignment in &topic.assignments {
         let before = replicas.values().next().map(Vec::len);
-        check_assignment(assignment, before, image)?;
+        check_assignment(assignment.partition, &assignment.replicas, before, image)?;
         if replicas.insert(assignment.partition, assignment.replicas.clone()).is_some() {
             return Err(InvalidAssignment::PartitionTwice(assignment.partition).into());
         }
@@ -223,10 +223,29 @@ fn assigned(topic: &NewTopic, image: &Image) -> Result<Vec<Vec<BrokerId>>, Creat
     Ok(replicas.into_values().collect())
 }
 
-/// Whether a partition may have these replicas, where those before it have `before`.
-fn check_assignment(assignment: &Assignment, before: Option<usize>, image: &Image) -> Result<(), InvalidAssignment> {
-    let Assignment { partition, replicas } = assignment;
-    let partition = *partition;
+/// Whether a new partition may have these replicas, where those before it have `before`.
+pub(crate) fn check_assignment(
+    partition: PartitionIndex,
+    replicas: &[BrokerId],
+    before: Option<usize>,
+    image: &Image,
+) -> Result<(), InvalidAssignment> {
+    check_replicas(partition, replicas, image)?;
+    if let Some(before) = before.filter(|before| *before != replicas.len()) {
+        return Err(InvalidAssignment::UnequalReplicas { partition, got: replicas.len(), before });
+    }
+    if replicas.iter().all(|broker| !image.is_active(*broker)) {
+        return Err(InvalidAssignment::AllFenced(partition));
+    }
+    Ok(())
+}
+
+/// Whether these can be the replicas of a partition: known brokers, at least one, none twice.
+pub(crate) fn check_replicas(
+    partition: PartitionIndex,
+    replicas: &[BrokerId],
+    image: &Image,
+) -> Result<(), InvalidAssignment> {
     if replicas.is_empty() {
         return Err(InvalidAssignment::NoReplicas(partition));
     }
@@ -238,12 +257,6 @@ fn check_assignment(assignment: &Assignment, before: Option<usize>, image: &Imag
         if !seen.insert(broker) {
             return Err(InvalidAssignment::BrokerTwice { partition, broker });
         }
-    }
-    if let Some(before) = before.filter(|before| *before != replicas.len()) {
-        return Err(InvalidAssignment::UnequalReplicas { partition, got: replicas.len(), before });
-    }
-    if replicas.iter().all(|broker| !image.is_active(*broker)) {
-        return Err(InvalidAssignment::AllFenced(partition));
     }
     Ok(())
 }
@@ -262,19 +275,22 @@ fn write(
         draft.write(Fact::ConfigSet { kind: ResourceKind::Topic, resource, key, value });
     }
     for (index, replicas) in (0..).map(PartitionIndex).zip(replicas) {
-        let isr: Vec<_> = replicas.iter().copied().filter(|broker| draft.image().is_active(*broker)).collect();
-        let leader = *isr.first().expect("each partition has a replica that is active");
-        let (leader_epoch, partition_epoch) = (LeaderEpoch(0), PartitionEpoch(0));
-        draft.write(Fact::PartitionCreated {
-            topic_id: id,
-            index,
-            replicas,
-            isr,
-            leader,
-            leader_epoch,
-            partition_epoch,
-        });
+        let fact = partition_created(id, index, replicas, draft.image());
+        draft.write(fact);
     }
+}
+
+/// A new partition on `replicas`, of which those that are active are in sync and the first of them leads.
+pub(crate) fn partition_created(
+    topic_id: TopicId,
+    index: PartitionIndex,
+    replicas: Vec<BrokerId>,
+    image: &Image,
+) -> Fact {
+    let isr: Vec<_> = replicas.iter().copied().filter(|broker| image.is_active(*broker)).collect();
+    let leader = *isr.first().expect("each partition has a replica that is active");
+    let (leader_epoch, partition_epoch) = (LeaderEpoch(0), PartitionEpoch(0));
+    Fact::PartitionCreated { topic_id, index, replicas, isr, leader, leader_epoch, partition_epoch }
 }
 
 impl fmt::Display for CreateTopics {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ottla_metadata::{Fact, METADATA_VERSION};
+use ottla_metadata::{FACTS_VERSION, Fact};
 use ottla_quorum::{Options, Quorum, QuorumFault, Term};
 use ottla_runtime::{BoxFuture, Lane, Runtime, SeededRandom, Spawn, TokioClock, WallClock};
 use ottla_storage::disk::Disk;
@@ -83,7 +83,7 @@ pub(crate) fn term(quorum: &Quorum) -> Term {
 
 /// What the first entry of every log must say.
 pub(crate) fn level() -> Fact {
-    Fact::FeatureLevelSet { name: METADATA_VERSION.to_owned(), level: 1 }
+    Fact::FeatureLevelSet { name: FACTS_VERSION.to_owned(), level: 1 }
 }
 
 /// A topic's creation; the same number, the same topic.

@@ -1,10 +1,15 @@
-//! Topics made, listed, described and deleted.
+//! Administration: topics made, listed, described and deleted on this page; `partitions` and `configs` are the rest.
+
+mod configs;
+mod partitions;
 
 use std::sync::Arc;
 
 use ottla_protocol::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use ottla_protocol::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
 use ottla_types::{ErrorCode, TopicId};
+
+pub use configs::{ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource};
 
 use crate::cluster::{Cluster, Topic};
 use crate::error::{ClientError, Refusal};
@@ -143,6 +148,6 @@ impl Admin {
 
 /// A response without the one result that was asked for.
 fn unanswered() -> ClientError {
-    let message = Some("the broker's answer does not mention the topic".to_owned());
+    let message = Some("the broker's answer does not mention what was asked for".to_owned());
     Refusal { code: ErrorCode::UnknownServerError, message }.into()
 }

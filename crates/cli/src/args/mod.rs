@@ -1,13 +1,27 @@
-//! The command line, as clap reads it. What a user sees of `--help` is written here.
+//! The command line, as clap reads it. What a user sees of `--help` is written here: what is common on this page, each
+//! command's own in the file of its name.
+
+mod config;
+mod consume;
+mod dump;
+mod produce;
+mod topic;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use ottla_client::{Address, OffsetSpec};
+
+pub(crate) use config::ConfigCommand;
+pub(crate) use consume::{ConsumeArgs, Field, StartArg};
+pub(crate) use dump::DumpArgs;
+pub(crate) use produce::{InputKind, ProduceArgs};
+pub(crate) use topic::{AlterArgs, CreateArgs, TopicCommand, TruncateArgs};
+
 use crate::start::StartArgs;
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use ottla_client::{Acks, Address, Codec, OffsetSpec, Start};
-use ottla_types::{Offset, Timestamp};
 
 const FIRST_STEPS: &str = "\
 First steps:
@@ -17,7 +31,8 @@ First steps:
   ottla consume greetings --from-beginning          read it, until Ctrl-C
 
 These work with any Kafka cluster: --bootstrap HOST:PORT, or OTTLA_BOOTSTRAP in the environment.
-`ottla COMMAND --help` tells more of each.";
+`ottla COMMAND --help` tells more of each.
+Exit codes: 0 done, 1 failed, 2 the command line was not understood.";
 
 /// Kafka in one small binary.
 #[derive(Debug, Parser)]
@@ -37,8 +52,21 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "LEVEL")]
     pub log_level: Option<String>,
 
+    /// How results are printed
+    #[arg(long, global = true, value_name = "FORM", value_enum, default_value = "table")]
+    pub output: OutputForm,
+
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum OutputForm {
+    /// For people
+    Table,
+    /// For programs: one JSON document, or one a line where the end is not known
+    Json,
 }
 
 /// Addresses to start from.
@@ -69,181 +97,29 @@ impl Cli {
 pub(crate) enum Command {
     /// Run the broker
     Start(StartArgs),
-    /// Create, list, describe and delete topics
+    /// Create, list, describe, alter and delete topics
     #[command(subcommand)]
     Topic(TopicCommand),
+    /// Show and change settings of topics, brokers, loggers and clients' metrics
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Write lines of a file or of stdin to a topic
     Produce(ProduceArgs),
     /// Read a topic to stdout
     Consume(ConsumeArgs),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TopicCommand {
-    /// Create a topic
-    Create(CreateArgs),
-    /// List the topics
-    List {
-        /// List Kafka's own topics too
-        #[arg(long)]
-        internal: bool,
+    /// Show what is in the files of a log, without a broker
+    Dump(DumpArgs),
+    /// Print the completions for a shell, to be put where it looks for them
+    Completions {
+        /// Which
+        shell: Shell,
     },
-    /// Show partitions, leaders, replicas and offsets
-    Describe {
-        /// Topics; all of them if none is named
-        #[arg(value_name = "NAME")]
-        names: Vec<String>,
+    /// Write the manual pages, one for each command
+    Man {
+        /// The directory
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
     },
-    /// Delete topics with all that is in them
-    Delete {
-        /// Topics
-        #[arg(value_name = "NAME", required = true)]
-        names: Vec<String>,
-        /// Do not ask
-        #[arg(long, short)]
-        yes: bool,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CreateArgs {
-    /// Its name
-    pub name: String,
-    /// How many partitions [default: the broker's num.partitions]
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
-    pub partitions: Option<i32>,
-    /// How many copies of each [default: the broker's default.replication.factor]
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(i16).range(1..))]
-    pub replication_factor: Option<i16>,
-    /// A setting by Kafka's name, such as max.message.bytes=2000000; may be repeated
-    #[arg(long = "config", short, value_name = "KEY=VALUE", value_parser = key_value)]
-    pub configs: Vec<(String, String)>,
-    /// Do nothing if there is such a topic already
-    #[arg(long)]
-    pub if_not_exists: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ProduceArgs {
-    /// The topic
-    pub topic: String,
-    /// The file to read [default: stdin]
-    pub file: Option<PathBuf>,
-    /// Split lines into key and value at the first of these
-    #[arg(long, short, value_name = "TEXT", value_parser = not_empty)]
-    pub key_separator: Option<String>,
-    /// Who must have a record before it counts as written
-    #[arg(long, value_name = "WHO", value_enum, default_value = "all", allow_negative_numbers = true)]
-    pub acks: AcksArg,
-    /// How to compress batches
-    #[arg(long, short = 'z', value_name = "CODEC", value_enum, default_value = "none")]
-    pub compression: CodecArg,
-    /// Write to this partition only
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
-    pub partition: Option<i32>,
-    /// Do not have the broker drop what a retry sends twice
-    #[arg(long)]
-    pub no_idempotence: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ConsumeArgs {
-    /// The topic
-    pub topic: String,
-    /// Read everything that is there: the same as --offset earliest
-    #[arg(long, short = 'b', conflicts_with = "offset")]
-    pub from_beginning: bool,
-    /// Read this partition only
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
-    pub partition: Option<i32>,
-    /// Where to start: a number, earliest, latest, or @ and milliseconds since 1970
-    #[arg(long, short, value_name = "WHERE", default_value = "latest", allow_negative_numbers = true)]
-    pub offset: StartArg,
-    /// Stop after so many records
-    #[arg(long, short = 'n', value_name = "N")]
-    pub max_messages: Option<u64>,
-    /// Stop at the end, as it is when the command starts
-    #[arg(long, short)]
-    pub exit: bool,
-    /// What to print before each value, in this order, tabs between
-    #[arg(long, value_name = "FIELD,…", value_enum, value_delimiter = ',')]
-    pub print: Vec<Field>,
-    /// Print the key before the value with this between them
-    #[arg(long, short, value_name = "TEXT")]
-    pub key_separator: Option<String>,
-}
-
-/// What can be printed of a record beside its value.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum Field {
-    Key,
-    Offset,
-    Partition,
-    Timestamp,
-    Headers,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum AcksArg {
-    /// All replicas in sync
-    #[value(alias = "-1")]
-    All,
-    /// The leader
-    #[value(name = "1")]
-    Leader,
-    /// Nobody
-    #[value(name = "0")]
-    None,
-}
-
-impl From<AcksArg> for Acks {
-    fn from(acks: AcksArg) -> Self {
-        match acks {
-            AcksArg::All => Self::All,
-            AcksArg::Leader => Self::Leader,
-            AcksArg::None => Self::None,
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum CodecArg {
-    None,
-    Gzip,
-    Snappy,
-    Lz4,
-    Zstd,
-}
-
-impl From<CodecArg> for Codec {
-    fn from(codec: CodecArg) -> Self {
-        match codec {
-            CodecArg::None => Self::None,
-            CodecArg::Gzip => Self::Gzip,
-            CodecArg::Snappy => Self::Snappy,
-            CodecArg::Lz4 => Self::Lz4,
-            CodecArg::Zstd => Self::Zstd,
-        }
-    }
-}
-
-/// Where to start reading.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct StartArg(pub Start);
-
-impl FromStr for StartArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "a number from 0, earliest, latest, or @ and milliseconds since 1970 is needed".to_owned();
-        let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number >= 0).ok_or_else(wrong);
-        Ok(Self(match (text, text.strip_prefix('@')) {
-            ("earliest", _) => Start::Earliest,
-            ("latest", _) => Start::Latest,
-            (_, Some(time)) => Start::Timestamp(Timestamp(number(time)?)),
-            _ => Start::Offset(Offset(number(text)?)),
-        }))
-    }
 }
 
 /// Both ends of a partition.
@@ -264,7 +140,12 @@ mod tests {
     use clap::CommandFactory;
     use clap::error::ErrorKind;
 
+    use ottla_client::Start;
+    use ottla_types::{Offset, Timestamp};
+
+    use super::produce::{AcksArg, CodecArg};
     use super::*;
+    use crate::format::Format;
 
     fn parse(line: &str) -> Result<Cli, clap::Error> {
         Cli::read(std::iter::once("ottla").chain(line.split_whitespace()).map(OsString::from))
@@ -290,6 +171,7 @@ mod tests {
     fn produce_has_the_defaults_of_a_kafka_producer() {
         let Command::Produce(args) = parse("produce t").unwrap().command else { panic!() };
         assert_eq!((args.acks, args.compression, args.no_idempotence), (AcksArg::All, CodecArg::None, false));
+        assert_eq!((args.input, args.value_format, args.rate), (InputKind::Lines, Format::String, None));
         let line = "produce t f.txt --acks -1 -z zstd -p 3 -k : --bootstrap a:1,b:2";
         let cli = parse(line).unwrap();
         assert_eq!(cli.bootstrap.0.len(), 2);
@@ -323,6 +205,11 @@ mod tests {
             "topic create t --partitions 0",
             "topic create t --config retention.ms",
             "topic list --bootstrap host:port",
+            "topic list --output xml",
+            "produce t --rate 0",
+            "produce t --header x",
+            "config set topic:t retention.ms",
+            "config describe user:u",
         ] {
             let kind = refusal(line);
             assert!(
@@ -332,6 +219,8 @@ mod tests {
         }
         assert_eq!(refusal("consume t -b --offset 1"), ErrorKind::ArgumentConflict);
         assert_eq!(refusal("topic delete"), ErrorKind::MissingRequiredArgument);
+        assert_eq!(refusal("topic alter t"), ErrorKind::MissingRequiredArgument);
+        assert_eq!(refusal("produce t --key a -k :"), ErrorKind::ArgumentConflict);
         assert_eq!(refusal("topics list"), ErrorKind::InvalidSubcommand);
     }
 }

@@ -1,0 +1,61 @@
+//! What the small files of a log say, for those who look at them from outside: dumps, copies, tests.
+//!
+//! Only decoding: bytes in, entries out. A log that is open reads its files in its own way; nothing here changes
+//! anything.
+
+use std::path::Path;
+
+use ottla_types::{Offset, ProducerId, Timestamp};
+
+use crate::fault::StorageFault;
+use crate::index;
+use crate::offset_index::OffsetEntry;
+use crate::producers::{ProducerEntry, snapshot};
+use crate::time_index::TimeEntry;
+
+/// An `.index` file: the last offset of a batch and where the batch starts in the segment. `base` is the offset that
+/// names the segment. Bytes behind the last whole entry are passed over.
+#[must_use]
+pub fn offset_index(base: Offset, bytes: &[u8]) -> Vec<(Offset, u32)> {
+    used(index::decode::<OffsetEntry>(base, bytes), |entry| entry.offset == base)
+        .map(|entry| (entry.offset, entry.position))
+        .collect()
+}
+
+/// A `.timeindex` file: the largest timestamp so far and the last offset of the batch that brought it.
+#[must_use]
+pub fn time_index(base: Offset, bytes: &[u8]) -> Vec<(Timestamp, Offset)> {
+    used(index::decode::<TimeEntry>(base, bytes), |entry| entry.offset == base)
+        .map(|entry| (entry.timestamp, entry.offset))
+        .collect()
+}
+
+/// A `.snapshot` file: what was remembered of each producer. `path` is named in the error.
+pub fn producer_snapshot(bytes: &[u8], path: &Path) -> Result<Vec<(ProducerId, ProducerEntry)>, StorageFault> {
+    let producers = snapshot::decode(bytes, path)?;
+    Ok(producers.sorted().into_iter().map(|(id, entry)| (id, entry.clone())).collect())
+}
+
+/// Entries up to the reserved, empty part of a file: a broker that was killed leaves it behind, all zeros.
+fn used<E>(entries: Vec<E>, is_empty: impl Fn(&E) -> bool) -> impl Iterator<Item = E> {
+    let mut first = true;
+    entries.into_iter().take_while(move |entry| std::mem::take(&mut first) || !is_empty(entry))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reserved_part_of_an_index_is_no_entry() {
+        let mut bytes = vec![0, 0, 0, 4, 0, 0, 1, 0, 0, 0, 0, 9, 0, 0, 2, 0];
+        bytes.extend([0; 24]);
+        assert_eq!(offset_index(Offset(100), &bytes), [(Offset(104), 256), (Offset(109), 512)]);
+    }
+
+    #[test]
+    fn a_first_entry_at_the_base_counts() {
+        let bytes = [0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(offset_index(Offset(5), &bytes), [(Offset(5), 7)]);
+    }
+}
