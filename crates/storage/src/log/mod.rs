@@ -27,6 +27,7 @@ mod role;
 mod search;
 #[cfg(test)]
 mod tests;
+mod together;
 mod truncate;
 mod trusted;
 mod write;
@@ -44,6 +45,7 @@ pub use flush::Flush;
 pub use read::{ReadRefusal, Slice};
 pub use recover::Recovery;
 pub use search::TimestampedOffset;
+pub(crate) use together::Saving;
 
 use crate::disk::Disk;
 use crate::fault::StorageFault;

@@ -97,6 +97,12 @@ impl SimulatedDisk {
         self.0.state.lock().operations
     }
 
+    /// Syncs of files, and of everything, so far: what [`Faults::fail_sync_at`] counts.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.0.state.lock().syncs
+    }
+
     /// Begins to collect one line per operation, in the order in which they take effect.
     pub fn start_trace(&self) {
         self.0.state.lock().trace = Some(Vec::new());
