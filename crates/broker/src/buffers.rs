@@ -10,6 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use crate::memory::Piece;
+
 /// The smallest buffer that is handed out: enough for one small request, or the head of a large one.
 pub(crate) const SMALLEST_BYTES: usize = 4 * 1024;
 /// Buffers above this size are not kept: they are rare, and too large to sit idle.
@@ -35,12 +37,14 @@ struct Kept {
 pub(crate) struct Buffer {
     bytes: Vec<u8>,
     home: Arc<Buffers>,
+    /// What was granted for it, unless it is small; given back with it.
+    granted: Option<Piece>,
 }
 
 impl Buffers {
     /// An empty buffer with room for at least `bytes` bytes.
     pub(crate) fn take(self: &Arc<Self>, bytes: usize) -> Buffer {
-        let capacity = bytes.max(SMALLEST_BYTES).next_power_of_two();
+        let capacity = capacity_for(bytes);
         let free = {
             let mut kept = self.kept.lock();
             let free = kept.by_size.get_mut(&capacity.ilog2()).and_then(Vec::pop);
@@ -48,7 +52,7 @@ impl Buffers {
             free
         };
         let bytes = free.unwrap_or_else(|| Vec::with_capacity(capacity));
-        Buffer { bytes, home: self.clone() }
+        Buffer { bytes, home: self.clone(), granted: None }
     }
 
     fn give_back(&self, mut bytes: Vec<u8>) {
@@ -65,7 +69,22 @@ impl Buffers {
     }
 }
 
+/// The room that a buffer for `bytes` bytes has.
+pub(crate) fn capacity_for(bytes: usize) -> usize {
+    bytes.max(SMALLEST_BYTES).next_power_of_two()
+}
+
 impl Buffer {
+    /// Keeps what was granted for the buffer as long as the buffer.
+    pub(crate) fn hold(&mut self, granted: Piece) {
+        self.granted = Some(granted);
+    }
+
+    /// Bytes that were granted for it.
+    pub(crate) fn held(&self) -> u64 {
+        self.granted.as_ref().map_or(0, Piece::bytes)
+    }
+
     /// The bytes, to be filled. Its capacity must not be exceeded: a buffer that grew is not kept.
     pub(crate) const fn bytes(&mut self) -> &mut Vec<u8> {
         &mut self.bytes

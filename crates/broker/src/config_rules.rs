@@ -1,14 +1,22 @@
 //! What the controller is told about overrides: which keys of `ottla-config` a topic, a broker or another resource may
 //! carry. The judgement is `ottla-config`'s; this translates.
 
-use ottla_config::{BrokerConfig, Overrides, validate_topic_configs};
+use std::sync::Arc;
+
+use ottla_config::key::{Key, Kind};
+use ottla_config::{
+    Overrides, Refusal, Scope, keys, validate_broker_configs, validate_client_metrics_configs, validate_group_configs,
+    validate_topic_configs,
+};
 use ottla_controller::{ConfigOverrides, ConfigRefusal, ConfigRules};
 use ottla_metadata::{Resource, ResourceKind};
 
+use crate::settings::Settings;
+
 /// The rules of a broker with these settings.
 pub(crate) struct Rules {
-    /// What a topic has where it says nothing itself.
-    pub(crate) config: BrokerConfig,
+    /// What a resource has where it says nothing itself, and the bounds of what it may say.
+    pub(crate) settings: Arc<Settings>,
 }
 
 impl ConfigRules for Rules {
@@ -18,16 +26,27 @@ impl ConfigRules for Rules {
         _old: &ConfigOverrides<'_>,
         new: &ConfigOverrides<'_>,
     ) -> Result<(), ConfigRefusal> {
+        let new: Overrides = new.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let present = self.settings.present();
         match resource.kind {
-            ResourceKind::Topic => {
-                let new: Overrides = new.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-                validate_topic_configs(&new, &self.config).map_err(ConfigRefusal::invalid)
+            ResourceKind::Topic => return validate_topic_configs(&new, &present).map_err(ConfigRefusal::invalid),
+            ResourceKind::Broker if resource.name.is_empty() => {
+                validate_broker_configs(Scope::ClusterDefault, &new, &present)
             }
-            kind => Err(ConfigRefusal::invalid(format!("the settings of a {kind} cannot be changed"))),
+            ResourceKind::Broker => validate_broker_configs(Scope::Broker, &new, &present),
+            ResourceKind::ClientMetrics => validate_client_metrics_configs(&new),
+            ResourceKind::Group => validate_group_configs(&new, &present),
         }
+        .map_err(|Refusal { code, message }| ConfigRefusal { code, message })
     }
 
-    fn list_default(&self, _kind: ResourceKind, _key: &str) -> Option<String> {
-        None
+    fn list_default(&self, kind: ResourceKind, name: &str) -> Option<String> {
+        let key: &Key = match kind {
+            ResourceKind::Topic => &keys::topic_key(name)?.key,
+            ResourceKind::Broker => keys::broker_key(name)?,
+            ResourceKind::ClientMetrics => keys::client_metrics_key(name)?,
+            ResourceKind::Group => keys::group_key(name)?,
+        };
+        (key.kind == Kind::List).then(|| key.default.unwrap_or_default().to_owned())
     }
 }

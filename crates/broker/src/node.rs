@@ -1,7 +1,8 @@
 //! What every part of a broker shares: its configuration, its seams, the cluster's image, its partitions.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
+use arc_swap::Guard;
 use ottla_config::BrokerConfig;
 use ottla_metadata::Image;
 use ottla_protocol::TopicKey;
@@ -9,27 +10,34 @@ use ottla_quorum::Quorum;
 use ottla_runtime::Runtime;
 use ottla_types::{BrokerId, ErrorCode, LeaderEpoch, PartitionIndex, Uuid};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::buffers::Buffers;
+use crate::connections::Connections;
 use crate::controller::ControllerHandle;
+use crate::fetch_sessions::FetchSessions;
+use crate::log_levels::LogLevels;
 use crate::partition::Partition;
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
+use crate::settings::Settings;
 
 /// One broker, as its handlers see it.
 pub(crate) struct Node {
-    pub(crate) config: BrokerConfig,
+    pub(crate) settings: Arc<Settings>,
+    #[expect(dead_code, reason = "DescribeConfigs and IncrementalAlterConfigs are next")]
+    pub(crate) log_levels: Arc<dyn LogLevels>,
     pub(crate) runtime: Runtime,
     pub(crate) quorum: Arc<Quorum>,
     pub(crate) controller: ControllerHandle,
     pub(crate) partitions: Arc<Partitions>,
     pub(crate) producer_ids: ProducerIds,
+    /// What clients follow; each partition's place remembers where it was found.
+    pub(crate) fetch_sessions: FetchSessions<Weak<Partition>>,
     pub(crate) buffers: Arc<Buffers>,
     /// Cancelled when the broker stops: no new requests are read, nobody waits any longer.
     pub(crate) stop: CancellationToken,
-    /// Every connection's task.
-    pub(crate) connections: TaskTracker,
+    /// Those who are connected.
+    pub(crate) connections: Arc<Connections>,
 }
 
 /// Where a partition is found.
@@ -46,6 +54,11 @@ impl Node {
     /// The cluster as this broker knows it.
     pub(crate) fn image(&self) -> Arc<Image> {
         self.quorum.image()
+    }
+
+    /// What the broker runs with now. Not to be kept, nor held while waiting: some of it changes while it runs.
+    pub(crate) fn config(&self) -> Guard<Arc<BrokerConfig>> {
+        self.settings.present()
     }
 
     /// A fresh id.
@@ -70,7 +83,7 @@ impl Node {
         match self.partitions.get(topic.id, index) {
             Some(partition) => Lookup::Here(partition),
             // Its log could not be opened or made.
-            None if state.leader == self.config.node_id => Lookup::Unknown(ErrorCode::KafkaStorageError),
+            None if state.leader == self.config().node_id => Lookup::Unknown(ErrorCode::KafkaStorageError),
             None => Lookup::Elsewhere { leader: state.leader, epoch: state.leader_epoch },
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use imbl::OrdMap;
-use ottla_config::{BrokerConfig, Overrides, TopicConfig};
+use ottla_config::TopicConfig;
 use ottla_metadata::{Difference, Image, PartitionChange, Position, Resource};
 use ottla_quorum::Quorum;
 use ottla_runtime::Runtime;
@@ -19,6 +19,7 @@ use tracing::{error, info};
 
 use crate::directories::{Directories, Found};
 use crate::partition::Partition;
+use crate::settings::{Settings, overrides};
 
 type Key = (TopicId, PartitionIndex);
 
@@ -56,7 +57,7 @@ impl Settled {
 
 /// The loop that makes the image true.
 pub(crate) struct Keeper {
-    config: BrokerConfig,
+    settings: Arc<Settings>,
     runtime: Runtime,
     quorum: Arc<Quorum>,
     directories: Arc<Directories>,
@@ -69,7 +70,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// A keeper that starts from nothing: the first image is one large difference.
     pub(crate) fn new(
-        config: BrokerConfig,
+        settings: Arc<Settings>,
         runtime: Runtime,
         quorum: Arc<Quorum>,
         directories: Arc<Directories>,
@@ -78,7 +79,7 @@ impl Keeper {
         let (settled, reached) = watch::channel(Position::default());
         let waiter = Settled { reached, quorum: quorum.clone() };
         let image = Image::default();
-        let keeper = Self { config, runtime, quorum, directories, partitions: partitions.clone(), settled, image };
+        let keeper = Self { settings, runtime, quorum, directories, partitions: partitions.clone(), settled, image };
         (keeper, partitions, waiter)
     }
 
@@ -121,9 +122,14 @@ impl Keeper {
     pub(crate) async fn follow(&mut self) {
         let next = self.quorum.image();
         let is_first = self.image.position() == Position::default();
-        let difference = Difference::between(&self.image, &next, self.config.node_id);
+        let local = self.settings.present().node_id;
+        let difference = Difference::between(&self.image, &next, local);
         self.image = (*next).clone();
         let mut partitions = (**self.partitions.0.load()).clone();
+        let settings_changed = difference.configs_changed.iter().any(|resource| self.settings.are_of(resource));
+        if settings_changed {
+            self.settings.follow(&self.image);
+        }
         for change in &difference.partitions_removed {
             if let Some(partition) = partitions.remove(&(change.topic_id, change.index)) {
                 self.partitions.0.store(Arc::new(partitions.clone()));
@@ -136,8 +142,10 @@ impl Keeper {
             with(&difference.partitions_created, !is_first).chain(with(&difference.partitions_changed, false))
         {
             let key = (change.topic_id, change.index);
-            if change.partition.leader != self.config.node_id {
-                partitions.remove(&key);
+            if change.partition.leader != local {
+                if let Some(partition) = partitions.remove(&key) {
+                    partition.close();
+                }
             } else if let Some(partition) = partitions.get(&key) {
                 partition.follow_image(&change.partition);
             } else {
@@ -152,11 +160,17 @@ impl Keeper {
                 _ => self.topic_config(&change.topic),
             };
             latest = Some((change.topic_id, config.clone()));
-            let partition = Partition::lead(name_of(change), log, config, self.config.node_id, &change.partition);
+            let partition =
+                Partition::lead(name_of(change), log, config, self.settings.present().node_id, &change.partition);
             partitions.insert((change.topic_id, change.index), partition);
         }
-        for resource in &difference.configs_changed {
-            self.configure(resource, &partitions);
+        if settings_changed {
+            // Whatever a topic does not say itself may be different now.
+            partitions.values().for_each(|partition| partition.configure(self.topic_config(&partition.name.topic)));
+        } else {
+            for resource in &difference.configs_changed {
+                self.configure(resource, &partitions);
+            }
         }
         self.partitions.0.store(Arc::new(partitions));
         self.settled.send_replace(next.position());
@@ -178,7 +192,7 @@ impl Keeper {
                 Found::Nowhere => missing.push(change),
             }
         }
-        let producer_id_expiration_ms = i64::from(self.config.producer_id_expiration_ms);
+        let producer_id_expiration_ms = i64::from(self.settings.present().producer_id_expiration_ms);
         let config = LogConfig { producer_id_expiration_ms, ..LogConfig::default() };
         let new = |change: &&PartitionChange| NewPartition { name: name_of(change), topic_id: change.topic_id, config };
         let made = self.directories.create(missing.iter().map(new).collect()).await;
@@ -216,10 +230,7 @@ impl Keeper {
     }
 
     fn topic_config(&self, topic: &TopicName) -> TopicConfig {
-        let resource = Resource::topic(topic);
-        let overrides = self.image.configs(&resource);
-        let overrides: Overrides = overrides.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        self.config.topic_config(&overrides)
+        self.settings.present().topic_config(&overrides(&self.image, &Resource::topic(topic)))
     }
 }
 

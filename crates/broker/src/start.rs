@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_config::BrokerConfig;
-use ottla_controller::{Controller, RegisterBroker, Reply, Request, Settings};
+use ottla_controller::{Controller, RegisterBroker, Reply, Request, Settings as Limits};
 use ottla_metadata::{BrokerEpoch, Endpoint, SecurityProtocol};
 use ottla_quorum::{Options, Quorum, QuorumFault};
-use ottla_runtime::{Lane, Listener, Runtime};
+use ottla_runtime::{Lane, ListenOptions, Listener, Runtime, system};
 use ottla_storage::StorageFault;
 use ottla_storage::disk::Disk;
 use ottla_types::Uuid;
@@ -22,11 +22,16 @@ use tracing::warn;
 use crate::buffers::Buffers;
 use crate::checkpoints::Checkpoints;
 use crate::config_rules::Rules;
+use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
 use crate::directories::{Directories, DirectoriesFault, Slot};
+use crate::fetch_sessions::FetchSessions;
+use crate::log_levels::{LogLevels, NoLoggers};
+use crate::memory::Memory;
 use crate::node::Node;
 use crate::partitions::{Keeper, Partitions};
 use crate::producer_ids::ProducerIds;
+use crate::settings::Settings;
 use crate::{flusher, listener};
 
 /// The folder of the metadata log within the log directory. Never `__cluster_metadata-0`: a Kafka that finds a folder of
@@ -35,6 +40,9 @@ const METADATA_FOLDER: &str = "ottla-metadata";
 
 /// How long a stop waits for connections to take their answers.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The part of the computer's memory that requests in flight may hold, unless `queued.max.request.bytes` says.
+const MEMORY_SHARE: u64 = 4;
 
 /// Why a broker did not start.
 #[derive(Debug, Error)]
@@ -87,6 +95,16 @@ impl Broker {
     /// Opens the directory, forms or resumes the metadata quorum, takes the lead of every partition, and listens. When
     /// this returns, clients are served.
     pub async fn start(config: BrokerConfig, runtime: Runtime, disk: Arc<dyn Disk>) -> Result<Self, StartFault> {
+        Self::start_logging(config, runtime, disk, Arc::new(NoLoggers)).await
+    }
+
+    /// The same in a process whose log levels can be changed.
+    pub async fn start_logging(
+        config: BrokerConfig,
+        runtime: Runtime,
+        disk: Arc<dyn Disk>,
+        log_levels: Arc<dyn LogLevels>,
+    ) -> Result<Self, StartFault> {
         // Ports first: a second broker on the same ports should say so before it touches anything.
         let listeners = bind(&config, &runtime).await?;
         let addresses = addresses(&listeners)?;
@@ -97,9 +115,10 @@ impl Broker {
         let quorum = Arc::new(Quorum::open(&runtime, disk, &folder, Options::new(config.node_id)).await?);
 
         let loops = TaskTracker::new();
+        let settings = Arc::new(Settings::new(config.clone()));
         let (mut keeper, partitions, settled) =
-            Keeper::new(config.clone(), runtime.clone(), quorum.clone(), directories.clone());
-        let machine = controller(&config, directories.cluster_id());
+            Keeper::new(settings.clone(), runtime.clone(), quorum.clone(), directories.clone());
+        let machine = controller(&settings, directories.cluster_id());
         let (controller_loop, controller) =
             ControllerLoop::new(machine, runtime.clone(), quorum.clone(), settled, drained.clone());
         runtime.spawn(Lane::Control, loops.track_future(controller_loop.run()));
@@ -108,16 +127,20 @@ impl Broker {
         runtime.spawn(Lane::Control, loops.track_future(keeper.run(drained.clone())));
         keep_durable(&config, &runtime, &directories, &partitions, &loops);
 
+        let connections = connections(&settings, &runtime);
+        runtime.spawn(Lane::Control, loops.track_future(connections.clone().sweep(drained.clone())));
         let node = Arc::new(Node {
             producer_ids: ProducerIds::new(config.node_id, broker_epoch),
-            config,
+            fetch_sessions: FetchSessions::new(config.fetch_sessions_max),
+            settings,
+            log_levels,
             runtime: runtime.clone(),
             quorum,
             controller,
             partitions,
             buffers: Arc::new(Buffers::default()),
             stop,
-            connections: TaskTracker::new(),
+            connections,
         });
         for (name, bound) in listeners {
             runtime.spawn(Lane::Data, loops.track_future(listener::accept(node.clone(), bound, name.into())));
@@ -163,12 +186,12 @@ impl Broker {
     /// error, such as that of a log whose disk failed, all else is closed as well, and only the mark is missing.
     pub async fn stop(self) -> Result<(), StartFault> {
         self.node.stop.cancel();
-        self.node.connections.close();
+        self.node.connections.tasks.close();
         // A client that does not read its answers keeps nobody from stopping.
         let patience = self.node.runtime.clock.now() + STOP_PATIENCE;
         tokio::select! {
             biased;
-            () = self.node.connections.wait() => {}
+            () = self.node.connections.tasks.wait() => {}
             () = self.node.runtime.clock.sleep_until(patience) => warn!("connections were cut off with answers unsent"),
         }
         self.drained.cancel();
@@ -204,13 +227,25 @@ fn keep_durable(
 
 /// Binds every listener.
 async fn bind(config: &BrokerConfig, runtime: &Runtime) -> Result<Vec<(String, Box<dyn Listener>)>, StartFault> {
+    let limits = &config.connections;
+    let options = ListenOptions {
+        backlog: limits.backlog,
+        send_buffer_bytes: limits.send_buffer_bytes,
+        receive_buffer_bytes: limits.receive_buffer_bytes,
+    };
     let mut bound = Vec::new();
     for wanted in &config.listeners {
         let fault = |error| StartFault::Listen { listener: wanted.to_string(), error };
-        let listener = runtime.network.listen(&wanted.host, wanted.port).await.map_err(fault)?;
+        let listener = runtime.network.listen(&wanted.host, wanted.port, options).await.map_err(fault)?;
         bound.push((wanted.name.clone(), listener));
     }
     Ok(bound)
+}
+
+fn connections(settings: &Arc<Settings>, runtime: &Runtime) -> Arc<Connections> {
+    let memory_max = settings.present().connections.request_memory_max;
+    let memory = Memory::new(memory_max.unwrap_or_else(|| system::memory_bytes() / MEMORY_SHARE));
+    Arc::new(Connections::new(runtime.clock.clone(), settings.clone(), Arc::new(memory)))
 }
 
 fn addresses(listeners: &[(String, Box<dyn Listener>)]) -> Result<Vec<(String, SocketAddr)>, StartFault> {
@@ -221,15 +256,16 @@ fn addresses(listeners: &[(String, Box<dyn Listener>)]) -> Result<Vec<(String, S
     listeners.iter().map(address).collect()
 }
 
-fn controller(config: &BrokerConfig, cluster_id: &str) -> Controller {
-    let settings = Settings {
+fn controller(settings: &Arc<Settings>, cluster_id: &str) -> Controller {
+    let config = settings.present();
+    let limits = Limits {
         cluster_id: cluster_id.to_owned(),
         partitions_default: config.default_partitions,
         replication_factor_default: config.default_replication_factor,
         topics_deletable: config.delete_topics,
-        ..Settings::default()
+        ..Limits::default()
     };
-    Controller::new(settings, Box::new(Rules { config: config.clone() }))
+    Controller::new(limits, Box::new(Rules { settings: settings.clone() }))
 }
 
 /// Tells the controller who this broker is, in this run. Every partition that it leads gets a new leader epoch by that.

@@ -1,11 +1,10 @@
 //! A broker that runs, asked over its socket as any client would.
 //!
-//! [`support`] starts one on a simulated disk and speaks to it frame by frame. `versions` goes through every version of
-//! every API; `scripts` are golden texts, one for each API; `connection` is about frames and their order; `restart` about
-//! what outlives a stop, a kill and a power loss; `faults` about disks that fail; `directories`
-//! about several log directories.
+//! [`support`] starts one on a simulated disk and speaks to it frame by frame. Each module tells what it is about:
+//! `versions` goes through every version of every API, `scripts` are golden texts, one for each API.
 
 mod connection;
+mod crowd;
 mod directories;
 mod faults;
 mod restart;

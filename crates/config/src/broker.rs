@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use ottla_types::BrokerId;
 
+use crate::connections::{self, ConnectionLimits};
 use crate::endpoints::{self, Endpoints};
 use crate::listener::Listener;
 use crate::report::{ConfigError, Notice, Origin};
@@ -41,8 +42,12 @@ pub struct BrokerConfig {
     pub delete_topics: bool,
     /// `socket.request.max.bytes`: a larger request closes its connection.
     pub request_bytes_max: i32,
+    /// How many connections, from whom, how fast, for how long, and how much memory they get.
+    pub connections: ConnectionLimits,
     /// `fetch.max.bytes`: a fetch answer stops there, whatever the consumer asked for.
     pub fetch_bytes_max: i32,
+    /// `max.incremental.fetch.session.cache.slots`: fetch sessions that are kept at a time; 0 for none.
+    pub fetch_sessions_max: usize,
     /// `num.network.threads`.
     pub network_threads: usize,
     /// `num.io.threads`.
@@ -63,19 +68,28 @@ impl BrokerConfig {
     /// Lays `overrides` (of the command line) over `file` (the text of a `server.properties`) over the defaults. The
     /// error holds every problem at once. Notices are in the order of the file.
     pub fn from_layers(file: Option<&str>, overrides: &[(String, String)]) -> Result<(Self, Vec<Notice>), ConfigError> {
-        let (settings, mut findings) = Settings::from_layers(file, overrides)?;
+        let (settings, findings) = Settings::from_layers(file, overrides)?;
+        Self::resolve(settings, findings)
+    }
+
+    /// What the settings mean together.
+    pub(crate) fn resolve(mut settings: Settings, mut findings: Findings) -> Result<(Self, Vec<Notice>), ConfigError> {
         let node_id = node_id(&settings, &mut findings);
         check_roles(&settings, node_id, &mut findings);
         check_rules(&settings, &mut findings);
         let Endpoints { listeners, advertised } = endpoints::resolve(&settings, &mut findings);
+        let connections = connections::resolve(&settings, &listeners, &mut findings);
         let log_dirs = log_dirs(&settings);
         if !findings.problems.is_empty() {
             findings.problems.sort_by_key(|problem| problem.origin);
             return Err(ConfigError { problems: findings.problems });
         }
         findings.notices.sort_by_key(|notice| notice.origin);
+        // Either name of the node's id answers with it.
+        settings.follow("node.id", "broker.id", node_id.to_string());
+        settings.follow("broker.id", "node.id", node_id.to_string());
         let int = |name| i32::try_from(settings.number(name)).expect("the key is an Int and was checked");
-        let count = |name| usize::try_from(settings.number(name)).expect("the key is at least 1 and was checked");
+        let count = |name| usize::try_from(settings.number(name)).expect("the key is at least 0 and was checked");
         let config = Self {
             node_id,
             rack: settings.text("broker.rack"),
@@ -90,7 +104,9 @@ impl BrokerConfig {
             auto_create_topics: settings.boolean("auto.create.topics.enable"),
             delete_topics: settings.boolean("delete.topic.enable"),
             request_bytes_max: int("socket.request.max.bytes"),
+            connections,
             fetch_bytes_max: int("fetch.max.bytes"),
+            fetch_sessions_max: count("max.incremental.fetch.session.cache.slots"),
             network_threads: count("num.network.threads"),
             io_threads: count("num.io.threads"),
             recovery_threads_per_dir: count("num.recovery.threads.per.data.dir"),

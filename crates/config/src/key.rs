@@ -168,6 +168,25 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Kafka's number for it in the answer to DescribeConfigs (`DescribeConfigsResponse.ConfigType`); 0 would be an
+    /// unknown one.
+    #[must_use]
+    pub const fn raw(self) -> i8 {
+        match self {
+            Self::Boolean => 1,
+            Self::String => 2,
+            Self::Int => 3,
+            Self::Short => 4,
+            Self::Long => 5,
+            Self::Double => 6,
+            Self::List => 7,
+            Self::Class => 8,
+            Self::Password => 9,
+        }
+    }
+}
+
 impl Importance {
     /// Kafka's name for it, in capitals.
     #[must_use]

@@ -2,8 +2,9 @@
 //! against it.
 //!
 //! Pure: text goes in, typed values, notices and problems come out. It opens no file and reads no environment; `cli`
-//! does. The modules in reading order: the format, the shape of a key, the tables, values, layers, then what a broker
-//! and a topic make of them. [`keys`] also yields what documentation needs.
+//! does. The modules in reading order: the format, the shape of a key, the tables, values, layers, what a broker makes of
+//! them at its start and while it runs, what topics and other resources make of theirs, and how all that is described.
+//! [`keys`] also yields what documentation needs.
 //!
 //! Differences to Kafka, all meant:
 //! - No file is needed. `node.id` is 1, a node is broker and controller, and the logs are in `ottla-data` of the
@@ -24,18 +25,32 @@ mod value;
 mod report;
 mod settings;
 
+mod connections;
 mod endpoints;
 
 mod broker;
+mod dynamic;
 
-mod describe;
+mod client_metrics;
+mod group;
+mod log_level;
 mod topic;
 
+mod describe;
+
 pub use broker::BrokerConfig;
-pub use describe::{ConfigSource, Described, describe_topic_config};
+pub use client_metrics::{ClientMatch, ClientMetricsConfig, validate_client_metrics_configs};
+pub use connections::{ConnectionLimits, ListenerLimits};
+pub use describe::{
+    ConfigSource, Described, DescribedSynonym, describe_broker_config, describe_client_metrics_config,
+    describe_cluster_default_config, describe_created_topic_config, describe_group_config, describe_topic_config,
+};
+pub use dynamic::{Scope, validate_broker_configs};
+pub use group::validate_group_configs;
 pub use listener::{Listener, Protocol};
+pub use log_level::LogLevel;
 pub use properties::{MalformedEscape, Property, parse as parse_properties};
-pub use report::{ConfigError, Notice, NoticeKind, Origin, Problem};
+pub use report::{ConfigError, Notice, NoticeKind, Origin, Problem, Refusal};
 pub use settings::Settings;
 pub use topic::{
     CompressionType, Overrides, TimestampType, TopicConfig, validate_topic_config, validate_topic_configs,

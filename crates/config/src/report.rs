@@ -1,6 +1,9 @@
-//! What is said about a configuration: notices, with which a broker starts, and problems, with which it does not.
+//! What is said about a configuration: notices, with which a broker starts, problems, with which it does not, and refusals
+//! of changes while it runs.
 
 use std::fmt;
+
+use ottla_types::ErrorCode;
 
 /// Where a setting comes from.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -11,6 +14,10 @@ pub enum Origin {
     Line(usize),
     /// The command line.
     CommandLine,
+    /// Set while the cluster runs, for all brokers (the broker resource without a name).
+    ClusterDefault,
+    /// Set while the cluster runs, for this broker.
+    Broker,
 }
 
 /// Something that a user should hear of, though the broker starts: one line for the log.
@@ -31,10 +38,37 @@ pub enum NoticeKind {
     Unknown,
     /// The key is known and its value is allowed, but it changes nothing, for this reason.
     NoEffect(&'static str),
+    /// The setting was made while the cluster ran and is not allowed, for this reason; it does not count.
+    LeftOut(String),
     /// The key stands on a later line of the file again, and that one counts.
     Repeated,
     /// The key is honoured, but the user may expect something else of it.
     Remark(String),
+}
+
+/// A change of configuration that is not made, worded for the client who asked for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// Kafka's code for it: INVALID_CONFIG or INVALID_REQUEST.
+    pub code: ErrorCode,
+    /// The key, its value, what is allowed.
+    pub message: String,
+}
+
+impl Refusal {
+    pub(crate) fn config(message: impl Into<String>) -> Self {
+        Self { code: ErrorCode::InvalidConfig, message: message.into() }
+    }
+
+    pub(crate) fn request(message: impl Into<String>) -> Self {
+        Self { code: ErrorCode::InvalidRequest, message: message.into() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
 }
 
 /// One thing that keeps the broker from starting.
@@ -63,6 +97,8 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::Line(line) => write!(f, "line {line}"),
             Self::CommandLine => f.write_str("command line"),
+            Self::ClusterDefault => f.write_str("setting of all brokers"),
+            Self::Broker => f.write_str("setting of this broker"),
         }
     }
 }
@@ -73,6 +109,7 @@ impl fmt::Display for Notice {
         match &self.kind {
             NoticeKind::Unknown => f.write_str("not a known key, ignored"),
             NoticeKind::NoEffect(reason) => f.write_str(reason),
+            NoticeKind::LeftOut(reason) => write!(f, "ignored: {reason}"),
             NoticeKind::Repeated => f.write_str("set again further down, this one is ignored"),
             NoticeKind::Remark(text) => f.write_str(text),
         }

@@ -1,19 +1,29 @@
-//! The layers of a broker's configuration laid over each other and checked key by key: command line over file over
-//! default. What the settings mean together is decided in `broker.rs`.
+//! The layers of a broker's configuration laid over each other: what was set for this broker while the cluster runs over
+//! what was set for all brokers over command line over file over default.
+//!
+//! The layers that a start brings are checked key by key here; those that come later, in `dynamic.rs`. What the settings
+//! mean together is decided in `broker.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::connections::key_of_listener;
 use crate::key::{Key, Status};
 use crate::keys::broker_key;
 use crate::properties;
 use crate::report::{ConfigError, Notice, NoticeKind, Origin, Problem};
+use crate::topic::Overrides;
 use crate::value::{Value, parse};
 
 /// Every broker key that somebody set, checked. A key that nobody set answers with its default.
 #[derive(Clone, Default)]
 pub struct Settings {
+    /// What the broker was started with.
     set: BTreeMap<String, Setting>,
+    /// What was set later, for all brokers.
+    pub(crate) cluster_default: Overrides,
+    /// What was set later, for this broker.
+    pub(crate) broker: Overrides,
 }
 
 #[derive(Clone)]
@@ -72,6 +82,11 @@ impl Settings {
         for (name, setting) in in_order {
             match broker_key(name) {
                 Some(key) => self.check_one(key, setting, findings),
+                None if let Some((_, key)) = key_of_listener(name) => {
+                    if let Err(reason) = parse(key, &setting.text) {
+                        findings.problems.push(self.problem(name, reason));
+                    }
+                }
                 None if name.starts_with("listener.name.") => {
                     let reason = "settings of a single listener have no effect here yet";
                     findings.notice(setting.origin, name, NoticeKind::NoEffect(reason));
@@ -97,16 +112,51 @@ impl Settings {
         }
     }
 
+    /// The text that counts and where it comes from.
+    fn found(&self, name: &str) -> Option<(Origin, &str)> {
+        // A setting made later hides those of the same meaning in the layers below, whatever their unit: who sets
+        // log.retention.ms does not want the file's log.retention.hours to be shown beside it.
+        let finer = hidden_by(name);
+        for (layer, origin) in [(&self.broker, Origin::Broker), (&self.cluster_default, Origin::ClusterDefault)] {
+            if let Some(text) = layer.get(name) {
+                return Some((origin, text));
+            }
+            if finer.is_some_and(|finer| layer.contains_key(finer)) {
+                return None;
+            }
+        }
+        self.set.get(name).map(|setting| (setting.origin, setting.text.as_str()))
+    }
+
     /// Where the key's value comes from.
     #[must_use]
     pub fn origin(&self, name: &str) -> Origin {
-        self.set.get(name).map_or(Origin::Default, |setting| setting.origin)
+        self.found(name).map_or(Origin::Default, |(origin, _)| origin)
     }
 
     /// The text that somebody set for the key; `None` if nobody did.
     #[must_use]
     pub fn explicit(&self, name: &str) -> Option<&str> {
+        self.found(name).map(|(_, text)| text)
+    }
+
+    /// What the broker was started with for this key, hidden or not.
+    pub(crate) fn at_start(&self, name: &str) -> Option<&str> {
         self.set.get(name).map(|setting| setting.text.as_str())
+    }
+
+    /// The names of all keys that somebody set, known or not, in order.
+    pub(crate) fn names(&self) -> BTreeSet<&str> {
+        let later = self.broker.keys().chain(self.cluster_default.keys());
+        self.set.keys().chain(later).map(String::as_str).collect()
+    }
+
+    /// Has the key answer with `text` where `as_if` was set and the key itself was not.
+    pub(crate) fn follow(&mut self, name: &str, as_if: &str, text: String) {
+        if let (None, Some(setting)) = (self.set.get(name), self.set.get(as_if)) {
+            let origin = setting.origin;
+            self.set.insert(name.to_owned(), Setting { origin, text });
+        }
     }
 
     /// A problem with the key's present value.
@@ -156,18 +206,27 @@ impl Settings {
     }
 }
 
+/// The key of the same meaning that hides `name` in lower layers when it is set while the cluster runs.
+fn hidden_by(name: &str) -> Option<&'static str> {
+    match name {
+        "log.retention.minutes" | "log.retention.hours" => Some("log.retention.ms"),
+        "log.roll.hours" => Some("log.roll.ms"),
+        "log.roll.jitter.hours" => Some("log.roll.jitter.ms"),
+        "log.flush.scheduler.interval.ms" => Some("log.flush.interval.ms"),
+        _ => None,
+    }
+}
+
 impl fmt::Debug for Settings {
     /// Values of unknown keys are hidden too: a key of a single listener can hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |name: &str| broker_key(name).is_some_and(|key| !key.sensitive());
-        let entries = self.set.iter();
-        f.debug_map()
-            .entries(entries.map(|(name, setting)| (name, if shown(name) { &setting.text } else { "(hidden)" })))
-            .finish()
+        let entries = self.names().into_iter().filter_map(|name| Some((name, self.explicit(name)?)));
+        f.debug_map().entries(entries.map(|(name, text)| (name, if shown(name) { text } else { "(hidden)" }))).finish()
     }
 }
 
-fn asks_for_something(value: &Value) -> bool {
+pub(crate) fn asks_for_something(value: &Value) -> bool {
     match value {
         Value::Boolean(on) => *on,
         Value::Text(text) => !text.is_empty(),

@@ -8,6 +8,7 @@ use crate::broker::BrokerConfig;
 use crate::describe::ConfigSource;
 use crate::key::Status;
 use crate::keys::{TopicKey, topic_key};
+use crate::report::Origin;
 use crate::settings::Settings;
 use crate::value::{Value, parse};
 
@@ -180,7 +181,12 @@ impl Values<'_> {
             // A time below -1 is Kafka's "for good" on a broker, but not on a topic.
             let as_is = synonym.factor == 1 && parse(&topic.key, text).is_ok();
             let converted = || synonym.convert(text).map(|number| number.to_string()).unwrap_or_default();
-            return (if as_is { text.to_owned() } else { converted() }, ConfigSource::StaticBroker);
+            let source = match self.broker.origin(synonym.name) {
+                Origin::Broker => ConfigSource::Broker,
+                Origin::ClusterDefault => ConfigSource::ClusterDefault,
+                Origin::Line(_) | Origin::CommandLine | Origin::Default => ConfigSource::StaticBroker,
+            };
+            return (if as_is { text.to_owned() } else { converted() }, source);
         }
         (topic.key.default.expect("every topic key has a default").to_owned(), ConfigSource::Default)
     }

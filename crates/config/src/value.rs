@@ -1,5 +1,7 @@
 //! Checks a text against a key: its type first (`ConfigDef.parseType`), then what the key allows.
 
+use std::fmt;
+
 use crate::key::{Allowed, Key, Kind};
 use crate::listener::read_host;
 
@@ -16,6 +18,30 @@ pub enum Value {
     Text(String),
     /// Of [`Kind::List`], the elements without blanks around them.
     List(Vec<String>),
+}
+
+impl fmt::Display for Value {
+    /// The text that clients are told, as Kafka writes it (`ConfigDef.convertToString`): what was meant, not how it was
+    /// typed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Boolean(on) => on.fmt(f),
+            Self::Number(number) => number.fmt(f),
+            Self::Double(number) => write_double(*number, f),
+            Self::Text(text) => f.write_str(text),
+            Self::List(elements) => f.write_str(&elements.join(",")),
+        }
+    }
+}
+
+/// A fraction as Java prints it: with an exponent below a thousandth and from ten million on.
+fn write_double(number: f64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if number == 0.0 || (1e-3..1e7).contains(&number.abs()) || !number.is_finite() {
+        return write!(f, "{number:?}");
+    }
+    let text = format!("{number:e}");
+    let (digits, exponent) = text.split_once('e').expect("the format has an exponent");
+    write!(f, "{digits}{}E{exponent}", if digits.contains('.') { "" } else { ".0" })
 }
 
 /// What `text` means for `key`, or what is allowed instead, worded to stand behind `key=value: `.
@@ -121,4 +147,18 @@ fn is_server(text: &str) -> bool {
 fn is_number_pair(text: &str) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     text.split_once(':').is_some_and(|(partition, broker)| digits(partition) && digits(broker))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_written_as_java_writes_them() {
+        let doubles =
+            [0.5, 1.0, 0.0, 1e7, 1.5e-4, f64::MAX, 9_999_999.0].map(|number| Value::Double(number).to_string());
+        assert_eq!(doubles, ["0.5", "1.0", "0.0", "1.0E7", "1.5E-4", "1.7976931348623157E308", "9999999.0"]);
+        assert_eq!(Value::List(vec!["a".to_owned(), "b".to_owned()]).to_string(), "a,b");
+        assert_eq!(Value::Boolean(true).to_string(), "true");
+    }
 }

@@ -142,3 +142,55 @@ fn values_are_taken_and_refused_as_kafka_does() {
     }
     assert!(keys_seen > 60);
 }
+
+const OLD_KEYS: &str = include_str!("facts/old-keys.tsv");
+
+/// The releases that the facts were taken from, oldest first.
+fn releases() -> Vec<&'static str> {
+    let line =
+        OLD_KEYS.lines().find_map(|line| line.split_once("Releases looked at: ")).expect("the head names them").1;
+    line.trim_end_matches('.').split(' ').collect()
+}
+
+#[test]
+fn the_keys_of_every_old_release_are_known() {
+    let releases = releases();
+    let at = |release: &str| releases.iter().position(|known| *known == release).expect("a release of the head");
+    let mut counts = vec![(0, 0); releases.len()];
+    for row in OLD_KEYS.lines().filter(|line| !line.starts_with('#')) {
+        let &[what, name, kind, first, last, public] = &row.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{row}");
+        };
+        if public != "public" {
+            continue;
+        }
+        let key = if what == "broker" { keys::broker_key(name) } else { keys::topic_key(name).map(|topic| &topic.key) };
+        let key = key.unwrap_or_else(|| panic!("{what} {name} of {first} to {last} is not known"));
+        // A key that lives on may have another type today.
+        if kind != "-" && at(last) + 1 < releases.len() {
+            assert_eq!(key.kind.name(), kind, "{what} {name}");
+        }
+        for count in &mut counts[at(first)..=at(last)] {
+            *(if what == "broker" { &mut count.0 } else { &mut count.1 }) += 1;
+        }
+    }
+    // As many as there are, so that the facts cannot shrink unseen.
+    let expected = [
+        ("0.8.0", (50, 0)),
+        ("0.8.1.1", (66, 13)),
+        ("0.8.2.2", (85, 16)),
+        ("0.9.0.1", (126, 18)),
+        ("0.10.0.1", (132, 21)),
+        ("0.10.2.1", (141, 24)),
+        ("0.11.0.3", (154, 24)),
+        ("1.1.1", (171, 24)),
+        ("2.0.1", (181, 25)),
+        ("2.5.1", (207, 26)),
+        ("2.8.2", (218, 26)),
+        ("3.9.1", (314, 36)),
+        ("4.0.2", (289, 33)),
+        ("4.3.1", (340, 33)),
+    ];
+    let counted: Vec<_> = releases.into_iter().zip(counts).collect();
+    assert_eq!(counted, expected);
+}

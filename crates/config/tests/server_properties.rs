@@ -107,7 +107,6 @@ fn the_file_of_4_3_starts_and_its_controller_listener_stays_closed() {
     let expected = [
         (Origin::Line(3), "controller.quorum.bootstrap.servers"),
         (Origin::Line(4), "listeners"),
-        (Origin::Line(5), "inter.broker.listener.name"),
         (Origin::Line(11), "offsets.topic.replication.factor"),
         (Origin::Line(12), "log.retention.hours"),
     ];

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use ottla_config::{
-    BrokerConfig, CompressionType, ConfigSource, Overrides, TimestampType, describe_topic_config,
-    validate_topic_config, validate_topic_configs,
+    BrokerConfig, CompressionType, ConfigSource, Overrides, TimestampType, describe_created_topic_config,
+    describe_topic_config, validate_topic_config, validate_topic_configs,
 };
 
 const ANSWER: &str = include_str!("facts/create-topics.tsv");
@@ -26,7 +26,7 @@ fn a_topic_is_described_as_kafka_describes_it() {
     let settings: Vec<_> = rows("set").map(|row| (row[0].to_owned(), row[1].to_owned())).collect();
     let (broker, _) = BrokerConfig::from_layers(None, &settings).unwrap();
     let overrides = rows("override").map(|row| (row[0].to_owned(), row[1].to_owned())).collect();
-    let mut ours: Vec<_> = describe_topic_config(&overrides, &broker)
+    let mut ours: Vec<_> = describe_created_topic_config(&overrides, &broker)
         .into_iter()
         .map(|d| {
             let source = (d.source as i8).to_string();

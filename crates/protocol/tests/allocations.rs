@@ -164,9 +164,9 @@ fn survives_random_bytes<M: Message>(seed: u64) {
 
 #[test]
 fn absurd_lengths_allocate_nothing_absurd() {
-    for seed in 0..4 {
+    for seed in 0..2 {
         macro_rules! run {
-            ($ours:ty, $other:ty) => {
+            ($ours:ty) => {
                 survives_absurd_lengths::<$ours>(seed)
             };
         }
@@ -176,9 +176,9 @@ fn absurd_lengths_allocate_nothing_absurd() {
 
 #[test]
 fn truncated_messages_are_refused_at_every_byte() {
-    for seed in 0..16 {
+    for seed in 0..4 {
         macro_rules! run {
-            ($ours:ty, $other:ty) => {
+            ($ours:ty) => {
                 refuses_truncations::<$ours>(seed)
             };
         }
@@ -188,9 +188,9 @@ fn truncated_messages_are_refused_at_every_byte() {
 
 #[test]
 fn random_bytes_neither_panic_nor_allocate_without_bound() {
-    for seed in 0..2_000 {
+    for seed in 0..500 {
         macro_rules! run {
-            ($ours:ty, $other:ty) => {
+            ($ours:ty) => {
                 survives_random_bytes::<$ours>(seed)
             };
         }

@@ -5,6 +5,7 @@
 
 mod support;
 
+use kafka_protocol::messages as other;
 use kafka_protocol::protocol::{Decodable, Encodable, Message as OtherMessage};
 use ottla_protocol::Message;
 use ottla_wire::{Reader, Writer};
@@ -65,21 +66,29 @@ proptest! {
 
     #[test]
     fn every_message_reads_back_in_every_version(seed: u64) {
-        macro_rules! run { ($ours:ty, $other:ty) => { reads_and_writes_the_same::<$ours>(seed) } }
+        macro_rules! run { ($ours:ty) => { reads_and_writes_the_same::<$ours>(seed) } }
         for_every_message!(run);
     }
 
     #[test]
     fn unknown_tagged_fields_are_passed_over(seed: u64) {
-        macro_rules! run { ($ours:ty, $other:ty) => { passes_over_unknown_tags::<$ours>(seed) } }
+        macro_rules! run { ($ours:ty) => { passes_over_unknown_tags::<$ours>(seed) } }
         for_every_message!(run);
     }
 
     #[test]
     fn a_second_codec_writes_the_same_bytes(seed: u64) {
         let mut compared = 0;
-        macro_rules! run { ($ours:ty, $other:ty) => { compared += second_codec_agrees::<$ours, $other>(seed) } }
-        for_every_message!(run);
-        prop_assert!(compared > 100, "{}", compared);
+        macro_rules! run {
+            // The second codec does not know these.
+            (streams_group_heartbeat, $request:ident, $response:ident) => {};
+            (streams_group_describe, $request:ident, $response:ident) => {};
+            ($module:ident, $request:ident, $response:ident) => {
+                compared += second_codec_agrees::<ottla_protocol::$module::$request, other::$request>(seed);
+                compared += second_codec_agrees::<ottla_protocol::$module::$response, other::$response>(seed);
+            };
+        }
+        ottla_protocol::for_every_api!(run);
+        prop_assert_eq!(compared, 577);
     }
 }

@@ -19,7 +19,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use clock::{Clock, TokioClock, WallClock};
-pub use network::{Listener, Network, Socket, send_all, send_file_all};
+pub use network::{ListenOptions, Listener, Network, Socket, send_all, send_file_all};
 pub use random::{Random, SeededRandom};
 pub use spawn::{Lane, Spawn};
 

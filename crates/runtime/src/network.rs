@@ -13,10 +13,27 @@ use crate::BoxFuture;
 /// Listens and connects.
 pub trait Network: Send + Sync + 'static {
     /// Binds a listener. An empty `host` means every interface; port 0 means a free one.
-    fn listen<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Box<dyn Listener>>>;
+    fn listen<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+        options: ListenOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Listener>>>;
 
     /// Connects to a peer by name or address.
     fn connect<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Box<dyn Socket>>>;
+}
+
+/// What a listener and the connections that it accepts get; `None` leaves it to the system. A simulated network has no
+/// use for it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ListenOptions {
+    /// Connections that wait to be accepted before the system refuses more.
+    pub backlog: Option<u32>,
+    /// The send buffer of each connection, in bytes.
+    pub send_buffer_bytes: Option<u32>,
+    /// The receive buffer of each connection, in bytes.
+    pub receive_buffer_bytes: Option<u32>,
 }
 
 /// A bound listener.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use ottla_runtime::{BoxFuture, Listener, Network, Socket};
+use ottla_runtime::{BoxFuture, ListenOptions, Listener, Network, Socket};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use turmoil::net::{TcpListener, TcpStream};
 
@@ -18,7 +18,12 @@ struct Bound(TcpListener);
 struct Connected(TcpStream);
 
 impl Network for SimulatedNetwork {
-    fn listen<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
+    fn listen<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+        _options: ListenOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
         Box::pin(async move {
             let host = if host.is_empty() { "0.0.0.0" } else { host };
             let listener = TcpListener::bind((host, port)).await?;

@@ -99,6 +99,14 @@ impl StorageFault {
         Errno::from_io_error(error).is_none_or(|errno| !SHORT.contains(&errno))
     }
 
+    /// Whether a device, or a quota, has no room left for what was to be written. A sync that says so is none of these: what
+    /// it should have made durable is unknown then.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        const KINDS: [io::ErrorKind; 2] = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        matches!(self, Self::Io { action, error, .. } if *action != "sync" && KINDS.contains(&error.kind()))
+    }
+
     pub(crate) fn damaged(path: &Path, position: u64, reason: impl Into<String>) -> Self {
         Self::Damaged { path: path.to_owned(), position, reason: reason.into() }
     }
@@ -131,9 +139,16 @@ mod tests {
             .trying("write", Path::new("/d/t-0/00000000000000000000.log"))
             .expect_err("an error");
         assert_eq!(fault.to_string(), "cannot write /d/t-0/00000000000000000000.log: no storage space");
+        assert!(fault.is_full());
         let fault = StorageFault::damaged(Path::new("/d/x"), 12, "version 7, expected 0");
         assert_eq!(fault.to_string(), "/d/x is damaged at byte 12: version 7, expected 0");
         assert_eq!(fault.error_code(), ErrorCode::KafkaStorageError);
+        assert!(!fault.is_full());
+        for errno in [rustix::io::Errno::NOSPC, rustix::io::Errno::DQUOT] {
+            let failed = |action| Err::<(), _>(io::Error::from(errno)).trying(action, Path::new("/d/x"));
+            assert!(failed("write").is_err_and(|fault| fault.is_full()));
+            assert!(!failed("sync").is_err_and(|fault| fault.is_full()));
+        }
     }
 
     #[test]

@@ -69,6 +69,11 @@ impl Broker {
         self.port
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> i64 {
+        self.running.id()
+    }
+
     /// The last lines it wrote.
     pub(crate) fn log(&mut self) -> String {
         while let Some(line) = self.running.ready() {

@@ -4,6 +4,7 @@
 
 mod broker;
 mod check;
+mod connections;
 mod fix;
 mod interop;
 mod kill;
@@ -20,6 +21,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   codegen [--check]    the message types, from their schemas
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
   kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count
+  connections [N] [--binary PATH] [--bootstrap ADDRESS:PORT --pid PID]    what N connections cost a broker
   sim [SEED [POWER-FAILURES]]    the simulation of one seed, with its trace
   sown       bugs put in on purpose, and whether the simulation finds them";
 
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         "codegen" => xtask::codegen::run(&rest),
         "interop" => interop::run(&rest),
         "kill" => kill::run(&rest),
+        "connections" => connections::run(&rest),
         "sim" => sim::run(&rest),
         "sown" => sim::sown(),
         _ => Err(USAGE.to_owned()),

@@ -2,7 +2,7 @@
 //!
 //! Small requests that arrive together are read together and handed out as slices of one buffer. A large one is read
 //! straight into a buffer of its size, so that its bytes are copied once, by the kernel. A connection that waits for
-//! its next request holds no buffer.
+//! its next request holds no buffer. Room for a large one is asked for, and perhaps waited for: `memory.rs`.
 
 use std::io;
 use std::sync::Arc;
@@ -12,12 +12,14 @@ use ottla_runtime::Socket;
 use thiserror::Error;
 use tokio::io::AsyncReadExt;
 
-use crate::buffers::{Buffer, Buffers, SMALLEST_BYTES};
+use crate::buffers::{Buffer, Buffers, SMALLEST_BYTES, capacity_for};
+use crate::connections::Peer;
+use crate::memory::{Memory, Piece};
 
 const SIZE_BYTES: usize = 4;
-/// What a connection gets for a frame on the strength of its announced size alone; beyond that its buffer doubles as
-/// bytes arrive, so that a peer that announces much and sends little holds little.
-const TRUSTED_BYTES: usize = 2 * 1024 * 1024;
+/// What a connection gets for its first large frame on the strength of the announced size alone; beyond that its buffer
+/// doubles as bytes arrive, so that a peer that announces much and sends little holds little.
+const TRUSTED_BYTES: usize = 64 * 1024;
 /// What it gets at most, once it has sent a frame of that size: a client that fills its requests goes on to, and the
 /// doubling would copy each of them once more.
 const TRUSTED_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -40,6 +42,10 @@ pub(crate) enum FrameFault {
 #[derive(Debug)]
 pub(crate) struct Frames {
     pool: Arc<Buffers>,
+    memory: Arc<Memory>,
+    peer: Arc<Peer>,
+    /// Room for a larger buffer that was asked for.
+    asked: Option<Piece>,
     /// Largest frame that is taken, in bytes.
     limit: usize,
     /// Largest frame that came so far, its size included, between [`TRUSTED_BYTES`] and [`TRUSTED_BYTES_MAX`].
@@ -51,8 +57,8 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    pub(crate) fn new(pool: Arc<Buffers>, limit: usize) -> Self {
-        Self { pool, limit, trusted: TRUSTED_BYTES, ready: Bytes::new(), partial: None }
+    pub(crate) fn new(pool: Arc<Buffers>, memory: Arc<Memory>, peer: Arc<Peer>, limit: usize) -> Self {
+        Self { pool, memory, peer, asked: None, limit, trusted: TRUSTED_BYTES, ready: Bytes::new(), partial: None }
     }
 
     /// The next frame without its size; `None` when the peer closed between two frames.
@@ -66,10 +72,11 @@ impl Frames {
             {
                 tcp.readable().await?;
             }
-            let missing = self.make_room()?;
+            let missing = self.make_room().await?;
             let partial = self.partial.as_mut().expect("make_room left one");
             let room = (partial.bytes().capacity() - partial.filled().len()).min(missing);
             let read = socket.read_buf(&mut partial.bytes().limit(room)).await?;
+            self.peer.touch();
             if read == 0 {
                 let clean = partial.filled().is_empty();
                 return if clean { Ok(None) } else { Err(FrameFault::Cut) };
@@ -77,8 +84,13 @@ impl Frames {
             if let Some(whole) = self.wanted()?
                 && self.partial.as_ref().is_some_and(|partial| partial.filled().len() >= whole)
             {
-                self.trusted = whole.clamp(self.trusted, TRUSTED_BYTES_MAX);
-                self.ready = self.partial.take().expect("it was just looked at").freeze();
+                let partial = self.partial.take().expect("it was just looked at");
+                if partial.held() > 0 {
+                    self.trusted = whole.clamp(self.trusted, TRUSTED_BYTES_MAX);
+                    self.memory.settle(self.peer.id);
+                    self.peer.set_unfinished(0);
+                }
+                self.ready = partial.freeze();
             }
         }
     }
@@ -114,8 +126,8 @@ impl Frames {
     }
 
     /// Leaves a partial buffer with room, and says how many bytes may be read into it: for a large frame exactly what
-    /// is missing, so that nothing of the next one lands in its buffer.
-    fn make_room(&mut self) -> Result<usize, FrameFault> {
+    /// is missing, so that nothing of the next one lands in its buffer. It may wait until there is memory for it.
+    async fn make_room(&mut self) -> Result<usize, FrameFault> {
         let wanted = self.wanted()?;
         let partial = self.partial.get_or_insert_with(|| self.pool.take(SMALLEST_BYTES));
         let Some(wanted) = wanted.filter(|wanted| *wanted > SMALLEST_BYTES) else {
@@ -123,9 +135,16 @@ impl Frames {
         };
         let target = wanted.min(self.trusted.max(2 * partial.filled().len()));
         if partial.bytes().capacity() < target {
+            self.peer.set_unfinished(0);
+            let room = || self.memory.ask(self.peer.id, capacity_for(target) as u64, partial.held());
+            self.asked.get_or_insert_with(room).granted().await;
             let mut larger = self.pool.take(target);
             larger.bytes().extend_from_slice(partial.filled());
+            self.asked.take().into_iter().for_each(|granted| larger.hold(granted));
             *partial = larger;
+        }
+        if partial.held() > 0 {
+            self.peer.set_unfinished(partial.filled().len() as u64);
         }
         Ok(wanted - partial.filled().len())
     }
@@ -150,21 +169,22 @@ mod tests {
     use tokio::net::TcpStream;
 
     use super::*;
+    use crate::connections::tests::peer as known_peer;
 
-    /// A peer that has sent `sent`, of which each read yields at most `at_once` bytes.
-    struct Peer {
+    /// A far end that has sent `sent`, of which each read yields at most `at_once` bytes.
+    struct FarEnd {
         sent: Vec<u8>,
         read: usize,
         at_once: usize,
     }
 
-    impl Socket for Peer {
+    impl Socket for FarEnd {
         fn tcp(&self) -> Option<&TcpStream> {
             None
         }
     }
 
-    impl AsyncRead for Peer {
+    impl AsyncRead for FarEnd {
         fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
             let end = self.sent.len().min(self.read + self.at_once.min(buf.remaining()));
             buf.put_slice(&self.sent[self.read..end]);
@@ -173,7 +193,7 @@ mod tests {
         }
     }
 
-    impl AsyncWrite for Peer {
+    impl AsyncWrite for FarEnd {
         fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
             Poll::Ready(Ok(bytes.len()))
         }
@@ -187,17 +207,17 @@ mod tests {
         }
     }
 
-    fn peer(frames: &[Vec<u8>], at_once: usize) -> Peer {
+    fn peer(frames: &[Vec<u8>], at_once: usize) -> FarEnd {
         let mut sent = Vec::new();
         for frame in frames {
             sent.extend(i32::try_from(frame.len()).expect("short").to_be_bytes());
             sent.extend(frame);
         }
-        Peer { sent, read: 0, at_once }
+        FarEnd { sent, read: 0, at_once }
     }
 
     fn frames(limit: usize) -> Frames {
-        Frames::new(Arc::new(Buffers::default()), limit)
+        Frames::new(Arc::new(Buffers::default()), Arc::new(Memory::new(u64::MAX)), known_peer(0), limit)
     }
 
     #[tokio::test]
@@ -219,7 +239,7 @@ mod tests {
     #[tokio::test]
     async fn a_size_beyond_the_limit_is_refused_before_anything_is_read_into_memory() {
         for announced in [101_i32, i32::MAX, -1, i32::MIN] {
-            let mut peer = Peer { sent: announced.to_be_bytes().to_vec(), read: 0, at_once: 100 };
+            let mut peer = FarEnd { sent: announced.to_be_bytes().to_vec(), read: 0, at_once: 100 };
             let refused = frames(100).next(&mut peer).await;
             assert!(matches!(refused, Err(FrameFault::Size { announced: a, allowed: 100 }) if a == announced));
         }
@@ -229,7 +249,7 @@ mod tests {
     async fn a_peer_that_announces_much_and_sends_little_holds_little() {
         let mut sent = (100 * 1024 * 1024_i32).to_be_bytes().to_vec();
         sent.extend([0; 5000]);
-        let mut peer = Peer { sent, read: 0, at_once: usize::MAX };
+        let mut peer = FarEnd { sent, read: 0, at_once: usize::MAX };
         let mut frames = frames(200 * 1024 * 1024);
         assert!(matches!(frames.next(&mut peer).await, Err(FrameFault::Cut)));
         assert!(frames.partial.expect("the partial frame").bytes().capacity() <= TRUSTED_BYTES);

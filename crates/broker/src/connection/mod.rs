@@ -23,6 +23,7 @@ use frames::Frames;
 use send::{finish, send};
 
 use crate::answer::{Answer, Hangup, Response};
+use crate::connections::{Peer, Place};
 use crate::handlers;
 use crate::node::Node;
 
@@ -40,18 +41,17 @@ enum Ended {
 }
 
 /// Serves `socket` until either side ends it, or the broker stops and everything begun is answered.
-pub(crate) async fn serve(node: Arc<Node>, socket: Box<dyn Socket>, peer: String, listener: Arc<str>) {
-    let request_bytes_max = usize::try_from(node.config.request_bytes_max).unwrap_or_default();
-    let frames = Frames::new(node.buffers.clone(), request_bytes_max);
-    let mut connection = Connection { node, socket, frames, listener, current: None, waiting: VecDeque::new() };
-    let ended = connection.run().await;
-    if !matches!(ended, Err(Ended::Send(_))) {
-        // Whatever ended it: what was answered before is told.
-        let _ = connection.send(None).await;
-    }
-    match ended {
-        Ok(()) => debug!(peer, "connection closed"),
-        Err(reason) => debug!(peer, %reason, "connection ended"),
+pub(crate) async fn serve(node: Arc<Node>, socket: Box<dyn Socket>, place: Place) {
+    let request_bytes_max = usize::try_from(node.config().request_bytes_max).unwrap_or_default();
+    let peer = place.peer.clone();
+    let memory = node.connections.memory.clone();
+    let frames = Frames::new(node.buffers.clone(), memory, peer.clone(), request_bytes_max);
+    let mut connection = Connection { node, socket, frames, peer, current: None, waiting: VecDeque::new() };
+    tokio::select! {
+        biased;
+        // Whatever it is at: a peer that does not read its answers is no reason to keep it.
+        () = place.peer.closed() => {}
+        () = connection.run_to_end() => {}
     }
 }
 
@@ -59,8 +59,8 @@ struct Connection {
     node: Arc<Node>,
     socket: Box<dyn Socket>,
     frames: Frames,
-    /// The listener's name: metadata names the brokers' addresses on it.
-    listener: Arc<str>,
+    /// What others know of it.
+    peer: Arc<Peer>,
     /// The request at work.
     current: Option<BoxFuture<'static, Result<Answer, Hangup>>>,
     /// Answers in the order of their requests.
@@ -73,6 +73,19 @@ enum Waiting {
 }
 
 impl Connection {
+    async fn run_to_end(&mut self) {
+        let ended = self.run().await;
+        if !matches!(ended, Err(Ended::Send(_))) {
+            // Whatever ended it: what was answered before is told.
+            let _ = self.send(None).await;
+        }
+        let peer = self.peer.address;
+        match ended {
+            Ok(()) => debug!(%peer, "connection closed"),
+            Err(reason) => debug!(%peer, %reason, "connection ended"),
+        }
+    }
+
     async fn run(&mut self) -> Result<(), Ended> {
         let stop = self.node.stop.clone();
         let mut stopping = false;
@@ -80,6 +93,7 @@ impl Connection {
             if stopping && self.current.is_none() && self.waiting.is_empty() {
                 return Ok(());
             }
+            self.peer.set_at_work(self.current.is_some() || !self.waiting.is_empty());
             let reads = !stopping && self.current.is_none() && self.waiting.len() < IN_FLIGHT_MAX;
             tokio::select! {
                 biased;
@@ -97,7 +111,7 @@ impl Connection {
                 () = stop.cancelled(), if !stopping => stopping = true,
                 frame = self.frames.next(&mut *self.socket), if reads => {
                     let Some(frame) = frame? else { return Ok(()) };
-                    self.current = Some(handlers::dispatch(&self.node, frame, &self.listener)?);
+                    self.current = Some(handlers::dispatch(&self.node, frame, &self.peer)?);
                 }
             }
         }
@@ -107,6 +121,12 @@ impl Connection {
     async fn send(&mut self, first: Option<Response>) -> Result<(), Ended> {
         let mut gathered = Vec::new();
         let mut next = first.map(Ok);
+        // From here on it is the peer's turn: if it reads nothing, nothing happens.
+        self.peer.set_at_work(false);
+        let peer = self.peer.clone();
+        let progress = move || {
+            peer.touch();
+        };
         let ended = loop {
             let response = match next.take() {
                 Some(response) => Some(response),
@@ -118,7 +138,7 @@ impl Connection {
             };
             match response {
                 Some(Ok(response)) => {
-                    send(response, &mut *self.socket, &mut gathered).await.map_err(Ended::Send)?;
+                    send(response, &mut *self.socket, &mut gathered, &progress).await.map_err(Ended::Send)?;
                 }
                 Some(Err(hangup)) => break Err(hangup.into()),
                 None => break Ok(()),

@@ -14,16 +14,28 @@ use crate::answer::{Part, Response};
 
 /// Shortest range that goes by sendfile.
 const SEND_FILE_BYTES_MIN: usize = 64 * 1024;
+/// How much is sent so at a time: a peer that reads no more for long is noticed.
+const SEND_FILE_BYTES_MAX: usize = 512 * 1024;
 /// How much is gathered before it is written, and read at a time on the copying path.
 const GATHER_BYTES: usize = 256 * 1024;
 
+/// Notes that bytes went.
+pub(super) type Progress<'a> = &'a (dyn Fn() + Send + Sync);
+
 /// Sends an answer, but for what is small at its end: that stays in `gathered` for the next answer to join it. Whoever has
 /// no next answer sends it with [`finish`].
-pub(super) async fn send(response: Response, socket: &mut dyn Socket, gathered: &mut Vec<u8>) -> io::Result<()> {
+/// `progress` is called whenever some of it has gone.
+pub(super) async fn send(
+    response: Response,
+    socket: &mut dyn Socket,
+    gathered: &mut Vec<u8>,
+    progress: Progress<'_>,
+) -> io::Result<()> {
     for part in response.into_parts() {
+        progress();
         match part {
             Part::Bytes(bytes) => gather(socket, gathered, &bytes).await?,
-            Part::Records(slice) => send_records(socket, gathered, slice).await?,
+            Part::Records(slice) => send_records(socket, gathered, slice, progress).await?,
         }
     }
     Ok(())
@@ -47,7 +59,12 @@ async fn gather(socket: &mut dyn Socket, gathered: &mut Vec<u8>, bytes: &[u8]) -
     Ok(())
 }
 
-async fn send_records(socket: &mut dyn Socket, gathered: &mut Vec<u8>, slice: Slice) -> io::Result<()> {
+async fn send_records(
+    socket: &mut dyn Socket,
+    gathered: &mut Vec<u8>,
+    slice: Slice,
+    progress: Progress<'_>,
+) -> io::Result<()> {
     let Slice { file, position, bytes, .. } = slice;
     if bytes >= SEND_FILE_BYTES_MIN && socket.tcp().is_some() && file.descriptor().is_some() {
         send_all(socket, gathered, true).await?;
@@ -57,7 +74,14 @@ async fn send_records(socket: &mut dyn Socket, gathered: &mut Vec<u8>, slice: Sl
         let (Some(tcp), Some(descriptor)) = (socket.tcp(), file.descriptor()) else {
             return Err(io::Error::other("a socket or a file lost its descriptor"));
         };
-        return send_file_all(tcp, descriptor, position, bytes).await;
+        let mut sent = 0;
+        while sent < bytes {
+            let piece = (bytes - sent).min(SEND_FILE_BYTES_MAX);
+            send_file_all(tcp, descriptor, position + sent as u64, piece).await?;
+            sent += piece;
+            progress();
+        }
+        return Ok(());
     }
     let mut sent = 0;
     while sent < bytes {
@@ -67,6 +91,7 @@ async fn send_records(socket: &mut dyn Socket, gathered: &mut Vec<u8>, slice: Sl
         }
         sent += piece.len();
         gather(socket, gathered, &piece).await?;
+        progress();
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use ottla_types::ErrorCode;
 
 use super::{APIS, Api, Request};
 use crate::answer::{Answer, Hangup};
+use crate::connections::Software;
 
 pub(super) const API: Api = Api {
     key: ApiKey::ApiVersions,
@@ -38,6 +39,11 @@ fn handle(request: &Request) -> Result<Answer, Hangup> {
     if !named {
         let error_code = ErrorCode::InvalidRequest.raw();
         return request.answer(&ApiVersionsResponse { error_code, ..ApiVersionsResponse::default() });
+    }
+    if request.version >= 3 {
+        let (name, version) = (body.client_software_name, body.client_software_version);
+        // A client that tells twice is known by what it told first.
+        let _ = request.peer.software.set(Software { name, version });
     }
     request.answer(&ApiVersionsResponse {
         error_code: ErrorCode::None.raw(),

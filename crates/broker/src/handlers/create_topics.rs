@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use ottla_config::describe_topic_config;
+use ottla_config::describe_created_topic_config;
 use ottla_controller::{Assignment, CreateTopics, CreatedTopic, NewTopic, Reply, Request as Ask};
 use ottla_protocol::ApiKey;
 use ottla_protocol::create_topics::{
@@ -81,12 +81,12 @@ fn created_topic(
     created: &CreatedTopic,
 ) -> CreatableTopicResult {
     let none = BTreeMap::new();
-    let described = describe_topic_config(overrides.unwrap_or(&none), &node.config);
+    let described = describe_created_topic_config(overrides.unwrap_or(&none), &node.config());
     let configs = described.into_iter().map(|config| CreatableTopicConfigs {
-        name: config.name.to_owned(),
+        name: config.name,
         value: config.value,
         read_only: config.read_only,
-        config_source: config.source as i8,
+        config_source: config.source.raw(),
         is_sensitive: config.sensitive,
     });
     CreatableTopicResult {

@@ -46,7 +46,7 @@ const TOPIC_OPERATIONS: i32 = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 
 
 async fn handle(node: &Node, body: MetadataRequest, listener: &str, version: i16) -> MetadataResponse {
     let asked = body.topics.filter(|topics| version > 0 || !topics.is_empty());
-    let may_create = node.config.auto_create_topics && (version < 4 || body.allow_auto_topic_creation);
+    let may_create = node.config().auto_create_topics && (version < 4 || body.allow_auto_topic_creation);
     let image = match &asked {
         Some(topics) if may_create => create_missing(node, topics).await,
         _ => node.image(),
@@ -63,7 +63,7 @@ async fn handle(node: &Node, body: MetadataRequest, listener: &str, version: i16
     MetadataResponse {
         brokers: view.brokers(),
         cluster_id: image.cluster_id().map(str::to_owned),
-        controller_id: node.config.node_id.0,
+        controller_id: node.config().node_id.0,
         topics,
         cluster_authorized_operations: if cluster_operations { CLUSTER_OPERATIONS } else { OPERATIONS_NOT_ASKED },
         ..MetadataResponse::default()

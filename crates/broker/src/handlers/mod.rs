@@ -25,6 +25,7 @@ use ottla_runtime::BoxFuture;
 pub(crate) use request::Request;
 
 use crate::answer::{Answer, Hangup};
+use crate::connections::Peer;
 use crate::node::Node;
 
 /// An API that this broker serves.
@@ -58,9 +59,9 @@ fn api_of(key: i16) -> Option<&'static Api> {
 pub(crate) fn dispatch(
     node: &Arc<Node>,
     frame: Bytes,
-    listener: &Arc<str>,
+    peer: &Arc<Peer>,
 ) -> Result<BoxFuture<'static, Result<Answer, Hangup>>, Hangup> {
-    let request = Request::parse(frame, listener.clone())?;
+    let request = Request::parse(frame, peer.clone())?;
     let Some(api) = api_of(request.key) else {
         return Err(Hangup::Malformed(format!("no API has key {}, or it is not served", request.key)));
     };

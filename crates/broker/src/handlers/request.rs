@@ -8,6 +8,7 @@ use ottla_protocol::{ApiKey, Message};
 use ottla_wire::Reader;
 
 use crate::answer::{Answer, Hangup, Response};
+use crate::connections::Peer;
 
 /// One request. Its frame stays whole, so that records are sliced out of it instead of copied.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct Request {
     pub(crate) correlation_id: i32,
     /// The name of the listener that it came in on.
     pub(crate) listener: Arc<str>,
+    /// The connection that it came in on.
+    pub(crate) peer: Arc<Peer>,
     frame: Bytes,
     /// Where the body begins in the frame.
     body_at: usize,
@@ -27,12 +30,13 @@ pub(crate) struct Request {
 
 impl Request {
     /// Reads the header of a frame (without its size).
-    pub(crate) fn parse(frame: Bytes, listener: Arc<str>) -> Result<Self, Hangup> {
+    pub(crate) fn parse(frame: Bytes, peer: Arc<Peer>) -> Result<Self, Hangup> {
         let head = RequestHead::parse(&frame)
             .map_err(|error| Hangup::Malformed(format!("the request's header is malformed: {error}")))?;
         let (key, version, correlation_id) = (head.api_key, head.api_version, head.correlation_id);
         let body_at = head.body;
-        Ok(Self { key, version, correlation_id, listener, frame, body_at })
+        let listener = peer.listener.clone();
+        Ok(Self { key, version, correlation_id, listener, peer, frame, body_at })
     }
 
     /// The body's bytes, sharing the frame.

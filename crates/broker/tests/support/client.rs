@@ -80,6 +80,24 @@ impl Client {
         Some(frame)
     }
 
+    /// Whether nothing comes for a moment. A wrong yes is possible, a wrong no is not.
+    pub(crate) fn hears_nothing(&mut self) -> bool {
+        self.socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a socket");
+        let heard = self.socket.peek(&mut [0]);
+        self.socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        heard.is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
+    }
+
+    /// Reads whatever comes until the broker hangs up, and says how many bytes it was.
+    pub(crate) fn drain(&mut self) -> usize {
+        let mut bytes = vec![0; 1 << 20];
+        let mut drained = 0;
+        while let Some(read) = self.socket.read(&mut bytes).ok().filter(|read| *read > 0) {
+            drained += read;
+        }
+        drained
+    }
+
     /// The number that the last request carried.
     pub(crate) fn last_correlation_id(&self) -> i32 {
         self.correlation_id

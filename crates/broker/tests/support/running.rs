@@ -60,6 +60,12 @@ impl Running {
         self.alive.as_ref().expect("it runs").broker.addresses()[0].1
     }
 
+    /// Where the listener of this name listens.
+    pub(crate) fn address_of(&self, listener: &str) -> SocketAddr {
+        let addresses = self.alive.as_ref().expect("it runs").broker.addresses();
+        addresses.iter().find(|(name, _)| name == listener).expect("a listener").1
+    }
+
     /// A new connection.
     pub(crate) fn connect(&self) -> Client {
         Client::connect(self.address())

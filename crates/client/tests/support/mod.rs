@@ -18,7 +18,9 @@ use ottla_protocol::metadata::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
 use ottla_protocol::{ApiKey, Message, Request, RequestHead};
-use ottla_runtime::{BoxFuture, Lane, Listener, Network, Runtime, SeededRandom, Socket, Spawn, TokioClock, WallClock};
+use ottla_runtime::{
+    BoxFuture, Lane, ListenOptions, Listener, Network, Runtime, SeededRandom, Socket, Spawn, TokioClock, WallClock,
+};
 use ottla_types::{Timestamp, Uuid};
 use ottla_wire::Reader;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
@@ -159,7 +161,12 @@ impl World {
 }
 
 impl Network for World {
-    fn listen<'a>(&'a self, _host: &'a str, _port: u16) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
+    fn listen<'a>(
+        &'a self,
+        _host: &'a str,
+        _port: u16,
+        _options: ListenOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
         Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
     }
 

@@ -1,4 +1,5 @@
-//! Keys that Kafka once had and users' files still hold: ZooKeeper, the first way to name an address, message formats.
+//! Keys that Kafka once had, or has and does not speak of, and users' files hold: ZooKeeper, the first way to name an
+//! address, message formats, switches of Kafka's own program.
 //!
 //! Defaults are left out on purpose: a key that is gone has a value only where a file gives it one.
 
@@ -6,6 +7,8 @@ use crate::key::{ANY, HONOURED, Key, LIST, Status, between};
 
 const ZOOKEEPER: Status = Status::Accepted("there is no ZooKeeper here: this node keeps the cluster's metadata itself");
 const ONE_VERSION: Status = Status::Accepted("this broker speaks every version to every client by itself");
+const KAFKAS_OWN: Status = Status::Accepted("it steers the inside of Kafka's own program, it has no effect here");
+const PER_TOPIC: Status = Status::Accepted("Kafka has removed it: give the topic the setting with kafka-configs");
 const REPLACED: Status = Status::Accepted("Kafka has removed it, it has no effect here");
 
 keys! {
@@ -118,4 +121,36 @@ keys! {
     "remote.log.manager.task.retry.backoff.max.ms": Long, ANY, Low, ReadOnly, REPLACED;
     /// How much such a rest varies by chance.
     "remote.log.manager.task.retry.jitter": Double, ANY, Low, ReadOnly, REPLACED;
+    /// How many changes may wait on the way from controller to broker (Kafka 0.8).
+    "controller.message.queue.size": Int, ANY, Low, ReadOnly, REPLACED;
+    /// Segment sizes of single topics, as `topic:bytes,...` (Kafka 0.8.0).
+    "log.segment.bytes.per.topic": String, ANY, Low, ReadOnly, PER_TOPIC;
+    /// Rolling ages of single topics (Kafka 0.8.0).
+    "log.roll.hours.per.topic": String, ANY, Low, ReadOnly, PER_TOPIC;
+    /// How long single topics are kept (Kafka 0.8.0).
+    "log.retention.hours.per.topic": String, ANY, Low, ReadOnly, PER_TOPIC;
+    /// How large partitions of single topics may grow (Kafka 0.8.0).
+    "log.retention.bytes.per.topic": String, ANY, Low, ReadOnly, PER_TOPIC;
+    /// When single topics are flushed (Kafka 0.8.0).
+    "log.flush.interval.ms.per.topic": String, ANY, Low, ReadOnly, PER_TOPIC;
+    /// Whether share groups are served (Kafka 3.9 and 4.0); a feature of the cluster since.
+    "group.share.enable": Boolean, ANY, Medium, ReadOnly, REPLACED;
+    /// How many share groups there may be (Kafka 3.9 and 4.0).
+    "group.share.max.groups": Short, ANY, Medium, ReadOnly, REPLACED;
+    /// Whether groups are led by the newer coordinator (Kafka 3.7 to 4.0).
+    "group.coordinator.new.enable": Boolean, ANY, Medium, ReadOnly, REPLACED;
+    /// The smallest segment of the metadata log (Kafka 3.0 to 4.0).
+    "metadata.log.segment.min.bytes": Int, ANY, High, ReadOnly, KAFKAS_OWN;
+    /// Whether versions of APIs are served that are not finished.
+    "unstable.api.versions.enable": Boolean, ANY, High, ReadOnly, KAFKAS_OWN;
+    /// Whether levels of features may be set that are not finished.
+    "unstable.feature.versions.enable": Boolean, ANY, High, ReadOnly, KAFKAS_OWN;
+    /// How long the start may take.
+    "server.max.startup.time.ms": Long, ANY, Medium, ReadOnly, KAFKAS_OWN;
+    /// How long after the start the first round of housekeeping waits.
+    "log.initial.task.delay.ms": Long, ANY, Low, ReadOnly, KAFKAS_OWN;
+    /// How often idle producers are looked for.
+    "producer.id.expiration.check.interval.ms": Int, ANY, Low, ReadOnly, KAFKAS_OWN;
+    /// How often leaders are chosen uncleanly where that is allowed.
+    "unclean.leader.election.interval.ms": Long, ANY, Medium, ReadOnly, KAFKAS_OWN;
 }

@@ -74,5 +74,5 @@ keys! {
     /// How many logs of a directory are opened or recovered at once.
     "num.recovery.threads.per.data.dir": Int = "2", at_least(1), High, ClusterWide, HONOURED;
     /// Whether an acknowledgement means that the records are on disk, not only in memory. Ottla's own key.
-    "ottla.acks.flush": Boolean = "true", ANY, High, ReadOnly, HONOURED;
+    "ottla.acks.flush": Boolean = "true", ANY, High, ClusterWide, HONOURED;
 }

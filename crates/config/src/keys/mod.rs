@@ -27,6 +27,8 @@ macro_rules! keys {
 }
 
 mod cleaner;
+mod client_metrics;
+mod group;
 mod groups;
 mod legacy;
 mod log;
@@ -46,6 +48,7 @@ mod transactions;
 
 use crate::key::Key;
 
+pub use group::GroupSynonyms;
 pub use topic::{Synonym, TopicKey};
 
 /// The broker's keys, one table per theme.
@@ -77,21 +80,53 @@ pub fn legacy_keys() -> impl Iterator<Item = &'static Key> {
     legacy::KEYS.iter()
 }
 
+/// Keys of a broker that are set while the cluster runs only.
+pub fn later_keys() -> impl Iterator<Item = &'static Key> {
+    quotas::LATER.iter()
+}
+
 /// Every key of a topic, by name.
 pub fn topic_keys() -> impl Iterator<Item = &'static TopicKey> {
     topic::KEYS.iter()
 }
 
-/// The broker's key of this name, legacy ones included.
-#[must_use]
-pub fn broker_key(name: &str) -> Option<&'static Key> {
-    broker_keys().chain(legacy_keys()).find(|key| key.name == name)
+/// Keys that topics had in Kafka up to 3.9.
+pub fn legacy_topic_keys() -> impl Iterator<Item = &'static TopicKey> {
+    topic::LEGACY.iter()
 }
 
-/// The topic's key of this name.
+/// Every key of a subscription to clients' metrics, by name.
+pub fn client_metrics_keys() -> impl Iterator<Item = &'static Key> {
+    client_metrics::KEYS.iter()
+}
+
+/// Every key of a group with its synonyms, by name.
+pub fn group_keys() -> impl Iterator<Item = (&'static Key, &'static GroupSynonyms)> {
+    group::KEYS.iter().zip(group::SYNONYMS)
+}
+
+/// The broker's key of this name, legacy ones and those that only a running cluster has included.
+#[must_use]
+pub fn broker_key(name: &str) -> Option<&'static Key> {
+    broker_keys().chain(legacy_keys()).chain(later_keys()).find(|key| key.name == name)
+}
+
+/// The topic's key of this name, legacy ones included.
 #[must_use]
 pub fn topic_key(name: &str) -> Option<&'static TopicKey> {
-    topic_keys().find(|topic| topic.key.name == name)
+    topic_keys().chain(legacy_topic_keys()).find(|topic| topic.key.name == name)
+}
+
+/// The key of this name of a subscription to clients' metrics.
+#[must_use]
+pub fn client_metrics_key(name: &str) -> Option<&'static Key> {
+    client_metrics_keys().find(|key| key.name == name)
+}
+
+/// The group's key of this name.
+#[must_use]
+pub fn group_key(name: &str) -> Option<&'static Key> {
+    group::KEYS.iter().find(|key| key.name == name)
 }
 
 #[cfg(test)]
@@ -100,17 +135,41 @@ mod tests {
     use crate::value::parse;
     use std::collections::BTreeSet;
 
+    fn every_key() -> impl Iterator<Item = &'static Key> {
+        let topic = topic_keys().chain(legacy_topic_keys()).map(|topic| &topic.key);
+        let group = group_keys().map(|(key, _)| key);
+        broker_keys().chain(legacy_keys()).chain(later_keys()).chain(topic).chain(client_metrics_keys()).chain(group)
+    }
+
     #[test]
     fn no_name_stands_in_the_tables_twice() {
         let mut names = BTreeSet::new();
-        for key in broker_keys().chain(legacy_keys()) {
+        for key in broker_keys().chain(legacy_keys()).chain(later_keys()) {
             assert!(names.insert(key.name), "{}", key.name);
+        }
+        let mut names = BTreeSet::new();
+        for topic in topic_keys().chain(legacy_topic_keys()) {
+            assert!(names.insert(topic.key.name), "{}", topic.key.name);
+        }
+    }
+
+    #[test]
+    fn the_keys_of_groups_and_subscriptions_are_sorted_and_their_synonyms_exist() {
+        assert!(client_metrics_keys().is_sorted_by_key(|key| key.name));
+        assert!(group_keys().is_sorted_by_key(|(key, _)| key.name));
+        for (key, synonyms) in group_keys() {
+            assert_eq!(key.name, synonyms.name);
+            for name in [synonyms.broker, synonyms.min, synonyms.max].into_iter().flatten() {
+                assert!(broker_key(name).is_some(), "{name}");
+            }
+            let default = synonyms.broker.and_then(|name| broker_key(name)?.default);
+            assert!(default.is_none() || default == key.default, "{}", key.name);
         }
     }
 
     #[test]
     fn every_default_is_allowed_by_its_own_key() {
-        for key in broker_keys().chain(legacy_keys()).chain(topic_keys().map(|topic| &topic.key)) {
+        for key in every_key() {
             if let Some(default) = key.default {
                 assert_eq!(parse(key, default).err(), None, "{}", key.name);
             }
@@ -119,7 +178,7 @@ mod tests {
 
     #[test]
     fn every_key_is_described_in_whole_sentences() {
-        for key in broker_keys().chain(legacy_keys()).chain(topic_keys().map(|topic| &topic.key)) {
+        for key in every_key() {
             let doc = key.doc();
             assert!(doc.ends_with('.') && doc.chars().next().is_some_and(char::is_uppercase), "{}: {doc}", key.name);
         }

@@ -2,6 +2,8 @@
 
 use crate::key::{ACCEPTED, ANY, Key, Status, at_least};
 
+const UNTHROTTLED: Status = Status::Accepted("replicas are not throttled yet");
+
 keys! {
     /// Windows over which a client's rate is measured.
     "quota.window.num": Int = "11", at_least(1), Low, ReadOnly, ACCEPTED;
@@ -23,4 +25,23 @@ keys! {
     "client.quota.callback.class": Class,
         ANY, Low, ReadOnly,
         Status::Refused("Java classes cannot be loaded, so no client would be throttled as it decides");
+}
+
+/// Keys that are set while the cluster runs only: a file cannot hold them, and they are shown where they are set.
+pub(super) const LATER: &[Key] = later::KEYS;
+
+mod later {
+    use super::{Key, UNTHROTTLED, at_least};
+
+    keys! {
+        /// Bytes per second that a leader sends to replicas that are throttled.
+        "leader.replication.throttled.rate": Long,
+            at_least(0), Medium, ClusterWide, UNTHROTTLED;
+        /// Bytes per second that a follower takes for replicas that are throttled.
+        "follower.replication.throttled.rate": Long,
+            at_least(0), Medium, ClusterWide, UNTHROTTLED;
+        /// Bytes per second that moves between the directories of a broker may use.
+        "replica.alter.log.dirs.io.max.bytes.per.second": Long,
+            at_least(0), Medium, ClusterWide, UNTHROTTLED;
+    }
 }

@@ -33,13 +33,13 @@ impl Synonym {
 }
 
 macro_rules! topic_keys {
-    ($(
+    ($table:ident: $(
         $(#[doc = $doc:literal])+
         $name:literal: $kind:ident = $default:literal,
-            $allowed:expr, $importance:ident, $status:ident $(($reason:literal))?
+            $allowed:expr, $importance:ident, $status:ident $(($reason:expr))?
             <- [$($synonym:literal $(* $factor:literal)?),*];
     )*) => {
-        pub(super) const KEYS: &[TopicKey] = &[$(
+        pub(super) const $table: &[TopicKey] = &[$(
             TopicKey {
                 key: Key {
                     name: $name,
@@ -62,6 +62,7 @@ macro_rules! topic_keys {
 use Status::{Accepted, Refused};
 
 topic_keys! {
+    KEYS:
     /// What happens to old segments: delete, compact, both, or nothing.
     "cleanup.policy": List = "delete",
         Allowed::List { of: &["compact", "delete"], empty: true }, Medium,
@@ -144,4 +145,18 @@ topic_keys! {
     "segment.ms": Long = "604800000", at_least(1), Medium, ACCEPTED <- ["log.roll.ms", "log.roll.hours" * 3_600_000];
     /// Whether a replica that lacks records may lead when no other is left.
     "unclean.leader.election.enable": Boolean = "false", ANY, Medium, ACCEPTED <- ["unclean.leader.election.enable"];
+}
+
+const REMOVED: &str = "Kafka has removed it, it has no effect here";
+
+// Keys that topics had before 4.0. Kafka refuses them since; here whoever still creates topics with them may.
+topic_keys! {
+    LEGACY:
+    /// Whether batches are converted for old consumers. They always are.
+    "message.downconversion.enable": Boolean = "true", ANY, Low, Accepted(REMOVED) <- [];
+    /// The version of the record format on disk.
+    "message.format.version": String = "3.0-IV1", ANY, Medium, Accepted(REMOVED) <- [];
+    /// How far a record's timestamp may be from the clock, on either side.
+    "message.timestamp.difference.max.ms": Long = "9223372036854775807", at_least(0), Medium,
+        Accepted("set message.timestamp.before.max.ms and message.timestamp.after.max.ms instead") <- [];
 }

@@ -6,35 +6,96 @@
 
 #![allow(clippy::too_many_lines, reason = "a function here is as long as its message has fields")]
 
+pub mod add_offsets_to_txn;
+pub mod add_partitions_to_txn;
+pub mod add_raft_voter;
+pub mod allocate_producer_ids;
+pub mod alter_client_quotas;
 pub mod alter_configs;
+pub mod alter_partition;
 pub mod alter_partition_reassignments;
 pub mod alter_replica_log_dirs;
+pub mod alter_share_group_offsets;
+pub mod alter_user_scram_credentials;
 pub mod api_versions;
+pub mod assign_replicas_to_dirs;
+pub mod begin_quorum_epoch;
+pub mod broker_heartbeat;
+pub mod broker_registration;
+pub mod consumer_group_describe;
+pub mod consumer_group_heartbeat;
+pub mod controller_registration;
+pub mod create_acls;
+pub mod create_delegation_token;
 pub mod create_partitions;
 pub mod create_topics;
+pub mod delete_acls;
+pub mod delete_groups;
 pub mod delete_records;
+pub mod delete_share_group_offsets;
+pub mod delete_share_group_state;
 pub mod delete_topics;
+pub mod describe_acls;
+pub mod describe_client_quotas;
 pub mod describe_cluster;
 pub mod describe_configs;
+pub mod describe_delegation_token;
+pub mod describe_groups;
 pub mod describe_log_dirs;
 pub mod describe_producers;
 pub mod describe_quorum;
+pub mod describe_share_group_offsets;
 pub mod describe_topic_partitions;
+pub mod describe_transactions;
+pub mod describe_user_scram_credentials;
 pub mod elect_leaders;
+pub mod end_quorum_epoch;
+pub mod end_txn;
+pub mod envelope;
+pub mod expire_delegation_token;
 pub mod fetch;
+pub mod fetch_snapshot;
+pub mod find_coordinator;
 pub mod get_telemetry_subscriptions;
 pub mod header;
+pub mod heartbeat;
 pub mod incremental_alter_configs;
 pub mod init_producer_id;
+pub mod initialize_share_group_state;
+pub mod join_group;
+pub mod leave_group;
 pub mod list_config_resources;
+pub mod list_groups;
 pub mod list_offsets;
 pub mod list_partition_reassignments;
+pub mod list_transactions;
 pub mod metadata;
+pub mod offset_commit;
+pub mod offset_delete;
+pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod produce;
 pub mod push_telemetry;
+pub mod read_share_group_state;
+pub mod read_share_group_state_summary;
+pub mod remove_raft_voter;
+pub mod renew_delegation_token;
+pub mod sasl_authenticate;
+pub mod sasl_handshake;
+pub mod share_acknowledge;
+pub mod share_fetch;
+pub mod share_group_describe;
+pub mod share_group_heartbeat;
+pub mod streams_group_describe;
+pub mod streams_group_heartbeat;
+pub mod sync_group;
+pub mod txn_offset_commit;
 pub mod unregister_broker;
 pub mod update_features;
+pub mod update_raft_voter;
+pub mod vote;
+pub mod write_share_group_state;
+pub mod write_txn_markers;
 
 crate::api_key::api_keys! {
     /// Appends record batches to the partitions that this broker leads.
@@ -45,6 +106,26 @@ crate::api_key::api_keys! {
     ListOffsets = 2, 0..=11, Some(6), None;
     /// Brokers, controller, topics and partitions, as this broker knows them.
     Metadata = 3, 0..=13, Some(9), None;
+    /// Stores how far a group has come in its partitions.
+    OffsetCommit = 8, 0..=10, Some(8), None;
+    /// How far a group has come, as it has stored it.
+    OffsetFetch = 9, 0..=10, Some(6), None;
+    /// The broker that coordinates a group, a transactional id, or a share partition's state.
+    FindCoordinator = 10, 0..=6, Some(3), None;
+    /// Enters a classic group, or enters it anew; answered when all members have.
+    JoinGroup = 11, 0..=9, Some(6), None;
+    /// Keeps a member of a classic group alive, and tells it of rebalances.
+    Heartbeat = 12, 0..=4, Some(4), None;
+    /// Leaves a classic group.
+    LeaveGroup = 13, 0..=5, Some(4), None;
+    /// Hands the assignment from the leader of a classic group to its members.
+    SyncGroup = 14, 0..=5, Some(4), None;
+    /// Classic groups and their members.
+    DescribeGroups = 15, 0..=6, Some(5), None;
+    /// The groups that this broker coordinates.
+    ListGroups = 16, 0..=5, Some(3), None;
+    /// Names the mechanism of the authentication that follows (KIP-43).
+    SaslHandshake = 17, 0..=1, None, None;
     /// Which APIs and features this broker offers: what a client asks first.
     ApiVersions = 18, 0..=4, Some(3), None;
     /// Creates topics.
@@ -57,6 +138,22 @@ crate::api_key::api_keys! {
     InitProducerId = 22, 0..=6, Some(2), Some(6);
     /// Where a leader epoch ended in this broker's log: how followers and consumers find out that their log was truncated.
     OffsetForLeaderEpoch = 23, 0..=4, Some(4), None;
+    /// Makes partitions part of a transaction (KIP-98).
+    AddPartitionsToTxn = 24, 0..=5, Some(3), None;
+    /// Makes a group's offsets part of a transaction (KIP-98).
+    AddOffsetsToTxn = 25, 0..=4, Some(3), None;
+    /// Commits or aborts a transaction (KIP-98).
+    EndTxn = 26, 0..=5, Some(3), None;
+    /// From a transaction's coordinator to the leaders of its partitions: write the marker that ends it (KIP-98).
+    WriteTxnMarkers = 27, 0..=2, Some(1), None;
+    /// Stores how far a group has come, as a part of a transaction (KIP-98).
+    TxnOffsetCommit = 28, 0..=5, Some(3), None;
+    /// The access rules that match a filter (KIP-140).
+    DescribeAcls = 29, 0..=3, Some(2), None;
+    /// Adds access rules (KIP-140).
+    CreateAcls = 30, 0..=3, Some(2), None;
+    /// Deletes the access rules that match filters (KIP-140).
+    DeleteAcls = 31, 0..=3, Some(2), None;
     /// The configuration of topics, brokers, loggers, client metrics subscriptions and groups.
     DescribeConfigs = 32, 0..=4, Some(4), None;
     /// Replaces the configuration of a resource: what the request leaves out goes back to its default. Superseded by
@@ -65,8 +162,20 @@ crate::api_key::api_keys! {
     AlterReplicaLogDirs = 34, 0..=2, Some(2), None;
     /// This broker's log directories, what lies in each, and replicas on their way between them (KIP-113).
     DescribeLogDirs = 35, 0..=5, Some(2), None;
+    /// Carries the messages of an authentication (KIP-152).
+    SaslAuthenticate = 36, 0..=2, Some(2), None;
     /// Adds partitions to topics (KIP-195).
     CreatePartitions = 37, 0..=3, Some(2), None;
+    /// Issues a token that stands for a user (KIP-48).
+    CreateDelegationToken = 38, 0..=3, Some(2), None;
+    /// Prolongs a token (KIP-48).
+    RenewDelegationToken = 39, 0..=2, Some(2), None;
+    /// Shortens a token's life, or ends it (KIP-48).
+    ExpireDelegationToken = 40, 0..=2, Some(2), None;
+    /// The tokens of given owners (KIP-48).
+    DescribeDelegationToken = 41, 0..=3, Some(2), None;
+    /// Deletes groups that have no members (KIP-229).
+    DeleteGroups = 42, 0..=2, Some(2), None;
     /// Elects leaders: the preferred replica of a partition, or any replica that lives.
     ElectLeaders = 43, 0..=2, Some(2), None;
     /// Changes single keys of the configuration of resources (KIP-339).
@@ -75,24 +184,98 @@ crate::api_key::api_keys! {
     AlterPartitionReassignments = 45, 0..=1, Some(0), None;
     /// The partitions that are on their way to other brokers (KIP-455).
     ListPartitionReassignments = 46, 0..=0, Some(0), None;
+    /// Deletes what a group has stored for partitions that it no longer reads (KIP-496).
+    OffsetDelete = 47, 0..=0, None, None;
+    /// The quotas of users, client ids and addresses (KIP-546).
+    DescribeClientQuotas = 48, 0..=1, Some(1), None;
+    /// Sets and removes quotas of users, client ids and addresses (KIP-546).
+    AlterClientQuotas = 49, 0..=1, Some(1), None;
+    /// Which SCRAM credentials users have; never the credentials themselves (KIP-554).
+    DescribeUserScramCredentials = 50, 0..=0, Some(0), None;
+    /// Sets and deletes SCRAM credentials (KIP-554).
+    AlterUserScramCredentials = 51, 0..=0, Some(0), None;
+    /// A controller asks the others to elect it (KIP-595).
+    Vote = 52, 0..=2, Some(0), None;
+    /// A controller tells the others that it leads (KIP-595).
+    BeginQuorumEpoch = 53, 0..=1, Some(1), None;
+    /// A controller that leads tells the others that it no longer will, and who had best stand for election (KIP-595).
+    EndQuorumEpoch = 54, 0..=1, Some(1), None;
     /// The controllers: who leads, who votes, who follows, and how far each has come (KIP-595).
     DescribeQuorum = 55, 0..=2, Some(0), None;
+    /// From a partition's leader to the controller: the replicas in sync have changed (KIP-497).
+    AlterPartition = 56, 0..=3, Some(0), None;
     /// Raises or lowers the levels of the features that the cluster has agreed on (KIP-584).
     UpdateFeatures = 57, 0..=2, Some(0), None;
+    /// A request that a broker forwards to the controller for a client (KIP-590).
+    Envelope = 58, 0..=0, Some(0), None;
+    /// A part of a snapshot of the cluster's metadata (KIP-630).
+    FetchSnapshot = 59, 0..=1, Some(0), None;
     /// The cluster's id, its nodes and its controller (KIP-700).
     DescribeCluster = 60, 0..=2, Some(0), None;
     /// The producers that partitions know of, and their open transactions (KIP-664).
     DescribeProducers = 61, 0..=0, Some(0), None;
+    /// A broker enters the cluster (KIP-631).
+    BrokerRegistration = 62, 0..=4, Some(0), None;
+    /// A broker tells the controller that it lives and what it wants, and hears what it may (KIP-631).
+    BrokerHeartbeat = 63, 0..=2, Some(0), None;
     /// Takes a broker's registration out of the cluster's metadata.
     UnregisterBroker = 64, 0..=0, Some(0), None;
+    /// The state of transactions, from their coordinator (KIP-664).
+    DescribeTransactions = 65, 0..=0, Some(0), None;
+    /// The transactions that this broker coordinates (KIP-664).
+    ListTransactions = 66, 0..=2, Some(0), None;
+    /// From a broker to the controller: a block of producer ids to give away (KIP-730).
+    AllocateProducerIds = 67, 0..=0, Some(0), None;
+    /// A member of a consumer group tells what it wants and owns, and hears what it shall have (KIP-848). What has not
+    ConsumerGroupHeartbeat = 68, 0..=1, Some(0), None;
+    /// Consumer groups and their members (KIP-848).
+    ConsumerGroupDescribe = 69, 0..=1, Some(0), None;
+    /// A controller enters the cluster (KIP-919).
+    ControllerRegistration = 70, 0..=0, Some(0), None;
     /// Which of its metrics a client is asked to push, how often, and how (KIP-714).
     GetTelemetrySubscriptions = 71, 0..=0, Some(0), None;
     /// A client's metrics (KIP-714).
     PushTelemetry = 72, 0..=0, Some(0), None;
+    /// From a broker to the controller: in which of its log directories replicas are (KIP-858).
+    AssignReplicasToDirs = 73, 0..=0, Some(0), None;
     /// The resources that have a configuration.
     ListConfigResources = 74, 0..=1, Some(0), None;
     /// Topics and partitions, a page at a time, with the eligible leader replicas (KIP-966).
     DescribeTopicPartitions = 75, 0..=0, Some(0), None;
+    /// A member of a share group tells what it wants, and hears what it shall have (KIP-932). What has not changed since the
+    ShareGroupHeartbeat = 76, 1..=1, Some(0), None;
+    /// Share groups and their members (KIP-932). Version 0 was never stable.
+    ShareGroupDescribe = 77, 1..=1, Some(0), None;
+    /// Acquires records for a member of a share group, and settles what it acquired before (KIP-932). Version 0 was never
+    ShareFetch = 78, 1..=2, Some(0), None;
+    /// Settles records that a member of a share group has acquired (KIP-932). Version 0 was never stable.
+    ShareAcknowledge = 79, 1..=2, Some(0), None;
+    /// Makes a controller a voter (KIP-853).
+    AddRaftVoter = 80, 0..=1, Some(0), None;
+    /// Makes a controller a voter no more (KIP-853).
+    RemoveRaftVoter = 81, 0..=0, Some(0), None;
+    /// A voter tells the leader how to reach it and what it understands (KIP-853).
+    UpdateRaftVoter = 82, 0..=0, Some(0), None;
+    /// From a group's coordinator to a share coordinator: a share partition's state begins (KIP-932).
+    InitializeShareGroupState = 83, 0..=0, Some(0), None;
+    /// From a share partition's leader to its share coordinator: its state (KIP-932).
+    ReadShareGroupState = 84, 0..=0, Some(0), None;
+    /// From a share partition's leader to its share coordinator: its state has changed (KIP-932).
+    WriteShareGroupState = 85, 0..=1, Some(0), None;
+    /// From a group's coordinator to a share coordinator: a share partition's state is to end (KIP-932).
+    DeleteShareGroupState = 86, 0..=0, Some(0), None;
+    /// From a group's coordinator to a share coordinator: how far a share partition has come (KIP-932).
+    ReadShareGroupStateSummary = 87, 0..=1, Some(0), None;
+    /// A member of a streams group tells what it runs and owns, and hears what it shall have (KIP-1071). What has not changed
+    StreamsGroupHeartbeat = 88, 0..=0, Some(0), None;
+    /// Streams groups, their topologies and their members (KIP-1071).
+    StreamsGroupDescribe = 89, 0..=0, Some(0), None;
+    /// How far share groups have come (KIP-932).
+    DescribeShareGroupOffsets = 90, 0..=1, Some(0), None;
+    /// Moves the start of share partitions, of a group that has no members (KIP-932).
+    AlterShareGroupOffsets = 91, 0..=0, Some(0), None;
+    /// Deletes the state of a share group's topics; the group must have no members (KIP-932).
+    DeleteShareGroupOffsets = 92, 0..=0, Some(0), None;
 }
 
 /// Calls `$run!(module, Request, Response)` for every API, in the order of the keys.
@@ -103,29 +286,94 @@ macro_rules! for_every_api {
         $run!(fetch, FetchRequest, FetchResponse);
         $run!(list_offsets, ListOffsetsRequest, ListOffsetsResponse);
         $run!(metadata, MetadataRequest, MetadataResponse);
+        $run!(offset_commit, OffsetCommitRequest, OffsetCommitResponse);
+        $run!(offset_fetch, OffsetFetchRequest, OffsetFetchResponse);
+        $run!(find_coordinator, FindCoordinatorRequest, FindCoordinatorResponse);
+        $run!(join_group, JoinGroupRequest, JoinGroupResponse);
+        $run!(heartbeat, HeartbeatRequest, HeartbeatResponse);
+        $run!(leave_group, LeaveGroupRequest, LeaveGroupResponse);
+        $run!(sync_group, SyncGroupRequest, SyncGroupResponse);
+        $run!(describe_groups, DescribeGroupsRequest, DescribeGroupsResponse);
+        $run!(list_groups, ListGroupsRequest, ListGroupsResponse);
+        $run!(sasl_handshake, SaslHandshakeRequest, SaslHandshakeResponse);
         $run!(api_versions, ApiVersionsRequest, ApiVersionsResponse);
         $run!(create_topics, CreateTopicsRequest, CreateTopicsResponse);
         $run!(delete_topics, DeleteTopicsRequest, DeleteTopicsResponse);
         $run!(delete_records, DeleteRecordsRequest, DeleteRecordsResponse);
         $run!(init_producer_id, InitProducerIdRequest, InitProducerIdResponse);
         $run!(offset_for_leader_epoch, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse);
+        $run!(add_partitions_to_txn, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse);
+        $run!(add_offsets_to_txn, AddOffsetsToTxnRequest, AddOffsetsToTxnResponse);
+        $run!(end_txn, EndTxnRequest, EndTxnResponse);
+        $run!(write_txn_markers, WriteTxnMarkersRequest, WriteTxnMarkersResponse);
+        $run!(txn_offset_commit, TxnOffsetCommitRequest, TxnOffsetCommitResponse);
+        $run!(describe_acls, DescribeAclsRequest, DescribeAclsResponse);
+        $run!(create_acls, CreateAclsRequest, CreateAclsResponse);
+        $run!(delete_acls, DeleteAclsRequest, DeleteAclsResponse);
         $run!(describe_configs, DescribeConfigsRequest, DescribeConfigsResponse);
         $run!(alter_configs, AlterConfigsRequest, AlterConfigsResponse);
         $run!(alter_replica_log_dirs, AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse);
         $run!(describe_log_dirs, DescribeLogDirsRequest, DescribeLogDirsResponse);
+        $run!(sasl_authenticate, SaslAuthenticateRequest, SaslAuthenticateResponse);
         $run!(create_partitions, CreatePartitionsRequest, CreatePartitionsResponse);
+        $run!(create_delegation_token, CreateDelegationTokenRequest, CreateDelegationTokenResponse);
+        $run!(renew_delegation_token, RenewDelegationTokenRequest, RenewDelegationTokenResponse);
+        $run!(expire_delegation_token, ExpireDelegationTokenRequest, ExpireDelegationTokenResponse);
+        $run!(describe_delegation_token, DescribeDelegationTokenRequest, DescribeDelegationTokenResponse);
+        $run!(delete_groups, DeleteGroupsRequest, DeleteGroupsResponse);
         $run!(elect_leaders, ElectLeadersRequest, ElectLeadersResponse);
         $run!(incremental_alter_configs, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse);
         $run!(alter_partition_reassignments, AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse);
         $run!(list_partition_reassignments, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse);
+        $run!(offset_delete, OffsetDeleteRequest, OffsetDeleteResponse);
+        $run!(describe_client_quotas, DescribeClientQuotasRequest, DescribeClientQuotasResponse);
+        $run!(alter_client_quotas, AlterClientQuotasRequest, AlterClientQuotasResponse);
+        $run!(
+            describe_user_scram_credentials,
+            DescribeUserScramCredentialsRequest,
+            DescribeUserScramCredentialsResponse
+        );
+        $run!(alter_user_scram_credentials, AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse);
+        $run!(vote, VoteRequest, VoteResponse);
+        $run!(begin_quorum_epoch, BeginQuorumEpochRequest, BeginQuorumEpochResponse);
+        $run!(end_quorum_epoch, EndQuorumEpochRequest, EndQuorumEpochResponse);
         $run!(describe_quorum, DescribeQuorumRequest, DescribeQuorumResponse);
+        $run!(alter_partition, AlterPartitionRequest, AlterPartitionResponse);
         $run!(update_features, UpdateFeaturesRequest, UpdateFeaturesResponse);
+        $run!(envelope, EnvelopeRequest, EnvelopeResponse);
+        $run!(fetch_snapshot, FetchSnapshotRequest, FetchSnapshotResponse);
         $run!(describe_cluster, DescribeClusterRequest, DescribeClusterResponse);
         $run!(describe_producers, DescribeProducersRequest, DescribeProducersResponse);
+        $run!(broker_registration, BrokerRegistrationRequest, BrokerRegistrationResponse);
+        $run!(broker_heartbeat, BrokerHeartbeatRequest, BrokerHeartbeatResponse);
         $run!(unregister_broker, UnregisterBrokerRequest, UnregisterBrokerResponse);
+        $run!(describe_transactions, DescribeTransactionsRequest, DescribeTransactionsResponse);
+        $run!(list_transactions, ListTransactionsRequest, ListTransactionsResponse);
+        $run!(allocate_producer_ids, AllocateProducerIdsRequest, AllocateProducerIdsResponse);
+        $run!(consumer_group_heartbeat, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse);
+        $run!(consumer_group_describe, ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse);
+        $run!(controller_registration, ControllerRegistrationRequest, ControllerRegistrationResponse);
         $run!(get_telemetry_subscriptions, GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse);
         $run!(push_telemetry, PushTelemetryRequest, PushTelemetryResponse);
+        $run!(assign_replicas_to_dirs, AssignReplicasToDirsRequest, AssignReplicasToDirsResponse);
         $run!(list_config_resources, ListConfigResourcesRequest, ListConfigResourcesResponse);
         $run!(describe_topic_partitions, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse);
+        $run!(share_group_heartbeat, ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse);
+        $run!(share_group_describe, ShareGroupDescribeRequest, ShareGroupDescribeResponse);
+        $run!(share_fetch, ShareFetchRequest, ShareFetchResponse);
+        $run!(share_acknowledge, ShareAcknowledgeRequest, ShareAcknowledgeResponse);
+        $run!(add_raft_voter, AddRaftVoterRequest, AddRaftVoterResponse);
+        $run!(remove_raft_voter, RemoveRaftVoterRequest, RemoveRaftVoterResponse);
+        $run!(update_raft_voter, UpdateRaftVoterRequest, UpdateRaftVoterResponse);
+        $run!(initialize_share_group_state, InitializeShareGroupStateRequest, InitializeShareGroupStateResponse);
+        $run!(read_share_group_state, ReadShareGroupStateRequest, ReadShareGroupStateResponse);
+        $run!(write_share_group_state, WriteShareGroupStateRequest, WriteShareGroupStateResponse);
+        $run!(delete_share_group_state, DeleteShareGroupStateRequest, DeleteShareGroupStateResponse);
+        $run!(read_share_group_state_summary, ReadShareGroupStateSummaryRequest, ReadShareGroupStateSummaryResponse);
+        $run!(streams_group_heartbeat, StreamsGroupHeartbeatRequest, StreamsGroupHeartbeatResponse);
+        $run!(streams_group_describe, StreamsGroupDescribeRequest, StreamsGroupDescribeResponse);
+        $run!(describe_share_group_offsets, DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse);
+        $run!(alter_share_group_offsets, AlterShareGroupOffsetsRequest, AlterShareGroupOffsetsResponse);
+        $run!(delete_share_group_offsets, DeleteShareGroupOffsetsRequest, DeleteShareGroupOffsetsResponse);
     };
 }

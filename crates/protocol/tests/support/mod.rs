@@ -31,14 +31,14 @@ pub(crate) fn schema_of(name: &str) -> (&'static SchemaFile, &'static Message) {
     schemas().iter().find_map(find).expect("every generated message has a schema")
 }
 
-/// Calls `$run!(Message, second opinion's message)` for every request and response.
+/// Calls `$run!(Message)` for every request and response.
 #[macro_export]
 macro_rules! for_every_message {
     ($run:ident) => {{
         macro_rules! run_both {
             ($module:ident, $request:ident, $response:ident) => {
-                $run!(ottla_protocol::$module::$request, kafka_protocol::messages::$request);
-                $run!(ottla_protocol::$module::$response, kafka_protocol::messages::$response);
+                $run!(ottla_protocol::$module::$request);
+                $run!(ottla_protocol::$module::$response);
             };
         }
         ottla_protocol::for_every_api!(run_both);

@@ -1,6 +1,7 @@
 //! The world itself: the system's clock, its random bits, tokio's executors, TCP.
 
 mod network;
+mod resources;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,6 +10,7 @@ use ottla_types::Timestamp;
 use tokio::runtime::Handle;
 
 pub use network::SystemNetwork;
+pub use resources::memory_bytes;
 
 use crate::clock::{TokioClock, WallClock};
 use crate::random::Random;

@@ -26,6 +26,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ottla_types::Timestamp;
 
 pub use submitted::{Completer, Submitted, block_on};
 
@@ -120,6 +121,9 @@ pub trait File: Send + Sync + fmt::Debug + 'static {
 
     /// The file's length in bytes.
     fn length(&self) -> Submitted<u64>;
+
+    /// When the file was last written, by the system's clock; `None` on a device that keeps no times.
+    fn modified(&self) -> Submitted<Option<Timestamp>>;
 
     /// The descriptor behind the file, where there is one: what sendfile needs.
     fn descriptor(&self) -> Option<BorrowedFd<'_>>;

@@ -1,6 +1,6 @@
 //! Emits the Rust files: one per schema file, and the root that lists them. The text is formatted afterwards.
 
-use super::emit_type::{default_value, has_natural_defaults, notation, rust_type, size_min};
+use super::emit_type::{default_value, field_name, has_natural_defaults, notation, rust_type, size_min};
 use super::model::{Api, Field, Kind, Message, SchemaFile, Struct, Versions};
 use super::{emit_read, emit_write};
 
@@ -116,13 +116,13 @@ fn definition(schema: &SchemaFile, body: &Struct, message: Option<&Message>) -> 
     out.push_str(&format!("#[derive({derive})]\npub struct {name} {{\n"));
     for field in &body.fields {
         out.push_str(&doc("///", &field_doc(body, field)));
-        out.push_str(&format!("pub {}: {},\n", field.name, rust_type(field)));
+        out.push_str(&format!("pub {}: {},\n", field_name(field), rust_type(field)));
     }
     out.push_str("}\n\n");
     if !natural {
         out.push_str(&format!("impl Default for {name} {{\nfn default() -> Self {{\nSelf {{\n"));
         for field in &body.fields {
-            out.push_str(&format!("{}: {},\n", field.name, default_value(field)));
+            out.push_str(&format!("{}: {},\n", field_name(field), default_value(field)));
         }
         out.push_str("}\n}\n}\n\n");
     }

@@ -1,6 +1,6 @@
 //! Emits `Codec::read` of a struct: a literal of its fields in the order of the wire, then the tagged ones.
 
-use super::emit_type::{default_value, version_condition};
+use super::emit_type::{default_value, field_name, version_condition};
 use super::model::{Field, Kind, Struct, Versions};
 
 /// The body of the function.
@@ -16,7 +16,7 @@ pub(super) fn body(body: &Struct) -> String {
     out.push_str(open);
     for field in &body.fields {
         let value = if field.tag.is_some() { default_value(field) } else { value(field, body.versions) };
-        out.push_str(&format!("{}: {value},\n", field.name));
+        out.push_str(&format!("{}: {value},\n", field_name(field)));
     }
     out.push_str(close);
     if flexible {
@@ -41,7 +41,7 @@ fn tags(body: &Struct, tagged: &[&Field]) -> String {
         let guard = version_condition(field.versions, Versions { from, ..body.versions });
         let guard = guard.map_or(String::new(), |condition| format!(" if {condition}"));
         let tag = field.tag.unwrap_or(0);
-        arms.push_str(&format!("{tag}{guard} => it.{} = {},\n", field.name, read(field)));
+        arms.push_str(&format!("{tag}{guard} => it.{} = {},\n", field_name(field), read(field)));
     }
     format!(
         "if form.is_compact() {{

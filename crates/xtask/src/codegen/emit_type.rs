@@ -2,6 +2,12 @@
 
 use super::model::{Default, Field, Kind, Message, SchemaFile, Struct, Versions};
 
+/// The Rust name of a field.
+pub(super) fn field_name(field: &Field) -> String {
+    let word = matches!(field.name.as_str(), "match" | "type" | "move" | "ref" | "use");
+    if word { format!("r#{}", field.name) } else { field.name.clone() }
+}
+
 /// The Rust type of a field.
 pub(super) fn rust_type(field: &Field) -> String {
     let plain = kind_type(&field.kind);
@@ -79,7 +85,7 @@ pub(super) fn has_natural_defaults(body: &Struct) -> bool {
 
 /// A Rust condition: the field has its default.
 pub(super) fn is_default(field: &Field) -> String {
-    let place = format!("self.{}", field.name);
+    let place = format!("self.{}", field_name(field));
     match (&field.kind, field.default) {
         _ if field.nullable.is_some() => format!("{place}.is_none()"),
         (Kind::Bool, Default::True) => place,
@@ -94,7 +100,7 @@ pub(super) fn is_default(field: &Field) -> String {
 pub(super) fn is_set(field: &Field) -> String {
     let condition = is_default(field);
     if field.nullable.is_some() {
-        return format!("self.{}.is_some()", field.name);
+        return format!("self.{}.is_some()", field_name(field));
     }
     match condition.strip_prefix('!') {
         Some(bare) => bare.to_owned(),

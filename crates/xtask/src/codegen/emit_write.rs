@@ -1,6 +1,6 @@
 //! Emits `Codec::write` of a struct: its fields in the order of the wire, then the tagged ones.
 
-use super::emit_type::{is_default, is_set, version_condition};
+use super::emit_type::{field_name, is_default, is_set, version_condition};
 use super::model::{Field, Kind, Struct, Versions};
 
 /// The body of the function.
@@ -46,8 +46,8 @@ fn require_default(body: &Struct, field: &Field, condition: &str) -> String {
 fn null_check(body: &Struct, field: &Field) -> String {
     let condition = field.nullable.and_then(|nullable| version_condition(nullable, field.versions));
     let Some(condition) = condition else { return String::new() };
-    let place = &field.name;
-    format!("codec::require_value({condition} || self.{place}.is_some(), \"{}.{place}\", version)?;\n", body.name)
+    let (place, name) = (field_name(field), &field.name);
+    format!("codec::require_value({condition} || self.{place}.is_some(), \"{}.{name}\", version)?;\n", body.name)
 }
 
 fn tags(body: &Struct, tagged: &[&Field]) -> String {
@@ -72,7 +72,7 @@ fn tags(body: &Struct, tagged: &[&Field]) -> String {
 fn statement(field: &Field) -> String {
     let form = if field.plain { "Form::Plain" } else { "form" };
     let nullable = if field.nullable.is_some() { "nullable_" } else { "" };
-    let place = format!("self.{}", field.name);
+    let place = format!("self.{}", field_name(field));
     let option = |of: &str| if field.nullable.is_some() { format!("{place}.{of}()") } else { format!("&{place}") };
     match &field.kind {
         Kind::Bool => format!("w.bool({place});\n"),

@@ -88,13 +88,7 @@ pub(super) fn append_one(
     let appended = partition
         .append(batch, node.runtime.clock.wall())
         .map_err(|refusal| Refused::saying(refusal.error_code(), refusal.to_string()))?;
-    Ok(Placed {
-        partition,
-        base_offset: appended.base_offset,
-        last_offset: appended.last_offset,
-        append_time_ms: appended.append_time.0,
-        log_start_offset: appended.log_start_offset,
-    })
+    Ok(Placed { partition, place: appended })
 }
 
 fn checked(node: &Node, partition: &Arc<Partition>, bytes: Bytes, version: i16) -> Result<Batch, Refused> {

@@ -22,6 +22,8 @@ pub struct Faults {
     /// The device's size: the bytes that all files that have a name may hold together, space set aside included. A
     /// write that would pass it stores what fits and fails with `StorageFull`. Default: no end.
     pub full_after_bytes: Option<u64>,
+    /// Whether no file can be made either where nothing is left. File systems differ. Default: false.
+    pub names_need_room: bool,
     /// The number of the file sync, counted from 1 since the disk was made, that fails. As on Linux what it should have
     /// covered is then clean for the kernel: still read, never made durable by a later sync. Default: none.
     pub fail_sync_at: Option<u64>,
@@ -41,6 +43,7 @@ impl Default for Faults {
             tear: false,
             flip_probability: 0.0,
             full_after_bytes: None,
+            names_need_room: false,
             fail_sync_at: None,
             lost: None,
             latency_min: Duration::from_micros(50),

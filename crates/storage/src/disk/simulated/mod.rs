@@ -103,6 +103,12 @@ impl SimulatedDisk {
         self.0.state.lock().syncs
     }
 
+    /// Bytes that the files that have a name take, space set aside included.
+    #[must_use]
+    pub fn space(&self) -> u64 {
+        self.0.state.lock().tree.space()
+    }
+
     /// Begins to collect one line per operation, in the order in which they take effect.
     pub fn start_trace(&self) {
         self.0.state.lock().trace = Some(Vec::new());
@@ -189,7 +195,11 @@ impl Disk for SimulatedDisk {
         self.submit(
             move || line.clone(),
             move |state| {
-                let id = state.tree.open(&path, matches!(open, Open::Create | Open::Truncate))?;
+                let makes = matches!(open, Open::Create | Open::Truncate);
+                if makes && state.refuses_name(&path) {
+                    return Err(Errno::NOSPC.into());
+                }
+                let id = state.tree.open(&path, makes)?;
                 if open == Open::Truncate && state.tree.content(id).length() > 0 {
                     state.set_length(id, 0);
                 }

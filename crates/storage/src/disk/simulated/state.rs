@@ -139,6 +139,12 @@ impl State {
         }
     }
 
+    /// Whether no file can be made at `path`, for want of room.
+    pub(super) fn refuses_name(&self, path: &std::path::Path) -> bool {
+        let is_full = self.faults.full_after_bytes.is_some_and(|size| self.tree.space() >= size);
+        self.faults.names_need_room && is_full && !self.tree.exists(path)
+    }
+
     pub(super) fn set_length(&mut self, file: Id, length: usize) {
         let number = self.tree.number();
         self.tree.content(file).set_length(number, length);

@@ -107,6 +107,11 @@ impl Tree {
         }
     }
 
+    /// Whether there is a file or directory at `path`.
+    pub(super) fn exists(&self, path: &Path) -> bool {
+        self.parent(path).is_ok_and(|(directory, name)| self.names(directory).current.contains_key(name))
+    }
+
     /// Opens the file at `path`; makes it if `make`.
     pub(super) fn open(&mut self, path: &Path, make: bool) -> io::Result<Id> {
         let (directory, name) = self.parent(path)?;

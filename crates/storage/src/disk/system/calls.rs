@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use bytes::Bytes;
+use ottla_types::Timestamp;
 use rustix::buffer::spare_capacity;
 use rustix::fs::FallocateFlags;
 use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
@@ -190,4 +191,11 @@ pub(super) fn reserve(fd: &OwnedFd, length: u64) -> io::Result<()> {
 /// The file's length in bytes.
 pub(super) fn length(fd: impl AsFd) -> io::Result<u64> {
     Ok(u64::try_from(rustix::fs::fstat(fd)?.st_size).unwrap_or(0))
+}
+
+/// When the file was last written.
+pub(super) fn modified(fd: impl AsFd) -> io::Result<Timestamp> {
+    let stat = rustix::fs::fstat(fd)?;
+    let ms = i64::try_from(stat.st_mtime_nsec / 1_000_000).unwrap_or_default();
+    Ok(Timestamp(stat.st_mtime.saturating_mul(1000).saturating_add(ms)))
 }
