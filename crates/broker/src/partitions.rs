@@ -157,8 +157,16 @@ impl Keeper {
                 wanted.push((change, is_new));
             }
         }
+        // Partitions of a topic follow one another: what it says is looked up once.
+        let mut latest: Option<(TopicId, TopicConfig)> = None;
         for (change, log) in self.logs(wanted).await {
-            let partition = self.lead(change, log);
+            let config = match latest.take() {
+                Some((topic_id, config)) if topic_id == change.topic_id => config,
+                _ => self.topic_config(&change.topic),
+            };
+            latest = Some((change.topic_id, config.clone()));
+            let partition =
+                Partition::lead(name_of(change), log, config, self.settings.present().node_id, &change.partition);
             partitions.insert((change.topic_id, change.index), partition);
         }
         if settings_changed {
@@ -171,11 +179,6 @@ impl Keeper {
         }
         self.partitions.0.store(Arc::new(partitions));
         self.settled.send_replace(next.position());
-    }
-
-    fn lead(&self, change: &PartitionChange, log: Arc<Log>) -> Arc<Partition> {
-        let config = self.topic_config(&change.topic);
-        Partition::lead(name_of(change), log, config, self.settings.present().node_id, &change.partition)
     }
 
     /// The logs of partitions: those that were found at the start, new ones for the others. A partition whose log cannot
