@@ -15,6 +15,7 @@ use crate::buffers::Buffers;
 use crate::connections::Connections;
 use crate::controller::ControllerHandle;
 use crate::log_levels::LogLevels;
+use crate::metrics::Metrics;
 use crate::partition::Partition;
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
@@ -33,6 +34,7 @@ pub(crate) struct Node {
     pub(crate) buffers: Arc<Buffers>,
     /// Cancelled when the broker stops: no new requests are read, nobody waits any longer.
     pub(crate) stop: CancellationToken,
+    pub(crate) metrics: Metrics,
     /// Those who are connected.
     pub(crate) connections: Arc<Connections>,
 }

@@ -22,13 +22,15 @@ use crate::buffers::Buffers;
 use crate::config_rules::Rules;
 use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
+use crate::http::{self, Watched};
 use crate::log_levels::{LogLevels, NoLoggers};
 use crate::memory::Memory;
+use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::partitions::Keeper;
 use crate::producer_ids::ProducerIds;
 use crate::settings::Settings;
-use crate::{checkpoints, flusher, listener};
+use crate::{checkpoints, flusher, handlers, listener};
 
 /// The folder of the metadata log within the log directory. Never `__cluster_metadata-0`: a Kafka that finds a folder of
 /// its own with foreign content in it renames every partition to a stray.
@@ -67,6 +69,7 @@ pub struct Broker {
     node: Arc<Node>,
     directory: Arc<LogDirectory>,
     addresses: Vec<(String, SocketAddr)>,
+    http_address: Option<SocketAddr>,
     loops: TaskTracker,
     /// Cancelled when the last connection has its answers: until then the loops behind them go on, for a produce that
     /// was begun is answered when it is flushed.
@@ -90,12 +93,21 @@ impl Broker {
         // Ports first: a second broker on the same ports should say so before it touches anything.
         let listeners = bind(&config, &runtime).await?;
         let addresses = addresses(&listeners)?;
+        let (stop, drained) = (CancellationToken::new(), CancellationToken::new());
+        let loops = TaskTracker::new();
+        let watched = Watched::default();
+        let http_address = match listen_http(&config, &runtime).await? {
+            Some((listener, address)) => {
+                let serve = http::serve(listener, watched.clone(), runtime.clone(), drained.clone());
+                runtime.spawn(Lane::Data, loops.track_future(serve));
+                Some(address)
+            }
+            None => None,
+        };
         let directory = Arc::new(open_directory(&config, &runtime, disk.clone()).await?);
         let folder = config.log_dir.join(METADATA_FOLDER);
         let quorum = Arc::new(Quorum::open(&runtime, disk, &folder, Options::new(config.node_id)).await?);
 
-        let (stop, drained) = (CancellationToken::new(), CancellationToken::new());
-        let loops = TaskTracker::new();
         let settings = Arc::new(Settings::new(config.clone()));
         let (mut keeper, partitions, settled) =
             Keeper::new(settings.clone(), runtime.clone(), quorum.clone(), directory.clone());
@@ -128,17 +140,25 @@ impl Broker {
             buffers: Arc::new(Buffers::default()),
             stop,
             connections,
+            metrics: Metrics::new(handlers::count()),
         });
+        watched.started(node.clone());
         for (name, bound) in listeners {
             runtime.spawn(Lane::Data, loops.track_future(listener::accept(node.clone(), bound, name.into())));
         }
-        Ok(Self { node, directory, addresses, loops, drained })
+        Ok(Self { node, directory, addresses, http_address, loops, drained })
     }
 
     /// Where it listens: the listener's name and the address it got.
     #[must_use]
     pub fn addresses(&self) -> &[(String, SocketAddr)] {
         &self.addresses
+    }
+
+    /// Where it serves HTTP, if it does.
+    #[must_use]
+    pub const fn http_address(&self) -> Option<SocketAddr> {
+        self.http_address
     }
 
     /// The id of the cluster.
@@ -217,6 +237,29 @@ async fn bind(config: &BrokerConfig, runtime: &Runtime) -> Result<Vec<(String, B
         bound.push((wanted.name.clone(), listener));
     }
     Ok(bound)
+}
+
+/// Binds the HTTP port. One that nobody asked for and that is taken is done without.
+async fn listen_http(
+    config: &BrokerConfig,
+    runtime: &Runtime,
+) -> Result<Option<(Box<dyn Listener>, SocketAddr)>, StartFault> {
+    let Some(wanted) = &config.http else { return Ok(None) };
+    let bound = async {
+        let listener = runtime.network.listen(&wanted.host, wanted.port, ListenOptions::default()).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    match bound.await {
+        Ok(bound) => Ok(Some(bound)),
+        Err(error) if wanted.required => {
+            Err(StartFault::Listen { listener: format!("http://{}:{}", wanted.host, wanted.port), error })
+        }
+        Err(error) => {
+            warn!(%error, port = wanted.port, "no /metrics: set ottla.http.listener to another port, or to nothing");
+            Ok(None)
+        }
+    }
 }
 
 fn connections(settings: &Arc<Settings>, runtime: &Runtime) -> Arc<Connections> {

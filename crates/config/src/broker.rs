@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use ottla_types::BrokerId;
 
 use crate::connections::{self, ConnectionLimits};
-use crate::endpoints::{self, Endpoints};
+use crate::endpoints::{self, Endpoints, HttpListener};
 use crate::listener::Listener;
 use crate::report::{ConfigError, Notice, NoticeKind, Origin};
 use crate::settings::{Findings, Settings};
@@ -40,6 +40,8 @@ pub struct BrokerConfig {
     pub request_bytes_max: i32,
     /// How many connections, from whom, how fast, for how long, and how much memory they get.
     pub connections: ConnectionLimits,
+    /// `ottla.http.listener`; `None` opens none.
+    pub http: Option<HttpListener>,
     /// `fetch.max.bytes`: a fetch answer stops there, whatever the consumer asked for.
     pub fetch_bytes_max: i32,
     /// `num.network.threads`.
@@ -73,6 +75,7 @@ impl BrokerConfig {
         check_rules(&settings, &mut findings);
         let Endpoints { listeners, advertised } = endpoints::resolve(&settings, &mut findings);
         let connections = connections::resolve(&settings, &listeners, &mut findings);
+        let http = endpoints::http(&settings, &mut findings);
         let log_dir = log_dir(&settings, &mut findings);
         if !findings.problems.is_empty() {
             findings.problems.sort_by_key(|problem| problem.origin);
@@ -97,6 +100,7 @@ impl BrokerConfig {
             delete_topics: settings.boolean("delete.topic.enable"),
             request_bytes_max: int("socket.request.max.bytes"),
             connections,
+            http,
             fetch_bytes_max: int("fetch.max.bytes"),
             network_threads: count("num.network.threads"),
             io_threads: count("num.io.threads"),

@@ -14,6 +14,7 @@ fn other_value(key: &Key) -> String {
         "process.roles" => "broker",
         "log.message.timestamp.type" | "message.timestamp.type" => "LogAppendTime",
         "inter.broker.listener.name" => "nix",
+        "ottla.http.listener" => "http://:1",
         "max.connections.per.ip.overrides" => "127.0.0.1:1",
         "max.connection.creation.rate" | "max.connections" | "max.connections.per.ip" => "5",
         "port" | "advertised.port" => "1",

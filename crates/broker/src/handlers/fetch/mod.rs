@@ -56,6 +56,7 @@ async fn handle(node: &Node, request: &Request) -> Result<Answer, Hangup> {
         }
     }
     let got = wait_and_read(node, &view, &asked).await;
+    asked.iter().zip(&got).for_each(|(asked, got)| count(node, asked, got));
     let committed_only = view.isolation_level == READ_COMMITTED;
     let mut got = got.into_iter();
     let mut topics = Vec::new();
@@ -69,6 +70,15 @@ async fn handle(node: &Node, request: &Request) -> Result<Answer, Hangup> {
         topics.push(FetchedTopic { topic: name, topic_id, partitions });
     }
     respond(request, FetchReply { throttle_time_ms: 0, error_code: 0, session_id: 0, topics, node_endpoints: vec![] })
+}
+
+fn count(node: &Node, asked: &Asked, got: &Got) {
+    for traffic in [Some(&node.metrics.traffic), asked.partition().map(|p| &p.traffic)].into_iter().flatten() {
+        match got {
+            Got::Refused { .. } => traffic.refused_fetch(),
+            Got::Records { .. } => traffic.fetched(got.bytes() as u64),
+        }
+    }
 }
 
 fn look_up(node: &Node, topic: &TopicKey<'_>, partition: FetchPartitionView, replica_id: i32) -> Asked {
