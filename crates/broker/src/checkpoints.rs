@@ -1,35 +1,55 @@
-//! Notes, from time to time, how far the logs are flushed: what lies below needs no look after a crash.
+//! Notes, from time to time, how far a directory's logs are flushed: what lies below needs no look after a crash. A
+//! directory whose own files cannot be written is given up here.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_runtime::Runtime;
 use ottla_storage::LogDirectory;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::directories::Directories;
 use crate::partitions::Partitions;
 
-/// Writes the directory's checkpoints every `interval` until the broker stops, and forgets idle producers.
-pub(crate) async fn run(
-    runtime: Runtime,
-    directory: Arc<LogDirectory>,
-    partitions: Arc<Partitions>,
-    interval: Duration,
-    stop: CancellationToken,
-) {
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            () = runtime.clock.sleep_until(runtime.clock.now() + interval) => {}
-        }
-        let now = runtime.clock.wall();
-        for (_, partition) in directory.partitions() {
-            partition.log.expire_producers(now);
-        }
-        if let Err(fault) = directory.write_checkpoints(&partitions.high_watermarks()).await {
-            // The old ones stay: recovery reads more than it must, nothing worse.
-            tracing::warn!(%fault, "the checkpoints could not be written");
+/// What the loop of one directory works with.
+pub(crate) struct Checkpoints {
+    pub(crate) runtime: Runtime,
+    pub(crate) directories: Arc<Directories>,
+    pub(crate) directory: Arc<LogDirectory>,
+    pub(crate) partitions: Arc<Partitions>,
+    /// Between two rounds.
+    pub(crate) interval: Duration,
+    /// One of the directory's logs failed: a round is due at once, to see whether the directory itself is whole.
+    pub(crate) doubt: Arc<Notify>,
+    /// The broker stops, or the directory is offline.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Checkpoints {
+    /// Writes the directory's checkpoints every interval until the broker stops, and forgets idle producers.
+    pub(crate) async fn run(self) {
+        let clock = &self.runtime.clock;
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                () = self.doubt.notified() => {}
+                () = clock.sleep_until(clock.now() + self.interval) => {}
+            }
+            let now = clock.wall();
+            for (_, partition) in self.directory.partitions() {
+                partition.log.expire_producers(now);
+            }
+            match self.directory.write_checkpoints(&self.partitions.high_watermarks()).await {
+                Ok(()) => {}
+                Err(fault) if fault.is_the_devices() => {
+                    self.directories.take_offline(self.directory.path(), &fault);
+                    return;
+                }
+                // The old ones stay: recovery reads more than it must, nothing worse.
+                Err(fault) => tracing::warn!(%fault, "the checkpoints could not be written"),
+            }
         }
     }
 }

@@ -1,25 +1,35 @@
-//! Flushes what was written, for all logs of the directory together: one loop, paced by `storage`'s arithmetic.
+//! Flushes what was written, for all logs of a directory together: one loop for each, paced by `storage`'s arithmetic.
 
 use std::sync::Arc;
 
 use ottla_runtime::Runtime;
-use ottla_storage::{DirtObserver, DirtyLogs, Pacing};
+use ottla_storage::{DirtObserver, DirtyLogs, Pacing, StorageFault};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// Wakes the loop.
-struct Wake(Arc<Notify>);
+/// Wakes the loop; or the one that looks whether the directory is whole.
+struct Wake {
+    flusher: Arc<Notify>,
+    doubt: Arc<Notify>,
+}
 
 impl DirtObserver for Wake {
     fn dirty(&self) {
-        self.0.notify_one();
+        self.flusher.notify_one();
+    }
+
+    fn failed(&self, fault: &StorageFault) {
+        if fault.is_the_devices() {
+            self.doubt.notify_one();
+        }
     }
 }
 
-/// Flushes until the broker stops. What is dirty then is flushed as the directory closes.
-pub(crate) async fn run(runtime: Runtime, dirty: Arc<DirtyLogs>, stop: CancellationToken) {
+/// Flushes until the broker stops. What is dirty then is flushed as the directory closes. `doubt` is notified when a log
+/// failed for a reason that may be the device's.
+pub(crate) async fn run(runtime: Runtime, dirty: Arc<DirtyLogs>, doubt: Arc<Notify>, stop: CancellationToken) {
     let wake = Arc::new(Notify::new());
-    dirty.attach(Arc::new(Wake(wake.clone())));
+    dirty.attach(Arc::new(Wake { flusher: wake.clone(), doubt }));
     let mut pacing = Pacing::default();
     loop {
         if dirty.is_empty() {

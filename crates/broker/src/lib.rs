@@ -3,7 +3,7 @@
 //! A tour, from the socket inwards: [`listener`] accepts, [`connection`] reads frames and answers in order, [`handlers`]
 //! translate, [`partition`] appends and reads, [`partitions`] keeps them as the cluster's image says. Beside the way of a
 //! request stand the loops: [`controller`] drives the machine that decides, [`flusher`] makes written records durable,
-//! [`checkpoints`] notes how far. Nothing in here decides what can be decided without the world: that is in
+//! [`checkpoints`] notes how far, for each of the [`directories`]. Nothing in here decides what can be decided without the world: that is in
 //! `controller`, `replication`, `record` and `metadata`.
 //!
 //! [`Broker::start`] brings it all up, in the order in which one thing needs another, and [`Broker::stop`] takes it down.
@@ -16,6 +16,8 @@ mod connection;
 mod connection_quota;
 mod connections;
 mod controller;
+mod directories;
+mod fetch_sessions;
 mod flusher;
 mod handlers;
 mod http;
@@ -34,5 +36,6 @@ mod start;
 mod sweep;
 mod wait;
 
+pub use directories::DirectoriesFault;
 pub use log_levels::{LogLevels, ROOT_LOGGER};
-pub use start::{Broker, StartFault};
+pub use start::{Broker, RunFault, StartFault};

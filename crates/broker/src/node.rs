@@ -1,6 +1,6 @@
 //! What every part of a broker shares: its configuration, its seams, the cluster's image, its partitions.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arc_swap::Guard;
 use ottla_config::BrokerConfig;
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::buffers::Buffers;
 use crate::connections::Connections;
 use crate::controller::ControllerHandle;
+use crate::fetch_sessions::FetchSessions;
 use crate::log_levels::LogLevels;
 use crate::metrics::Metrics;
 use crate::partition::Partition;
@@ -31,6 +32,8 @@ pub(crate) struct Node {
     pub(crate) controller: ControllerHandle,
     pub(crate) partitions: Arc<Partitions>,
     pub(crate) producer_ids: ProducerIds,
+    /// What clients follow; each partition's place remembers where it was found.
+    pub(crate) fetch_sessions: FetchSessions<Weak<Partition>>,
     pub(crate) buffers: Arc<Buffers>,
     /// Cancelled when the broker stops: no new requests are read, nobody waits any longer.
     pub(crate) stop: CancellationToken,

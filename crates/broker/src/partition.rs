@@ -13,7 +13,7 @@ use ottla_config::{TimestampType, TopicConfig};
 use ottla_record::{Limits, Rules, TimestampRule};
 use ottla_replication::{BecomeLeader, Input, Leader, Output};
 use ottla_runtime::{Lane, Runtime};
-use ottla_storage::{AppendRefusal, Appended, Batch, Log, LogConfig, ReadRefusal, Slice, StorageFault};
+use ottla_storage::{AppendRefusal, Appended, Batch, Log, LogConfig, ReadRefusal, Retention, Slice, StorageFault};
 use ottla_types::{BrokerId, ErrorCode, Instant, LeaderEpoch, Offset, Timestamp, TopicPartition};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -84,7 +84,7 @@ impl Partition {
     ) -> Arc<Self> {
         log.configure(log_config(&config, log.config().producer_id_expiration_ms));
         log.assign_leader_epoch(state.leader_epoch);
-        let leader = Leader::new(local, config.acks_flush, begin(&log, state));
+        let leader = Leader::new(local, waits_for_flush(&config), begin(&log, state));
         let high_watermark = AtomicI64::new(leader.high_watermark().0);
         let partition = Arc::new(Self {
             name,
@@ -120,7 +120,7 @@ impl Partition {
     /// Follows another configuration from now on.
     pub(crate) fn configure(&self, config: TopicConfig) {
         self.log.configure(log_config(&config, self.log.config().producer_id_expiration_ms));
-        self.tell(Input::FlushChanged(config.acks_flush));
+        self.tell(Input::FlushChanged(waits_for_flush(&config)));
         self.config.store(Arc::new(config));
     }
 
@@ -162,7 +162,7 @@ impl Partition {
     pub(crate) fn start_writing(&self, runtime: &Runtime) {
         let log = self.log.clone();
         let mut writing = Box::pin(async move {
-            // A failure takes the log offline and wakes everyone; there is nobody else to tell.
+            // Who waits is told of a failure by the log; there is nobody else to tell.
             let _ = log.write_queued().await;
         });
         let polled = writing.as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -171,27 +171,33 @@ impl Partition {
         }
     }
 
-    /// Waits until the record at `offset` is as safe as `acks` asks.
+    /// Waits until an append is as safe as `acks` asks.
     pub(crate) async fn acknowledged(
         &self,
-        offset: Offset,
+        appended: &Appended,
         acks: Acks,
         runtime: &Runtime,
         deadline: Instant,
     ) -> Result<(), ErrorCode> {
-        let wanted = offset.plus(1);
+        let wanted = appended.last_offset.plus(1);
         let (waits, reached): (_, &(dyn Fn() -> Offset + Sync)) = match acks {
             Acks::All => (&self.safe, &|| self.high_watermark()),
             Acks::Leader | Acks::None => (&self.written, &|| self.log.ends().written),
         };
-        if reached() >= wanted {
-            return Ok(());
+        // In this order: what is reached may be another append's, if this one was taken back.
+        let outcome = || match (reached() >= wanted, self.log.was_taken_back(appended)) {
+            (_, true) => Some(Err(ErrorCode::KafkaStorageError)),
+            (true, false) => Some(Ok(())),
+            (false, false) => None,
+        };
+        if let Some(outcome) = outcome() {
+            return outcome;
         }
         let wake = Arc::new(Notify::new());
         loop {
             let _registered = waits.register(wanted, &wake);
-            if reached() >= wanted {
-                return Ok(());
+            if let Some(outcome) = outcome() {
+                return outcome;
             }
             if self.is_closed() {
                 return Err(ErrorCode::NotLeaderOrFollower);
@@ -210,6 +216,12 @@ impl Partition {
     /// Wakes `wake` once the high watermark is at least `offset`, or the log fails.
     pub(crate) fn watch(&self, offset: Offset, wake: &Arc<Notify>) -> Registration<'_> {
         self.safe.register(offset, wake)
+    }
+
+    /// Whether who read up to the high watermark `offset` has more to learn. A log that failed has nothing to add to that:
+    /// what was safe is still read.
+    pub(crate) fn has_moved(&self, offset: Offset) -> bool {
+        self.high_watermark() > offset || self.is_closed()
     }
 
     /// Below it all is safe, and readable by consumers.
@@ -316,6 +328,12 @@ impl ottla_storage::Progress for Watcher {
         }
     }
 
+    fn taken_back(&self, _from: Offset, _fault: &StorageFault) {
+        if let Some(partition) = self.0.upgrade() {
+            partition.wake_all();
+        }
+    }
+
     fn failed(&self, _fault: &StorageFault) {
         if let Some(partition) = self.0.upgrade() {
             partition.wake_all();
@@ -339,14 +357,29 @@ fn begin(log: &Log, state: &ottla_metadata::Partition) -> BecomeLeader {
     }
 }
 
+/// Whether a record is safe only once it is flushed: as the topic asks, or since each one is to be flushed.
+fn waits_for_flush(config: &TopicConfig) -> bool {
+    config.acks_flush || config.flush_messages <= 1
+}
+
 fn log_config(config: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig {
     let bytes = |number: i32| u32::try_from(number).unwrap_or_default();
     LogConfig {
         segment_bytes: bytes(config.segment_bytes),
         segment_ms: config.segment_ms,
+        segment_jitter_ms: config.segment_jitter_ms,
         segment_index_bytes: bytes(config.index_bytes_max),
         index_interval_bytes: bytes(config.index_interval_bytes),
+        preallocate: config.preallocate,
         producer_id_expiration_ms,
-        flush: config.acks_flush,
+        retention: Retention {
+            delete: config.delete,
+            ms: config.retention_ms,
+            bytes: config.retention_bytes.and_then(|bytes| u64::try_from(bytes).ok()),
+        },
+        file_delete_delay_ms: config.file_delete_delay_ms,
+        flush: waits_for_flush(config),
+        flush_messages: config.flush_messages,
+        flush_ms: config.flush_ms,
     }
 }

@@ -11,12 +11,13 @@ use ottla_config::TopicConfig;
 use ottla_metadata::{Difference, Image, PartitionChange, Position, Resource};
 use ottla_quorum::Quorum;
 use ottla_runtime::Runtime;
-use ottla_storage::{Log, LogConfig, LogDirectory, PartitionOffsets};
+use ottla_storage::{Log, LogConfig, NewPartition, PartitionOffsets};
 use ottla_types::{PartitionIndex, TopicId, TopicName, TopicPartition};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use crate::directories::{Directories, Found};
 use crate::partition::Partition;
 use crate::settings::{Settings, overrides};
 
@@ -64,7 +65,7 @@ pub(crate) struct Keeper {
     settings: Arc<Settings>,
     runtime: Runtime,
     quorum: Arc<Quorum>,
-    directory: Arc<LogDirectory>,
+    directories: Arc<Directories>,
     partitions: Arc<Partitions>,
     settled: watch::Sender<Position>,
     /// The image that was made true last.
@@ -77,34 +78,57 @@ impl Keeper {
         settings: Arc<Settings>,
         runtime: Runtime,
         quorum: Arc<Quorum>,
-        directory: Arc<LogDirectory>,
+        directories: Arc<Directories>,
     ) -> (Self, Arc<Partitions>, Settled) {
         let partitions = Arc::new(Partitions::default());
         let (settled, reached) = watch::channel(Position::default());
         let waiter = Settled { reached, quorum: quorum.clone() };
         let image = Image::default();
-        let keeper = Self { settings, runtime, quorum, directory, partitions: partitions.clone(), settled, image };
+        let keeper = Self { settings, runtime, quorum, directories, partitions: partitions.clone(), settled, image };
         (keeper, partitions, waiter)
     }
 
     /// Follows the image until the broker stops.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let mut standing = self.quorum.watch();
+        let mut lost = self.directories.watch_lost();
         loop {
             standing.mark_unchanged();
+            lost.mark_unchanged();
+            self.let_go();
             self.follow().await;
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 changed = standing.changed() => if changed.is_err() { return },
+                // The sender lives as long as this loop.
+                _ = lost.changed() => {}
             }
         }
+    }
+
+    /// Lets go of the partitions whose directory went offline: they answer KAFKA_STORAGE_ERROR.
+    fn let_go(&self) {
+        if !self.directories.has_lost() {
+            return;
+        }
+        let mut partitions = (**self.partitions.0.load()).clone();
+        let is_lost = |partition: &Partition| self.directories.has_lost_log(partition.log());
+        let lost = partitions.iter().filter(|(_, partition)| is_lost(partition));
+        let lost: Vec<_> = lost.map(|(key, partition)| (*key, partition.clone())).collect();
+        for (key, _) in &lost {
+            partitions.remove(key);
+        }
+        self.partitions.0.store(Arc::new(partitions));
+        lost.iter().for_each(|(_, partition)| partition.close());
     }
 
     /// Makes the present image true.
     pub(crate) async fn follow(&mut self) {
         let next = self.quorum.image();
-        let difference = Difference::between(&self.image, &next, self.settings.present().node_id);
+        let is_first = self.image.position() == Position::default();
+        let local = self.settings.present().node_id;
+        let difference = Difference::between(&self.image, &next, local);
         self.image = (*next).clone();
         let mut partitions = (**self.partitions.0.load()).clone();
         let settings_changed = difference.configs_changed.iter().any(|resource| self.settings.are_of(resource));
@@ -114,11 +138,28 @@ impl Keeper {
         for change in &difference.partitions_removed {
             if let Some(partition) = partitions.remove(&(change.topic_id, change.index)) {
                 self.partitions.0.store(Arc::new(partitions.clone()));
-                self.delete(&partition).await;
+                partition.close();
+            }
+            self.delete(change).await;
+        }
+        let mut wanted = Vec::new();
+        for (change, is_new) in
+            with(&difference.partitions_created, !is_first).chain(with(&difference.partitions_changed, false))
+        {
+            let key = (change.topic_id, change.index);
+            if change.partition.leader != local {
+                if let Some(partition) = partitions.remove(&key) {
+                    partition.close();
+                }
+            } else if let Some(partition) = partitions.get(&key) {
+                partition.follow_image(&change.partition);
+            } else {
+                wanted.push((change, is_new));
             }
         }
-        for change in difference.partitions_created.iter().chain(&difference.partitions_changed) {
-            self.renew(change, &mut partitions).await;
+        for (change, log) in self.logs(wanted).await {
+            let partition = self.lead(change, log);
+            partitions.insert((change.topic_id, change.index), partition);
         }
         if settings_changed {
             // Whatever a topic does not say itself may be different now.
@@ -132,57 +173,47 @@ impl Keeper {
         self.settled.send_replace(next.position());
     }
 
-    /// Opens, makes or renews one partition, if this broker leads it.
-    async fn renew(&mut self, change: &PartitionChange, partitions: &mut OrdMap<Key, Arc<Partition>>) {
-        let key = (change.topic_id, change.index);
-        if change.partition.leader != self.settings.present().node_id {
-            partitions.remove(&key);
-            return;
-        }
-        if let Some(partition) = partitions.get(&key) {
-            return partition.follow_image(&change.partition);
-        }
-        let name = TopicPartition { topic: change.topic.clone(), partition: change.index };
-        let Some(log) = self.log(&name, change.topic_id).await else { return };
+    fn lead(&self, change: &PartitionChange, log: Arc<Log>) -> Arc<Partition> {
         let config = self.topic_config(&change.topic);
-        let partition = Partition::lead(name, log, config, self.settings.present().node_id, &change.partition);
-        partitions.insert(key, partition);
+        Partition::lead(name_of(change), log, config, self.settings.present().node_id, &change.partition)
     }
 
-    /// The partition's log: the one that was found at the start, or a new one.
-    async fn log(&mut self, name: &TopicPartition, topic_id: TopicId) -> Option<Arc<Log>> {
-        if let Some(found) = self.directory.get(name) {
-            if found.topic_id.is_none_or(|id| id == topic_id) {
-                return Some(found.log);
-            }
-            // It belongs to a topic of the same name that is gone. Kept under another name: data is never removed on the
-            // strength of a mismatch.
-            error!(partition = %name, found = ?found.topic_id, wanted = %topic_id, "a log of another topic is set aside");
-            if let Err(fault) = self.directory.set_aside(name, self.runtime.random.wide_bits()).await {
-                error!(partition = %name, %fault, "the log could not be set aside");
-                return None;
+    /// The logs of partitions: those that were found at the start, new ones for the others. A partition whose log cannot
+    /// be opened or made is left out.
+    async fn logs<'a>(&self, wanted: Vec<(&'a PartitionChange, bool)>) -> Vec<(&'a PartitionChange, Arc<Log>)> {
+        let (mut logs, mut missing) = (Vec::with_capacity(wanted.len()), Vec::new());
+        for (change, is_new) in wanted {
+            let name = name_of(change);
+            match self.directories.find(&name, change.topic_id, self.runtime.random.wide_bits()).await {
+                Found::Open(log) => logs.push((change, log)),
+                Found::Faulty(fault) => error!(partition = %name, %fault, "the partition is offline"),
+                // It may be in a directory that is offline, and a second one would be another truth.
+                Found::Nowhere if !is_new && self.directories.has_lost() => {
+                    error!(partition = %name, "in no log directory that is online; the partition is offline");
+                }
+                Found::Nowhere => missing.push(change),
             }
         }
         let producer_id_expiration_ms = i64::from(self.settings.present().producer_id_expiration_ms);
         let config = LogConfig { producer_id_expiration_ms, ..LogConfig::default() };
-        match self.directory.create(name, topic_id, config).await {
-            Ok(log) => Some(log),
-            Err(fault) => {
-                error!(partition = %name, %fault, "the log could not be made; the partition is offline");
-                None
+        let new = |change: &&PartitionChange| NewPartition { name: name_of(change), topic_id: change.topic_id, config };
+        let made = self.directories.create(missing.iter().map(new).collect()).await;
+        for (change, made) in missing.into_iter().zip(made) {
+            match made {
+                Ok(log) => logs.push((change, log)),
+                Err(fault) => {
+                    error!(partition = %name_of(change), %fault, "the log could not be made; the partition is offline");
+                }
             }
         }
+        logs
     }
 
-    async fn delete(&self, partition: &Partition) {
-        partition.close();
-        let removed = match self.directory.delete(&partition.name, self.runtime.random.wide_bits()).await {
-            Ok(retired) => self.directory.remove_deleted(&retired).await,
-            Err(fault) => Err(fault),
-        };
-        match removed {
-            Ok(()) => info!(partition = %partition.name, "deleted"),
-            Err(fault) => error!(partition = %partition.name, %fault, "the log could not be deleted"),
+    async fn delete(&self, change: &PartitionChange) {
+        let name = name_of(change);
+        match self.directories.delete(&name, change.topic_id, self.runtime.random.wide_bits()).await {
+            Ok(()) => info!(partition = %name, "deleted"),
+            Err(fault) => error!(partition = %name, %fault, "the log could not be deleted"),
         }
     }
 
@@ -203,4 +234,13 @@ impl Keeper {
     fn topic_config(&self, topic: &TopicName) -> TopicConfig {
         self.settings.present().topic_config(&overrides(&self.image, &Resource::topic(topic)))
     }
+}
+
+fn name_of(change: &PartitionChange) -> TopicPartition {
+    TopicPartition { topic: change.topic.clone(), partition: change.index }
+}
+
+/// Each change with the same word about it.
+fn with(changes: &[PartitionChange], word: bool) -> impl Iterator<Item = (&PartitionChange, bool)> {
+    changes.iter().map(move |change| (change, word))
 }

@@ -10,27 +10,31 @@ use ottla_controller::{Controller, RegisterBroker, Reply, Request, Settings as L
 use ottla_metadata::{BrokerEpoch, Endpoint, SecurityProtocol};
 use ottla_quorum::{Options, Quorum, QuorumFault};
 use ottla_runtime::{Lane, ListenOptions, Listener, Runtime, system};
+use ottla_storage::StorageFault;
 use ottla_storage::disk::Disk;
-use ottla_storage::{LogConfig, LogDirectory, MetaProperties, OpenOptions, StorageFault};
 use ottla_types::Uuid;
 use thiserror::Error;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::buffers::Buffers;
+use crate::checkpoints::Checkpoints;
 use crate::config_rules::Rules;
 use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
+use crate::directories::{Directories, DirectoriesFault, Slot};
+use crate::fetch_sessions::FetchSessions;
 use crate::http::{self, Watched};
 use crate::log_levels::{LogLevels, NoLoggers};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::node::Node;
-use crate::partitions::Keeper;
+use crate::partitions::{Keeper, Partitions};
 use crate::producer_ids::ProducerIds;
 use crate::settings::Settings;
-use crate::{checkpoints, flusher, handlers, listener};
+use crate::{flusher, handlers, listener};
 
 /// The folder of the metadata log within the log directory. Never `__cluster_metadata-0`: a Kafka that finds a folder of
 /// its own with foreign content in it renames every partition to a stray.
@@ -45,7 +49,10 @@ const MEMORY_SHARE: u64 = 4;
 /// Why a broker did not start.
 #[derive(Debug, Error)]
 pub enum StartFault {
-    /// The log directory cannot be used.
+    /// The log directories cannot be used.
+    #[error(transparent)]
+    Directories(#[from] DirectoriesFault),
+    /// A log directory could not be closed in order.
     #[error(transparent)]
     Storage(#[from] StorageFault),
     /// The metadata log cannot be used.
@@ -64,10 +71,21 @@ pub enum StartFault {
     Registration(String),
 }
 
+/// Why a broker cannot go on.
+#[derive(Debug, Error)]
+pub enum RunFault {
+    /// The metadata quorum has stopped.
+    #[error(transparent)]
+    Quorum(Arc<QuorumFault>),
+    /// Every log directory has failed; the last of them so.
+    #[error("all log directories have failed: {0}")]
+    Directories(StorageFault),
+}
+
 /// A running broker.
 pub struct Broker {
     node: Arc<Node>,
-    directory: Arc<LogDirectory>,
+    directories: Arc<Directories>,
     addresses: Vec<(String, SocketAddr)>,
     http_address: Option<SocketAddr>,
     loops: TaskTracker,
@@ -104,33 +122,28 @@ impl Broker {
             }
             None => None,
         };
-        let directory = Arc::new(open_directory(&config, &runtime, disk.clone()).await?);
-        let folder = config.log_dir.join(METADATA_FOLDER);
+        let directories = Directories::open(&config, &runtime, &disk, METADATA_FOLDER, &drained).await?;
+        let directories = Arc::new(directories);
+        let folder = config.metadata_log_dir.join(METADATA_FOLDER);
         let quorum = Arc::new(Quorum::open(&runtime, disk, &folder, Options::new(config.node_id)).await?);
 
         let settings = Arc::new(Settings::new(config.clone()));
         let (mut keeper, partitions, settled) =
-            Keeper::new(settings.clone(), runtime.clone(), quorum.clone(), directory.clone());
-        let machine = controller(&settings, &directory.meta().cluster_id);
+            Keeper::new(settings.clone(), runtime.clone(), quorum.clone(), directories.clone());
+        let machine = controller(&settings, directories.cluster_id());
         let (controller_loop, controller) =
             ControllerLoop::new(machine, runtime.clone(), quorum.clone(), settled, drained.clone());
         runtime.spawn(Lane::Control, loops.track_future(controller_loop.run()));
-        let broker_epoch = register(&config, &runtime, &controller, &addresses, &directory.meta().cluster_id).await?;
+        let broker_epoch = register(&config, &runtime, &controller, &addresses, directories.cluster_id()).await?;
         keeper.follow().await;
         runtime.spawn(Lane::Control, loops.track_future(keeper.run(drained.clone())));
-        runtime.spawn(
-            Lane::Data,
-            loops.track_future(flusher::run(runtime.clone(), directory.dirty().clone(), drained.clone())),
-        );
-        let interval = Duration::from_millis(u64::try_from(config.recovery_point_interval_ms).unwrap_or_default());
-        let checkpoints =
-            checkpoints::run(runtime.clone(), directory.clone(), partitions.clone(), interval, drained.clone());
-        runtime.spawn(Lane::Control, loops.track_future(checkpoints));
+        keep_durable(&config, &runtime, &directories, &partitions, &loops);
 
         let connections = connections(&settings, &runtime);
         runtime.spawn(Lane::Control, loops.track_future(connections.clone().sweep(drained.clone())));
         let node = Arc::new(Node {
             producer_ids: ProducerIds::new(config.node_id, broker_epoch),
+            fetch_sessions: FetchSessions::new(config.fetch_sessions_max),
             settings,
             log_levels,
             runtime: runtime.clone(),
@@ -146,7 +159,7 @@ impl Broker {
         for (name, bound) in listeners {
             runtime.spawn(Lane::Data, loops.track_future(listener::accept(node.clone(), bound, name.into())));
         }
-        Ok(Self { node, directory, addresses, http_address, loops, drained })
+        Ok(Self { node, directories, addresses, http_address, loops, drained })
     }
 
     /// Where it listens: the listener's name and the address it got.
@@ -164,12 +177,20 @@ impl Broker {
     /// The id of the cluster.
     #[must_use]
     pub fn cluster_id(&self) -> &str {
-        &self.directory.meta().cluster_id
+        self.directories.cluster_id()
     }
 
     /// Completes when the broker cannot go on: its metadata quorum has stopped, and what the cluster decides would no
-    /// longer be known here.
-    pub async fn failed(&self) -> Arc<QuorumFault> {
+    /// longer be known here; or none of its log directories is left.
+    pub async fn failed(&self) -> RunFault {
+        tokio::select! {
+            biased;
+            fault = self.quorum_failed() => RunFault::Quorum(fault),
+            fault = self.directories.all_lost() => RunFault::Directories(fault),
+        }
+    }
+
+    async fn quorum_failed(&self) -> Arc<QuorumFault> {
         let mut standing = self.node.quorum.watch();
         loop {
             if let Some(fault) = standing.borrow_and_update().stopped.clone() {
@@ -196,30 +217,32 @@ impl Broker {
         self.drained.cancel();
         self.loops.close();
         self.loops.wait().await;
-        let directory = self.directory.close(&self.node.partitions.high_watermarks()).await;
+        let directories = self.directories.close(&self.node.partitions.high_watermarks()).await;
         let quorum = self.node.quorum.shutdown().await;
-        directory?;
+        directories?;
         Ok(quorum?)
     }
 }
 
-/// Opens the log directory and every log in it; a new directory founds a new cluster.
-async fn open_directory(
+/// Starts the loops of each directory that is online: one flushes, one writes checkpoints. They end with the directory.
+fn keep_durable(
     config: &BrokerConfig,
     runtime: &Runtime,
-    disk: Arc<dyn Disk>,
-) -> Result<LogDirectory, StorageFault> {
-    let found = MetaProperties::read(&*disk, &config.log_dir).await?;
-    let meta = MetaProperties {
-        cluster_id: found.map_or_else(|| random_id(runtime).to_string(), |found| found.cluster_id),
-        node_id: config.node_id,
-        directory_id: Some(random_id(runtime)),
-    };
-    // What a topic says of its own is known only later, and opening needs none of it.
-    let log_config =
-        LogConfig { producer_id_expiration_ms: i64::from(config.producer_id_expiration_ms), ..LogConfig::default() };
-    let options = OpenOptions { meta, config: &|_| log_config, recovery_threads: config.recovery_threads_per_dir };
-    LogDirectory::open(disk, &config.log_dir, options).await
+    directories: &Arc<Directories>,
+    partitions: &Arc<Partitions>,
+    loops: &TaskTracker,
+) {
+    let interval = Duration::from_millis(u64::try_from(config.recovery_point_interval_ms).unwrap_or_default());
+    let online = |slot: &Slot| slot.online().map(|directory| (directory, slot.stop.clone()));
+    for (directory, stop) in directories.slots().iter().filter_map(online) {
+        let doubt = Arc::new(Notify::new());
+        let flusher = flusher::run(runtime.clone(), directory.dirty().clone(), doubt.clone(), stop.clone());
+        runtime.spawn(Lane::Data, loops.track_future(flusher));
+        let (directories, partitions) = (directories.clone(), partitions.clone());
+        let checkpoints =
+            Checkpoints { runtime: runtime.clone(), directories, directory, partitions, interval, doubt, stop };
+        runtime.spawn(Lane::Control, loops.track_future(checkpoints.run()));
+    }
 }
 
 /// Binds every listener.

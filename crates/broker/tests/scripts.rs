@@ -10,7 +10,8 @@
 //! - `delete-topics NAME|<ID>…`, `metadata NAME|<ID>… all none auto-create=`, `init-producer-id txn=`
 //! - `api-versions software=`
 //! - `produce TOPIC/PARTITION… records=KEY:VALUE,… acks= time= codec= producer=ID,EPOCH,SEQUENCE transactional broken=`
-//! - `fetch TOPIC/PARTITION@OFFSET… wait= min= max= partition-max= isolation= replica= session=ID,EPOCH epoch= fetched=`
+//! - `fetch TOPIC/PARTITION@OFFSET… wait= min= max= partition-max= isolation= replica= rack= epoch= fetched=
+//!   session=ID|NAME,EPOCH as=NAME forget=TOPIC/PARTITION,…`; `as` gives the answer's session a name
 //! - `list-offsets TOPIC/PARTITION@TIMESTAMP… epoch= replica=`
 //!
 //! `OTTLA_ORACLE=host:port` in the environment has the scripts ask another broker, such as a real Kafka, which should

@@ -125,12 +125,12 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
 
 /// Starts the broker, says that it listens, stops it when `stop` completes.
 async fn serve(config: BrokerConfig, runtime: Runtime, stop: oneshot::Receiver<()>) -> Result<(), Failure> {
-    let log_dir = config.log_dir.clone();
+    let log_dirs = config.log_dirs.clone();
     let threads = Threads { writers: 1, syncers: config.io_threads.clamp(1, SYNCERS_MAX), readers: READERS };
     let broker = Broker::start(config, runtime, SystemDisk::threaded(threads));
     let broker = broker.await.map_err(|fault| Failure::new(format!("the broker does not start: {fault}")))?;
     let mut output = Output::stdout();
-    output.write(ready(broker.addresses(), &log_dir, &called()).as_bytes())?;
+    output.write(ready(broker.addresses(), &log_dirs, &called()).as_bytes())?;
     output.flush()?;
     tokio::select! {
         biased;
@@ -146,7 +146,7 @@ fn called() -> String {
 
 /// What is said once the broker takes requests: where, where its data is, what to try. One line for each listener
 /// holds `listening on HOST:PORT`.
-fn ready(addresses: &[(String, SocketAddr)], log_dir: &Path, ottla: &str) -> String {
+fn ready(addresses: &[(String, SocketAddr)], log_dirs: &[PathBuf], ottla: &str) -> String {
     let mut text = String::new();
     for (listener, address) in addresses {
         text.push_str(&format!("Ottla {} listening on {address} ({listener})\n", env!("CARGO_PKG_VERSION")));
@@ -159,8 +159,9 @@ fn ready(addresses: &[(String, SocketAddr)], log_dir: &Path, ottla: &str) -> Str
         });
     let at = first.unwrap_or_default();
     let option = if at == "localhost:9092" { String::new() } else { format!(" --bootstrap {at}") };
-    let dir = std::path::absolute(log_dir).unwrap_or_else(|_| log_dir.to_owned());
-    text.push_str(&format!("Data in {}. Ctrl-C stops.\n\nTry in another terminal:\n", dir.display()));
+    let absolute = |dir: &PathBuf| std::path::absolute(dir).unwrap_or_else(|_| dir.clone()).display().to_string();
+    let dirs: Vec<String> = log_dirs.iter().map(absolute).collect();
+    text.push_str(&format!("Data in {}. Ctrl-C stops.\n\nTry in another terminal:\n", dirs.join(", ")));
     text.push_str(&format!("  {ottla} topic create greetings{option}\n"));
     text.push_str(&format!("  echo hello | {ottla} produce greetings{option}\n"));
     text.push_str(&format!("  {ottla} consume greetings --from-beginning{option}\n"));
@@ -204,14 +205,17 @@ mod tests {
 
     #[test]
     fn what_is_ready_is_said_with_addresses_that_can_be_used() {
-        let told = ready(&[("PLAINTEXT".to_owned(), "[::]:9092".parse().unwrap())], Path::new("/d"), "ottla");
+        let told = ready(&[("PLAINTEXT".to_owned(), "[::]:9092".parse().unwrap())], &[PathBuf::from("/d")], "ottla");
         assert!(told.contains("listening on [::]:9092 (PLAINTEXT)\n") && told.contains("Data in /d."), "{told}");
         assert!(
             told.contains("  ottla topic create greetings\n") && told.contains("kcat -b localhost:9092 "),
             "{told}"
         );
-        let told =
-            ready(&[("A".to_owned(), "10.0.0.1:1234".parse().unwrap())], Path::new("/d"), "target/release/ottla");
+        let told = ready(
+            &[("A".to_owned(), "10.0.0.1:1234".parse().unwrap())],
+            &[PathBuf::from("/d"), PathBuf::from("/e")],
+            "target/release/ottla",
+        );
         assert!(told.contains("  target/release/ottla topic create greetings --bootstrap 10.0.0.1:1234\n"), "{told}");
     }
 

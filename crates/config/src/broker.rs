@@ -10,7 +10,7 @@ use ottla_types::BrokerId;
 use crate::connections::{self, ConnectionLimits};
 use crate::endpoints::{self, Endpoints, HttpListener};
 use crate::listener::Listener;
-use crate::report::{ConfigError, Notice, NoticeKind, Origin};
+use crate::report::{ConfigError, Notice, Origin};
 use crate::settings::{Findings, Settings};
 use crate::topic::{Overrides, TopicConfig};
 
@@ -26,8 +26,12 @@ pub struct BrokerConfig {
     /// `advertised.listeners`, or what follows from the listeners. Every name is one of `listeners`, but a
     /// listener may be left out. Port 0 stands for the port that the listener of the same name got.
     pub advertised_listeners: Vec<Listener>,
-    /// The first of `log.dirs`, or `log.dir`.
-    pub log_dir: PathBuf,
+    /// `log.dirs`, or `log.dir`: at least one, in the order of the setting, none twice.
+    pub log_dirs: Vec<PathBuf>,
+    /// `metadata.log.dir`, or the first of `log_dirs`: where the metadata log is.
+    pub metadata_log_dir: PathBuf,
+    /// `cordoned.log.dirs`: directories that take no new partitions; `*` stands for all.
+    pub cordoned_log_dirs: Vec<String>,
     /// `num.partitions`.
     pub default_partitions: i32,
     /// `default.replication.factor`. Not above 1 on a lone node, or topics that leave it to the broker are refused.
@@ -44,6 +48,8 @@ pub struct BrokerConfig {
     pub http: Option<HttpListener>,
     /// `fetch.max.bytes`: a fetch answer stops there, whatever the consumer asked for.
     pub fetch_bytes_max: i32,
+    /// `max.incremental.fetch.session.cache.slots`: fetch sessions that are kept at a time; 0 for none.
+    pub fetch_sessions_max: usize,
     /// `num.network.threads`.
     pub network_threads: usize,
     /// `num.io.threads`.
@@ -76,7 +82,7 @@ impl BrokerConfig {
         let Endpoints { listeners, advertised } = endpoints::resolve(&settings, &mut findings);
         let connections = connections::resolve(&settings, &listeners, &mut findings);
         let http = endpoints::http(&settings, &mut findings);
-        let log_dir = log_dir(&settings, &mut findings);
+        let log_dirs = log_dirs(&settings);
         if !findings.problems.is_empty() {
             findings.problems.sort_by_key(|problem| problem.origin);
             return Err(ConfigError { problems: findings.problems });
@@ -86,13 +92,15 @@ impl BrokerConfig {
         settings.follow("node.id", "broker.id", node_id.to_string());
         settings.follow("broker.id", "node.id", node_id.to_string());
         let int = |name| i32::try_from(settings.number(name)).expect("the key is an Int and was checked");
-        let count = |name| usize::try_from(settings.number(name)).expect("the key is at least 1 and was checked");
+        let count = |name| usize::try_from(settings.number(name)).expect("the key is at least 0 and was checked");
         let config = Self {
             node_id,
             rack: settings.text("broker.rack"),
             listeners,
             advertised_listeners: advertised,
-            log_dir,
+            metadata_log_dir: metadata_log_dir(&settings, &log_dirs),
+            log_dirs,
+            cordoned_log_dirs: settings.list("cordoned.log.dirs"),
             default_partitions: int("num.partitions"),
             default_replication_factor: i16::try_from(settings.number("default.replication.factor"))
                 .expect("the bounds were checked"),
@@ -102,6 +110,7 @@ impl BrokerConfig {
             connections,
             http,
             fetch_bytes_max: int("fetch.max.bytes"),
+            fetch_sessions_max: count("max.incremental.fetch.session.cache.slots"),
             network_threads: count("num.network.threads"),
             io_threads: count("num.io.threads"),
             recovery_threads_per_dir: count("num.recovery.threads.per.data.dir"),
@@ -192,12 +201,12 @@ fn check_rules(settings: &Settings, findings: &mut Findings) {
     }
 }
 
-fn log_dir(settings: &Settings, findings: &mut Findings) -> PathBuf {
+fn log_dirs(settings: &Settings) -> Vec<PathBuf> {
     let named = if settings.explicit("log.dirs").is_some() { "log.dirs" } else { "log.dir" };
-    let dirs = settings.list(named);
-    if dirs.len() > 1 {
-        let text = format!("only the first directory, {}, is used yet", dirs[0]);
-        findings.notice(settings.origin(named), named, NoticeKind::Remark(text));
-    }
-    PathBuf::from(dirs.into_iter().next().unwrap_or_default())
+    settings.list(named).into_iter().map(PathBuf::from).collect()
+}
+
+fn metadata_log_dir(settings: &Settings, log_dirs: &[PathBuf]) -> PathBuf {
+    let named = settings.text("metadata.log.dir").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    named.or_else(|| log_dirs.first().cloned()).unwrap_or_default()
 }

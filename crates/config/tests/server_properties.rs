@@ -83,7 +83,7 @@ fn keys_without_effect(notices: &[Notice]) -> Vec<&str> {
 fn no_file_at_all_starts_a_broker() {
     let (config, notices) = BrokerConfig::from_layers(None, &[]).unwrap();
     assert_eq!(config.node_id, BrokerId(1));
-    assert_eq!(config.log_dir.to_str(), Some("ottla-data"));
+    assert_eq!(config.log_dirs, [std::path::PathBuf::from("ottla-data")]);
     assert_eq!(config.listeners[0].to_string(), "PLAINTEXT://:9092");
     assert_eq!(config.advertised_listeners[0].to_string(), "PLAINTEXT://localhost:9092");
     assert_eq!((config.default_partitions, config.default_replication_factor), (1, 1));
@@ -100,7 +100,7 @@ fn no_file_at_all_starts_a_broker() {
 fn the_file_of_4_3_starts_and_its_controller_listener_stays_closed() {
     let (config, notices) = start(V4_3).unwrap();
     assert_eq!(config.default_partitions, 3);
-    assert_eq!(config.log_dir.to_str(), Some("/tmp/kraft-combined-logs"));
+    assert_eq!(config.log_dirs, [std::path::PathBuf::from("/tmp/kraft-combined-logs")]);
     let (listeners, advertised) = addresses(V4_3);
     assert_eq!((listeners, advertised), (vec!["PLAINTEXT://:9092".into()], vec!["PLAINTEXT://localhost:9092".into()]));
     let said: Vec<_> = notices.iter().map(|notice| (notice.origin, notice.key.as_str())).collect();
@@ -248,11 +248,17 @@ fn advertised_listeners_follow_the_listeners_unless_set() {
 }
 
 #[test]
-fn several_log_directories_are_said_to_be_too_many() {
-    let (config, notices) = start("log.dirs=/a, /b\nlog.dir=/c").unwrap();
-    assert_eq!(config.log_dir.to_str(), Some("/a"));
-    assert!(notices.iter().any(|notice| notice.to_string().contains("only the first directory, /a, is used yet")));
-    assert_eq!(start("log.dir=/c").unwrap().0.log_dir.to_str(), Some("/c"));
+fn several_log_directories_are_kept_in_their_order_and_the_first_holds_the_metadata() {
+    let dirs = |file: &str| {
+        let (config, _) = start(file).unwrap();
+        let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+        (config.log_dirs.iter().map(|dir| text(dir)).collect::<Vec<_>>().join(" "), text(&config.metadata_log_dir))
+    };
+    assert_eq!(dirs("log.dirs=/a, /b\nlog.dir=/c"), ("/a /b".into(), "/a".into()));
+    assert_eq!(dirs("log.dir=/c"), ("/c".into(), "/c".into()));
+    assert_eq!(dirs("log.dirs=/a,/b\nmetadata.log.dir=/b"), ("/a /b".into(), "/b".into()));
+    assert_eq!(dirs("log.dirs=/a\nmetadata.log.dir=/m"), ("/a".into(), "/m".into()));
+    assert!(refusal("log.dirs=/a,/b,/a").starts_with("line 1: log.dirs=/a,/b,/a: must "));
 }
 
 #[test]

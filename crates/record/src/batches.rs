@@ -69,7 +69,7 @@ pub fn single_batch(bytes: &[u8]) -> Result<&[u8], BatchError> {
 }
 
 /// The batch of any format at the start of `bytes`; `None` if they end before it does.
-fn next_batch(bytes: &[u8]) -> Result<Option<&[u8]>, BatchError> {
+pub(crate) fn next_batch(bytes: &[u8]) -> Result<Option<&[u8]>, BatchError> {
     let Some(overhead) = bytes.first_chunk::<LOG_OVERHEAD>() else { return Ok(None) };
     let [.., a, b, c, d] = *overhead;
     let batch_length = i32::from_be_bytes([a, b, c, d]);

@@ -8,9 +8,9 @@ use ottla_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Time
 use thiserror::Error;
 
 use crate::check::crc32c;
-use crate::compress::Codec;
 pub use crate::compress::Compressor;
-use crate::header::{Attributes, BATCH_HEADER_BYTES, BatchHeader, CRC_START, LOG_OVERHEAD};
+use crate::compress::{Codec, Packing};
+use crate::header::{Attributes, BATCH_HEADER_BYTES, BatchHeader, CRC_START, LOG_OVERHEAD, MAGIC};
 use crate::read::Header;
 use crate::varint;
 
@@ -57,6 +57,9 @@ pub enum BuildError {
     /// The batch would have more than the 2 GiB that its length field can say.
     #[error("a batch cannot have more than 2 GiB")]
     TooLarge,
+    /// The format has no such codec.
+    #[error("this format knows no {}", .0.name())]
+    Codec(Codec),
     /// The batch has no record.
     #[error("a batch has one record at least")]
     Empty,
@@ -158,11 +161,13 @@ impl BatchBuilder {
             Codec::None => self.bytes,
             codec => {
                 let out = vec![0; BATCH_HEADER_BYTES];
-                compressor.compress(codec, options.level, &self.bytes[BATCH_HEADER_BYTES..], out)
+                let packing = Packing { codec, level: options.level };
+                compressor.compress(packing, MAGIC, &self.bytes[BATCH_HEADER_BYTES..], out)
             }
         };
         let batch_length = i32::try_from(bytes.len() - LOG_OVERHEAD).map_err(|_| BuildError::TooLarge)?;
         let mut header = BatchHeader {
+            magic: MAGIC,
             base_offset: options.base_offset,
             batch_length,
             partition_leader_epoch: options.leader_epoch,

@@ -20,7 +20,7 @@ use ottla_types::{LeaderEpoch, Offset, Timestamp};
 
 use crate::compress::{Codec, Decompressor};
 use crate::error::{BatchError, HeaderFault};
-use crate::header::{BATCH_HEADER_BYTES, BatchHeader, CRC_START, TimestampType};
+use crate::header::{BATCH_HEADER_BYTES, BatchHeader, CRC_START, MAGIC, TimestampType};
 use crate::walk::{RecordRules, Walk};
 
 /// What a batch may cost.
@@ -68,7 +68,7 @@ pub enum TimestampRule {
 }
 
 impl TimestampRule {
-    fn record_rules(self, key_required: bool) -> RecordRules {
+    pub(crate) fn record_rules(self, key_required: bool) -> RecordRules {
         match self {
             Self::CreateTime { now, before_max_ms, after_max_ms } => RecordRules {
                 earliest: now.0.saturating_sub(before_max_ms),
@@ -118,6 +118,17 @@ pub fn check_batch(
     rules: &Rules,
     scratch: &mut Scratch,
 ) -> Result<CheckedBatch, BatchError> {
+    check_and_keep(bytes, limits, rules, scratch, None)
+}
+
+/// [`check_batch`], and the uncompressed records are appended to `kept`, for who needs them in another form.
+pub(crate) fn check_and_keep(
+    bytes: &[u8],
+    limits: &Limits,
+    rules: &Rules,
+    scratch: &mut Scratch,
+    mut kept: Option<&mut Vec<u8>>,
+) -> Result<CheckedBatch, BatchError> {
     let header = BatchHeader::parse(bytes)?;
     check_size(&header, bytes.len())?;
     if header.base_offset != Offset::ZERO {
@@ -134,10 +145,20 @@ pub fn check_batch(
     let mut walk =
         Walk::new(rules.timestamps.record_rules(rules.compacted), header.base_timestamp, header.record_count);
     let records_bytes = match codec {
-        Codec::None => walk.piece(records, true)?,
-        codec => scratch
-            .decompressor
-            .pieces(codec, records, limits.records_bytes_max, |piece, last| walk.piece(piece, last))?,
+        Codec::None => {
+            let walked = walk.piece(records, true)?;
+            if let Some(kept) = &mut kept {
+                kept.extend_from_slice(records);
+            }
+            walked
+        }
+        codec => scratch.decompressor.pieces(codec, MAGIC, records, limits.records_bytes_max, |piece, last| {
+            let walked = walk.piece(piece, last)?;
+            if let Some(kept) = &mut kept {
+                kept.extend_from_slice(&piece[..walked]);
+            }
+            Ok(walked)
+        })?,
     };
     let max_timestamp = walk.finish()?;
     let header = match rules.timestamps {
@@ -194,7 +215,12 @@ fn check_producer_fields(header: &BatchHeader) -> Result<(), HeaderFault> {
 ///
 /// A CRC is linear: what a change of the header's bytes does to the whole batch's CRC follows from the header's CRCs
 /// before and after, and the number of bytes behind. So the records are not read again.
-fn settle(header: BatchHeader, bytes: &[u8], timestamp_type: TimestampType, max_timestamp: Timestamp) -> BatchHeader {
+pub(crate) fn settle(
+    header: BatchHeader,
+    bytes: &[u8],
+    timestamp_type: TimestampType,
+    max_timestamp: Timestamp,
+) -> BatchHeader {
     let attributes = header.attributes.with_timestamp_type(timestamp_type);
     if attributes == header.attributes && max_timestamp == header.max_timestamp {
         return header;

@@ -110,6 +110,8 @@ impl BatchError {
             | Self::Crc { .. } => ErrorCode::CorruptMessage,
             Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
             Self::UnknownCodec { .. } => ErrorCode::UnsupportedCompressionType,
+            // The CRC of a message is a CRC, though another one vouches for it.
+            Self::Framing { fault: FramingFault::Crc, .. } => ErrorCode::CorruptMessage,
             Self::OldFormat { .. } | Self::NotOneBatch { .. } | Self::Compression(_) | Self::Framing { .. } => {
                 ErrorCode::InvalidRecord
             }
@@ -202,6 +204,21 @@ pub enum FramingFault {
     /// The offset delta is not the record's index.
     #[error("its offset delta is {0}")]
     OffsetDelta(i32),
+    /// A message of magic 0 or 1 has another magic than its wrapper or its set.
+    #[error("its magic is {0}")]
+    Magic(i8),
+    /// The CRC of a message within a wrapper does not match.
+    #[error("its CRC does not match")]
+    Crc,
+    /// A message within a wrapper is a wrapper.
+    #[error("it is compressed within a compressed one")]
+    Nested,
+    /// A wrapper holds no message.
+    #[error("it is compressed and holds nothing")]
+    Empty,
+    /// A wrapper's offset is below that of its last message.
+    #[error("its offset is below the last one within it, {0}")]
+    WrapperOffset(i64),
     /// Bytes follow the last record.
     #[error("bytes follow the last record")]
     Trailing,
@@ -221,6 +238,15 @@ pub struct RefusedRecords {
 impl RefusedRecords {
     /// How many records are named; a batch of small records would otherwise be answered with many times its size.
     pub const ERRORS_MAX: usize = 1000;
+
+    /// Adds a record.
+    pub(crate) fn note(&mut self, index: i32, fault: RecordFault) {
+        self.count += 1;
+        self.invalid_timestamp |= fault != RecordFault::NullKey;
+        if self.errors.len() < Self::ERRORS_MAX {
+            self.errors.push(RecordError { index, fault });
+        }
+    }
 
     /// `INVALID_TIMESTAMP` if any record is refused for that, else `INVALID_RECORD`.
     #[must_use]

@@ -16,6 +16,7 @@ use ottla_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Time
 
 use crate::compress::Codec;
 use crate::error::BatchError;
+use crate::message;
 
 /// The size of the header of a batch of magic 2.
 pub const BATCH_HEADER_BYTES: usize = 61;
@@ -23,7 +24,7 @@ pub const BATCH_HEADER_BYTES: usize = 61;
 pub const LOG_OVERHEAD: usize = 12;
 /// Where every format, old and new, has its magic byte.
 pub const MAGIC_POSITION: usize = 16;
-/// The magic of the format that this crate reads and writes.
+/// The magic of the format that logs are written in. Magic 0 and 1 are in `message`.
 pub const MAGIC: i8 = 2;
 /// Where the bytes start that the CRC covers.
 pub(crate) const CRC_START: usize = 21;
@@ -109,10 +110,14 @@ impl Attributes {
     }
 }
 
-/// The header of a batch of magic 2, field by field as it is on the wire and on disk.
+/// The header of a batch of magic 2, field by field as it is on the wire and on disk; or what a message of magic 0 or 1
+/// has of it ([`BatchHeader::parse_any`]).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BatchHeader {
-    /// The offset of the first record (of what was the first before compaction). 0 in a batch that a producer sends.
+    /// The format: [`MAGIC`], or 0 or 1 of a batch that was found in a log.
+    pub magic: i8,
+    /// The offset of the first record (of what was the first before compaction). 0 in a batch that a producer sends. Of a
+    /// compressed message of magic 0 or 1 the offset of the *last* record: only the records know where they begin.
     pub base_offset: Offset,
     /// Bytes behind this field: 49 of the header and the records.
     pub batch_length: i32,
@@ -134,7 +139,7 @@ pub struct BatchHeader {
     pub producer_epoch: ProducerEpoch,
     /// The sequence of the first record, or [`Sequence::NONE`].
     pub base_sequence: Sequence,
-    /// The number of records that follow.
+    /// The number of records that follow; 0 of a compressed message of magic 0 or 1, which does not say.
     pub record_count: i32,
 }
 
@@ -154,6 +159,7 @@ impl BatchHeader {
             return Err(BatchError::Truncated { bytes: bytes.len(), expected: BATCH_HEADER_BYTES });
         };
         let parsed = Self {
+            magic: MAGIC,
             base_offset: Offset(i64::from_be_bytes(field(header, 0))),
             batch_length: i32::from_be_bytes(field(header, 8)),
             partition_leader_epoch: LeaderEpoch(i32::from_be_bytes(field(header, 12))),
@@ -173,8 +179,24 @@ impl BatchHeader {
         Ok(parsed)
     }
 
+    /// Reads what stands at the start of `bytes` in a log: the header of a batch, or a message of magic 0 or 1 in its
+    /// stead, whose header is then filled in with what it says; it has one offset, no epoch and no producer.
+    pub fn parse_any(bytes: &[u8]) -> Result<Self, BatchError> {
+        match bytes.get(MAGIC_POSITION) {
+            Some(0 | 1) => message::header(bytes),
+            _ => Self::parse(bytes),
+        }
+    }
+
+    /// Whether it is of the format that is written. The others are read only.
+    #[must_use]
+    pub const fn is_current(&self) -> bool {
+        self.magic == MAGIC
+    }
+
     /// Writes every field, the CRC as it stands.
     pub fn write(&self, out: &mut [u8; BATCH_HEADER_BYTES]) {
+        assert_eq!(self.magic, MAGIC, "old formats are never written with this header");
         out[0..8].copy_from_slice(&self.base_offset.0.to_be_bytes());
         out[8..12].copy_from_slice(&self.batch_length.to_be_bytes());
         out[12..16].copy_from_slice(&self.partition_leader_epoch.0.to_be_bytes());
@@ -229,8 +251,12 @@ impl BatchHeader {
     }
 
     /// How the records are compressed.
-    pub const fn codec(&self) -> Result<Codec, BatchError> {
-        self.attributes.codec()
+    pub fn codec(&self) -> Result<Codec, BatchError> {
+        match self.attributes.codec() {
+            // It came with magic 2 (KIP-110).
+            Ok(Codec::Zstd) if self.magic < MAGIC => Err(BatchError::UnknownCodec { id: Codec::Zstd as u8 }),
+            codec => codec,
+        }
     }
 
     /// The time from which the cleaner may drop the batch's tombstones or its marker (KIP-534).
@@ -253,6 +279,7 @@ mod tests {
 
     fn header() -> BatchHeader {
         BatchHeader {
+            magic: MAGIC,
             base_offset: Offset(0x0102_0304_0506_0708),
             batch_length: 0x1112_1314,
             partition_leader_epoch: LeaderEpoch(0x2122_2324),

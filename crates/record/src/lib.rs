@@ -2,10 +2,13 @@
 //!
 //! Read in this order: `header` is the layout of a batch of magic 2; `check` decides what a leader takes from a
 //! producer; `walk` is its loop over records, the hottest of the broker; `read` and `batches` are for those who
-//! consume; `build` is for those who produce; `compress` has the four codecs, each within limits.
+//! consume; `build` is for those who produce; `compress` has the four codecs, each within limits. The formats before
+//! batches, magic 0 and 1, come behind: `message` is their layout, `old_records` how they are read, `message_set` how they
+//! are built; `convert` makes batches of them and the other way round.
 //!
-//! Not here: magic 0 and 1, which are recognised and refused; sequences of idempotent producers and offsets, which
-//! `storage` knows.
+//! Logs are written in magic 2 only. Readers ([`RecordBatch`], [`Batches`], [`BatchHeader::parse_any`]) take every format.
+//!
+//! Not here: sequences of idempotent producers and offsets, which `storage` knows.
 //!
 //! Stricter than Kafka 4.3.1. A real broker was sent each of these and stored it; some consumer may then stumble.
 //! - Compressed records are checked like others. Kafka skips the length that each of them has in front.
@@ -28,9 +31,13 @@ mod batches;
 mod build;
 mod check;
 mod compress;
+mod convert;
 mod error;
 mod frame;
 mod header;
+mod message;
+mod message_set;
+mod old_records;
 mod read;
 mod varint;
 mod walk;
@@ -38,7 +45,9 @@ mod walk;
 pub use batches::{Batches, single_batch};
 pub use build::{BatchBuilder, BatchOptions, BuildError, Compressor};
 pub use check::{CheckedBatch, Limits, Rules, Scratch, TimestampRule, check_batch};
-pub use compress::{Codec, CompressionError};
+pub use compress::{Codec, CompressionError, Packing};
+pub use convert::{Converted, DownConverter, DownError, MessageSet, check_and_recompress, convert_up};
 pub use error::{BatchError, FramingFault, HeaderFault, RecordError, RecordFault, RefusedRecords};
 pub use header::{Attributes, BATCH_HEADER_BYTES, BatchHeader, LOG_OVERHEAD, MAGIC, MAGIC_POSITION, TimestampType};
+pub use message_set::{MessageSetBuilder, OldMagic};
 pub use read::{Header, Headers, Record, RecordBatch, Records};

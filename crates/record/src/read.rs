@@ -1,7 +1,8 @@
 //! The records of a batch, for those who consume: offsets, timestamps, keys, values, headers.
 //!
-//! What is read here need not have been checked. Gaps between offsets are allowed, since compaction leaves them. What
-//! a producer may send is decided in `check`.
+//! What is read here need not have been checked, and may be of any format. Gaps between offsets are allowed, since
+//! compaction leaves them. What a producer may send is decided in `check`; how messages of magic 0 and 1 lie within one
+//! another is told in `message`.
 
 use ottla_types::{Offset, Timestamp};
 
@@ -9,10 +10,13 @@ use crate::check::{self, Scratch};
 use crate::compress::Codec;
 use crate::error::{BatchError, FramingFault, HeaderFault};
 use crate::frame::{self, Frame};
-use crate::header::{BATCH_HEADER_BYTES, BatchHeader, TimestampType};
+use crate::header::{BATCH_HEADER_BYTES, BatchHeader, MAGIC, TimestampType};
+use crate::message::{self, Message};
+use crate::old_records;
 use crate::varint::{self, VarintError};
 
-/// A batch of magic 2 in somebody's memory.
+/// A batch in somebody's memory: of magic 2, or one message of magic 0 or 1, compressed or not, which is the same to
+/// those who read records.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordBatch<'a> {
     header: BatchHeader,
@@ -22,7 +26,7 @@ pub struct RecordBatch<'a> {
 impl<'a> RecordBatch<'a> {
     /// Takes `bytes` for a batch if they start with a header whose length is theirs.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, BatchError> {
-        let header = BatchHeader::parse(bytes)?;
+        let header = BatchHeader::parse_any(bytes)?;
         check::check_size(&header, bytes.len())?;
         Ok(Self { header, bytes })
     }
@@ -39,15 +43,26 @@ impl<'a> RecordBatch<'a> {
         self.bytes
     }
 
-    /// The records as they are, compressed or not.
+    /// The records as they are, compressed or not. A message of magic 0 or 1 that is not compressed is its own record.
     #[must_use]
     pub fn payload(&self) -> &'a [u8] {
-        &self.bytes[BATCH_HEADER_BYTES..]
+        if self.header.is_current() {
+            return &self.bytes[BATCH_HEADER_BYTES..];
+        }
+        match self.header.attributes.codec_id() {
+            0 => self.bytes,
+            // One without a value or out of shape holds nothing, which its reader is told.
+            _ => Message::parse(self.bytes).ok().and_then(|wrapper| wrapper.value).unwrap_or_default(),
+        }
     }
 
     /// Whether the bytes are those that the header's CRC was made of (`check.crcs`; recovery; a follower's append).
     pub fn check_crc(&self) -> Result<(), BatchError> {
-        check::check_crc(&self.header, self.bytes)
+        if self.header.is_current() {
+            check::check_crc(&self.header, self.bytes)
+        } else {
+            message::check_crc(self.bytes)
+        }
     }
 
     /// The records, decompressed into `scratch` if need be. More than `records_bytes_max` bytes of them are an error.
@@ -61,7 +76,7 @@ impl<'a> RecordBatch<'a> {
         }
         let records = match self.header.codec()? {
             Codec::None => self.payload(),
-            codec => scratch.decompressor.whole(codec, self.payload(), records_bytes_max)?,
+            codec => scratch.decompressor.whole(codec, self.header.magic, self.payload(), records_bytes_max)?,
         };
         Ok(Records::new(&self.header, records))
     }
@@ -77,7 +92,8 @@ impl<'a> RecordBatch<'a> {
             out.extend_from_slice(piece);
             Ok(piece.len())
         };
-        scratch.decompressor.pieces(self.header.codec()?, self.payload(), records_bytes_max, take).map(|_| ())
+        let (codec, magic) = (self.header.codec()?, self.header.magic);
+        scratch.decompressor.pieces(codec, magic, self.payload(), records_bytes_max, take).map(|_| ())
     }
 }
 
@@ -93,6 +109,10 @@ pub struct Records<'a> {
     base_timestamp: Timestamp,
     /// What every record's timestamp is, if the leader gave it.
     append_time: Option<Timestamp>,
+    /// The format. In magic 0 and 1 `base_offset` is what is added to a message's own offset.
+    magic: i8,
+    /// What is wrong with the whole, told before any record.
+    fault: Option<FramingFault>,
 }
 
 impl<'a> Records<'a> {
@@ -103,14 +123,21 @@ impl<'a> Records<'a> {
             TimestampType::CreateTime => None,
             TimestampType::LogAppendTime => Some(header.max_timestamp),
         };
+        let (base_offset, fault) = match old_records::added_offset(header, records) {
+            None => (header.base_offset, None),
+            Some(Ok(added)) => (added, None),
+            Some(Err(fault)) => (Offset::ZERO, Some(fault)),
+        };
         Self {
             bytes: records,
             at: 0,
             index: 0,
-            count: header.record_count,
-            base_offset: header.base_offset,
+            count: if header.is_current() { header.record_count } else { i32::MAX - 1 },
+            base_offset,
             base_timestamp: header.base_timestamp,
             append_time,
+            magic: header.magic,
+            fault,
         }
     }
 
@@ -138,7 +165,17 @@ impl<'a> Iterator for Records<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let start = self.at;
-        let read = if self.index < self.count {
+        let read = if self.index == i32::MAX {
+            return None;
+        } else if let Some(fault) = self.fault {
+            Err(fault)
+        } else if self.magic < MAGIC {
+            let next = old_records::next(&self.bytes[self.at..], self.append_time).transpose()?;
+            next.map(|(record, bytes)| {
+                self.at += bytes;
+                Record { offset: Offset(self.base_offset.0.wrapping_add(record.offset.0)), ..record }
+            })
+        } else if self.index < self.count {
             self.read()
         } else if self.at < self.bytes.len() && self.index == self.count {
             Err(FramingFault::Trailing)
@@ -182,6 +219,11 @@ pub struct Headers<'a> {
     bytes: &'a [u8],
     at: usize,
     left: usize,
+}
+
+impl Headers<'_> {
+    /// No headers.
+    pub(crate) const NONE: Self = Self { bytes: &[], at: 0, left: 0 };
 }
 
 impl<'a> Iterator for Headers<'a> {

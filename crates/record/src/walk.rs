@@ -6,7 +6,7 @@
 
 use ottla_types::Timestamp;
 
-use crate::error::{BatchError, FramingFault, RecordError, RecordFault, RefusedRecords};
+use crate::error::{BatchError, FramingFault, RecordFault, RefusedRecords};
 use crate::frame::Frame;
 use crate::varint::{self, VarintError};
 
@@ -19,6 +19,20 @@ pub(crate) struct RecordRules {
     pub(crate) latest: i64,
     /// Whether a record without a key is refused.
     pub(crate) key_required: bool,
+}
+
+impl RecordRules {
+    /// What the rules have against a record. A missing key comes first, as in Kafka's `LogValidator`.
+    pub(crate) fn fault(&self, timestamp: i64, has_key: bool) -> Option<RecordFault> {
+        if self.key_required && !has_key {
+            Some(RecordFault::NullKey)
+        } else if (timestamp < self.earliest || timestamp > self.latest) && timestamp != Timestamp::NONE.0 {
+            let (earliest, latest) = (Timestamp(self.earliest), Timestamp(self.latest));
+            Some(RecordFault::Timestamp { timestamp: Timestamp(timestamp), earliest, latest })
+        } else {
+            None
+        }
+    }
 }
 
 /// Where the walk stands. Invariant: `index <= count`.
@@ -103,26 +117,11 @@ impl Walk {
         Ok(())
     }
 
-    /// Notes what the topic's rules have against a record. A missing key comes first, as in Kafka's `LogValidator`.
+    /// Notes what the topic's rules have against a record.
     #[inline(never)]
     fn apply_rules(&mut self, timestamp: i64, has_key: bool) {
-        let rules = self.rules;
-        let fault = if rules.key_required && !has_key {
-            RecordFault::NullKey
-        } else if (timestamp < rules.earliest || timestamp > rules.latest) && timestamp != Timestamp::NONE.0 {
-            RecordFault::Timestamp {
-                timestamp: Timestamp(timestamp),
-                earliest: Timestamp(rules.earliest),
-                latest: Timestamp(rules.latest),
-            }
-        } else {
-            return;
-        };
-        let refused = self.refused.get_or_insert_default();
-        refused.count += 1;
-        refused.invalid_timestamp |= fault != RecordFault::NullKey;
-        if refused.errors.len() < RefusedRecords::ERRORS_MAX {
-            refused.errors.push(RecordError { index: self.index, fault });
+        if let Some(fault) = self.rules.fault(timestamp, has_key) {
+            self.refused.get_or_insert_default().note(self.index, fault);
         }
     }
 

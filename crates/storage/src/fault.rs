@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ottla_types::{ErrorCode, Offset};
+use rustix::io::Errno;
 
 /// A failure of the disk or of what is on it. Cheap to clone, for everyone who waits on a log is told.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -64,6 +65,9 @@ pub enum StorageFault {
         /// The log's directory.
         path: PathBuf,
     },
+    /// No log directory is there to take a partition.
+    #[error("no log directory is online that takes partitions")]
+    NoDirectory,
     /// A cut or purge was asked for outside of what the log holds.
     #[error("offset {offset} is outside of {} to {} in {}", start, end, path.display())]
     OutOfRange {
@@ -83,6 +87,24 @@ impl StorageFault {
     #[must_use]
     pub const fn error_code(&self) -> ErrorCode {
         ErrorCode::KafkaStorageError
+    }
+
+    /// Whether a directory whose own files meet this fault is to be given up: its device fails, is read only, or is not
+    /// there any more. Not so where the device is full, or this process or machine is short of something else.
+    #[must_use]
+    pub fn is_the_devices(&self) -> bool {
+        const SHORT: [Errno; 7] =
+            [Errno::NOSPC, Errno::DQUOT, Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::INTR, Errno::AGAIN];
+        let Self::Io { error, .. } = self else { return false };
+        Errno::from_io_error(error).is_none_or(|errno| !SHORT.contains(&errno))
+    }
+
+    /// Whether a device, or a quota, has no room left for what was to be written. A sync that says so is none of these: what
+    /// it should have made durable is unknown then.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        const KINDS: [io::ErrorKind; 2] = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        matches!(self, Self::Io { action, error, .. } if *action != "sync" && KINDS.contains(&error.kind()))
     }
 
     pub(crate) fn damaged(path: &Path, position: u64, reason: impl Into<String>) -> Self {
@@ -117,8 +139,27 @@ mod tests {
             .trying("write", Path::new("/d/t-0/00000000000000000000.log"))
             .expect_err("an error");
         assert_eq!(fault.to_string(), "cannot write /d/t-0/00000000000000000000.log: no storage space");
+        assert!(fault.is_full());
         let fault = StorageFault::damaged(Path::new("/d/x"), 12, "version 7, expected 0");
         assert_eq!(fault.to_string(), "/d/x is damaged at byte 12: version 7, expected 0");
         assert_eq!(fault.error_code(), ErrorCode::KafkaStorageError);
+        assert!(!fault.is_full());
+        for errno in [rustix::io::Errno::NOSPC, rustix::io::Errno::DQUOT] {
+            let failed = |action| Err::<(), _>(io::Error::from(errno)).trying(action, Path::new("/d/x"));
+            assert!(failed("write").is_err_and(|fault| fault.is_full()));
+            assert!(!failed("sync").is_err_and(|fault| fault.is_full()));
+        }
+    }
+
+    #[test]
+    fn a_directory_is_given_up_for_its_device_and_not_for_want_of_space() {
+        let fault = |errno: Errno| Err::<(), _>(io::Error::from(errno)).trying("sync", Path::new("/d"));
+        for lost in [Errno::IO, Errno::ROFS, Errno::NOENT, Errno::NODEV, Errno::ACCESS] {
+            assert!(fault(lost).expect_err("an error").is_the_devices(), "{lost:?}");
+        }
+        for short in [Errno::NOSPC, Errno::DQUOT, Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
+            assert!(!fault(short).expect_err("an error").is_the_devices(), "{short:?}");
+        }
+        assert!(!StorageFault::damaged(Path::new("/d/x"), 12, "?").is_the_devices());
     }
 }

@@ -29,10 +29,12 @@ pub const DIRTY_BYTES_LITTLE: u64 = 128 << 10;
 /// loses at most ten times that.
 pub const ROUND_INTERVAL: Duration = Duration::from_millis(2);
 
-/// Who is told that there is something to flush where there was nothing.
+/// Who is told that there is something to flush where there was nothing, and of logs that fail.
 pub trait DirtObserver: Send + Sync + 'static {
     /// A log has become dirty, or the dirty bytes have passed [`DIRTY_BYTES_ENOUGH`].
     fn dirty(&self);
+    /// A log of the directory went offline, with this fault. The directory itself may be gone, too.
+    fn failed(&self, fault: &StorageFault);
 }
 
 /// The logs of a directory that have written something since their last flush.
@@ -78,6 +80,13 @@ impl DirtyLogs {
         };
         if let Some(observer) = self.observer.get().filter(|_| tell) {
             observer.dirty();
+        }
+    }
+
+    /// A log went offline.
+    pub(crate) fn log_failed(&self, fault: &StorageFault) {
+        if let Some(observer) = self.observer.get() {
+            observer.failed(fault);
         }
     }
 

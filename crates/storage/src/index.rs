@@ -49,6 +49,13 @@ pub(crate) enum Found<E> {
     },
 }
 
+/// How far an index had come at some moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct IndexMark<E> {
+    entries: u32,
+    last: Option<E>,
+}
+
 /// The index of one segment.
 #[derive(Clone, Debug)]
 pub(crate) struct Index<E> {
@@ -58,23 +65,27 @@ pub(crate) struct Index<E> {
     first_kept: u32,
     in_file: u32,
     synced: u32,
+    /// The file was cut since it was last synced: a power loss could bring back what it had.
+    was_cut: bool,
     last: Option<E>,
 }
 
 impl<E: Entry> Index<E> {
     /// An index without entries.
     pub(crate) fn new(base: Offset) -> Self {
-        Self { base, kept: Vec::new(), first_kept: 0, in_file: 0, synced: 0, last: None }
+        Self { base, kept: Vec::new(), first_kept: 0, in_file: 0, synced: 0, was_cut: false, last: None }
     }
 
     /// An index whose `entries` are all in the file, none in memory.
     pub(crate) fn in_file(base: Offset, entries: u32, last: Option<E>) -> Self {
-        Self { base, kept: Vec::new(), first_kept: entries, in_file: entries, synced: entries, last }
+        let (kept, was_cut) = (Vec::new(), false);
+        Self { base, kept, first_kept: entries, in_file: entries, synced: entries, was_cut, last }
     }
 
     /// An index made anew: all entries in memory, none in the file.
     pub(crate) fn rebuilt(base: Offset, entries: Vec<E>) -> Self {
-        Self { base, last: entries.last().copied(), kept: entries, first_kept: 0, in_file: 0, synced: 0 }
+        let last = entries.last().copied();
+        Self { base, last, kept: entries, first_kept: 0, in_file: 0, synced: 0, was_cut: false }
     }
 
     /// How many entries there are.
@@ -92,6 +103,24 @@ impl<E: Entry> Index<E> {
         debug_assert!(self.last.is_none_or(|last| last.key() < entry.key()), "{entry:?} behind {:?}", self.last);
         self.last = Some(entry);
         self.kept.push(entry);
+    }
+
+    /// How far the index has come, for [`return_to`](Self::return_to).
+    pub(crate) fn mark(&self) -> IndexMark<E> {
+        IndexMark { entries: self.entries(), last: self.last }
+    }
+
+    /// Forgets the entries that were added since `mark`. Answers the bytes to which the file must be cut, if it has some
+    /// of them.
+    pub(crate) fn return_to(&mut self, mark: IndexMark<E>) -> Option<u64> {
+        let is_in_file = self.in_file > mark.entries;
+        self.kept.truncate(mark.entries.saturating_sub(self.first_kept) as usize);
+        self.first_kept = self.first_kept.min(mark.entries);
+        self.in_file = self.in_file.min(mark.entries);
+        self.synced = self.synced.min(mark.entries);
+        self.last = mark.last;
+        self.was_cut |= is_in_file;
+        is_in_file.then_some(u64::from(mark.entries) * u64::from(E::BYTES))
     }
 
     /// The last entry whose key is at most `key`.
@@ -141,12 +170,13 @@ impl<E: Entry> Index<E> {
 
     /// Whether the file has entries that a power loss could take.
     pub(crate) fn wants_sync(&self) -> bool {
-        self.synced < self.in_file
+        self.synced < self.in_file || self.was_cut
     }
 
     /// The first `entries` of the file are durable.
     pub(crate) fn was_synced(&mut self, entries: u32) {
         self.synced = self.synced.max(entries).min(self.in_file);
+        self.was_cut = false;
     }
 }
 
@@ -249,6 +279,26 @@ mod tests {
         assert_eq!((index.entries(), index.pending().map(|p| (p.0, p.2))), (2001, Some((16_000, 2001))));
         index.was_synced(2000);
         assert!(!index.wants_sync());
+    }
+
+    #[test]
+    fn entries_are_taken_back_from_memory_and_from_the_file() {
+        let mut index = Index::new(Offset(100));
+        (1..=10).for_each(|i| index.push(entry(i)));
+        let mark = index.mark();
+        (11..=20).for_each(|i| index.push(entry(i)));
+        assert_eq!(index.return_to(mark), None);
+        assert_eq!((index.entries(), index.floor(9999)), (10, Found::Entry(entry(10))));
+        // So many that those from before the mark have left memory.
+        (11..=3000).for_each(|i| index.push(entry(i)));
+        index.written(3000);
+        index.was_synced(3000);
+        assert_eq!(index.return_to(mark), Some(80));
+        assert!(index.wants_sync());
+        assert_eq!((index.entries(), index.last(), index.entries_in_file()), (10, Some(entry(10)), 10));
+        assert_eq!(index.floor(9999), Found::InFile { entries: 10 });
+        index.push(entry(11));
+        assert_eq!(index.pending().map(|pending| (pending.0, pending.2)), Some((80, 11)));
     }
 
     #[test]

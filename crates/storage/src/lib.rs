@@ -38,13 +38,13 @@ mod time_index;
 mod walk;
 
 pub use checkpoint::PartitionOffsets;
-pub use directory::{LogDirectory, OpenOptions, Partition};
+pub use directory::{ClaimedDirectory, LogDirectory, NewPartition, OpenOptions, Partition};
 pub use fault::StorageFault;
 pub use flush::{DIRTY_BYTES_ENOUGH, DIRTY_BYTES_LITTLE, DirtObserver, DirtyLogs, FlushRound, Pacing, ROUND_INTERVAL};
 pub use leader_epochs::EpochEnd;
 pub use log::{
-    AppendRefusal, Appended, Batch, Ends, Flush, Log, LogConfig, Progress, ReadRefusal, Recovery, SavedPoint,
-    SegmentSummary, Slice, TimestampedOffset,
+    AppendRefusal, Appended, Batch, Ends, Flush, Log, LogConfig, Progress, ReadRefusal, Recovery, Retention, Retired,
+    SavedPoint, SegmentSummary, Slice, TimestampedOffset,
 };
 pub use meta_properties::MetaProperties;
 pub use producers::{ProducedBatch, ProducerEntry};

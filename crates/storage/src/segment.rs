@@ -13,8 +13,8 @@ use parking_lot::Mutex;
 
 use crate::disk::{Disk, File, FileHandle, Open};
 use crate::fault::{StorageFault, Trying};
-use crate::index::{Entry, Found, Index};
-use crate::log::LogConfig;
+use crate::index::{Entry, Found, Index, IndexMark};
+use crate::log::{LogConfig, SegmentSummary};
 use crate::offset_index::{OffsetEntry, OffsetIndex};
 use crate::time_index::{TimeEntry, TimeIndex};
 
@@ -80,6 +80,11 @@ impl SegmentFiles {
 
     pub(crate) fn path(&self, kind: Kind) -> PathBuf {
         self.directory.join(kind.name(self.base))
+    }
+
+    /// The offset that names them.
+    pub(crate) fn base(&self) -> Offset {
+        self.base
     }
 
     /// The `.log`, if it is open.
@@ -159,7 +164,20 @@ pub(crate) struct Segment {
     pub(crate) first_timestamp: Option<Timestamp>,
     /// When it was made, for the age of a segment without timestamps.
     pub(crate) created_at: Timestamp,
+    /// When it was written last, by the appenders' clock or the file's; [`Timestamp::NONE`] if that is not known.
+    pub(crate) modified_at: Timestamp,
     /// Bytes since the last entry of the offset index.
+    since_index: u64,
+}
+
+/// How far a segment had come at some moment; see [`Segment::return_to`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SegmentMark {
+    pub(crate) bytes: u64,
+    offsets: IndexMark<OffsetEntry>,
+    times: IndexMark<TimeEntry>,
+    largest: Option<TimeEntry>,
+    first_timestamp: Option<Timestamp>,
     since_index: u64,
 }
 
@@ -180,6 +198,7 @@ impl Segment {
             largest: None,
             first_timestamp: None,
             created_at: now,
+            modified_at: now,
             since_index: 0,
         }
     }
@@ -194,7 +213,7 @@ impl Segment {
     /// Whether a batch must go to a new segment (`LogSegment.shouldRoll`).
     pub(crate) fn must_roll(&self, header: &BatchHeader, config: &LogConfig, now: Timestamp) -> bool {
         let is_full = self.bytes + header.size_in_bytes() as u64 > u64::from(config.segment_bytes)
-            || self.age_ms(header.max_timestamp, now) > config.segment_ms
+            || self.age_ms(header.max_timestamp, now) > config.segment_ms - self.jitter_ms(config)
             || self.offsets.is_full(config.segment_index_bytes)
             || self.times.is_full(config.segment_index_bytes);
         // An empty segment takes any batch that its indexes can express.
@@ -207,6 +226,43 @@ impl Segment {
             Some(first) if first.0 >= 0 => timestamp.0.saturating_sub(first.0),
             _ => now.0.saturating_sub(self.created_at.0),
         }
+    }
+
+    /// What is taken off `segment.ms` so that segments that began together do not all end together: below
+    /// `segment.jitter.ms`, drawn from the segment's name, so that it is the same after a restart.
+    fn jitter_ms(&self, config: &LogConfig) -> i64 {
+        let below = u64::try_from(config.segment_jitter_ms.min(config.segment_ms)).unwrap_or_default();
+        if below == 0 {
+            return 0;
+        }
+        // FNV-1a.
+        let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        let name = self.files.directory.as_os_str().as_encoded_bytes();
+        let hash = name.iter().chain(&self.base.0.to_be_bytes()).fold(0xcbf2_9ce4_8422_2325, mix);
+        (hash % below).cast_signed()
+    }
+
+    /// How far the segment has come.
+    pub(crate) fn mark(&self) -> SegmentMark {
+        SegmentMark {
+            bytes: self.bytes,
+            offsets: self.offsets.mark(),
+            times: self.times.mark(),
+            largest: self.largest,
+            first_timestamp: self.first_timestamp,
+            since_index: self.since_index,
+        }
+    }
+
+    /// Forgets what was pushed since `mark`. Answers the files of indexes that have some of it, with the bytes to which
+    /// they must be cut.
+    pub(crate) fn return_to(&mut self, mark: &SegmentMark) -> Vec<(PathBuf, u64)> {
+        self.bytes = mark.bytes;
+        (self.largest, self.first_timestamp) = (mark.largest, mark.first_timestamp);
+        self.since_index = mark.since_index;
+        let offsets = self.offsets.return_to(mark.offsets).map(|bytes| (self.files.path(Kind::OffsetIndex), bytes));
+        let times = self.times.return_to(mark.times).map(|bytes| (self.files.path(Kind::TimeIndex), bytes));
+        offsets.into_iter().chain(times).collect()
     }
 
     /// Gives a batch its place behind the others, with index entries as they fall due. Answers the position.
@@ -256,6 +312,17 @@ impl Segment {
         self.offsets.was_synced(saved.offsets.entries_in_file());
         self.times.written(saved.times.entries_in_file());
         self.times.was_synced(saved.times.entries_in_file());
+    }
+
+    /// The segment as retention sees it.
+    pub(crate) fn summary(&self) -> SegmentSummary {
+        let known = |at: Timestamp| (at > Timestamp::NONE).then_some(at);
+        SegmentSummary {
+            base: self.base,
+            bytes: self.bytes,
+            max_timestamp: self.largest.and_then(|largest| known(largest.timestamp)),
+            modified: known(self.modified_at),
+        }
     }
 
     /// Whether bytes are in the file that a power loss could take.

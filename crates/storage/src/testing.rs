@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_record::{Attributes, BatchBuilder, BatchHeader, BatchOptions, Compressor};
+use ottla_record::{Attributes, BatchBuilder, BatchHeader, BatchOptions, Compressor, MAGIC};
 use ottla_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 use crate::disk::Disk;
+use crate::disk::simulated::SimulatedDisk;
+use crate::segment::{Segment, SegmentFiles};
 use crate::{Batch, Log};
 
 /// A header of `records` records, of no producer.
 pub(crate) fn header(records: i32) -> BatchHeader {
     BatchHeader {
+        magic: MAGIC,
         base_offset: Offset::ZERO,
         batch_length: 100,
         partition_leader_epoch: LeaderEpoch::UNKNOWN,
@@ -59,6 +62,12 @@ pub(crate) async fn put(log: &Arc<Log>, batch: Batch) -> Offset {
     let appended = log.append(batch, LeaderEpoch(0), Timestamp(0)).expect("appended");
     log.write_queued().await.expect("written");
     appended.base_offset
+}
+
+/// A segment without files.
+pub(crate) fn segment(base: i64) -> Segment {
+    let files = SegmentFiles::new(SimulatedDisk::new(0), std::path::Path::new("/d/t-0").into(), Offset(base));
+    Segment::planned(files, Timestamp::NONE)
 }
 
 /// Makes `/d`, a log directory, durably.

@@ -33,10 +33,13 @@ pub(super) fn fetch(session: &mut Session, command: &Command<'_>) -> String {
             None => topics.push(FetchTopic { topic: name, topic_id, partitions: vec![partition] }),
         }
     }
-    let (session_id, session_epoch) = command.argument("session").map_or((0, -1), |session| {
-        let (id, epoch) = session.split_once(',').expect("ID,EPOCH");
-        (id.parse().expect("an id"), epoch.parse().expect("an epoch"))
+    let (session_id, session_epoch) = command.argument("session").map_or((0, -1), |named| {
+        let (id, epoch) = named.split_once(',').expect("ID,EPOCH");
+        let id = session.fetch_sessions.get(id).copied().unwrap_or_else(|| id.parse().expect("a session or an id"));
+        (id, epoch.parse().expect("an epoch"))
     });
+    let forgotten = command.argument("forget").map(|list| list.split(',').map(|one| forgotten(session, one, version)));
+    let forgotten_topics_data = forgotten.map(Iterator::collect).unwrap_or_default();
     let replica_id = command.parsed("replica", -1);
     let tagged = version >= REPLICA_STATE_FROM;
     let request = FetchRequest {
@@ -49,21 +52,39 @@ pub(super) fn fetch(session: &mut Session, command: &Command<'_>) -> String {
         session_id,
         session_epoch,
         topics,
-        forgotten_topics_data: Vec::<ForgottenTopic>::new(),
+        forgotten_topics_data,
+        rack_id: command.argument("rack").unwrap_or_default().to_owned(),
         ..FetchRequest::default()
     };
-    session.ask(version, &request, |session, answer| printed(session, &answer))
+    session.ask(version, &request, |session, answer| {
+        if let Some(name) = command.argument("as") {
+            session.fetch_sessions.insert(name.to_owned(), answer.session_id);
+        }
+        printed(session, &answer)
+    })
+}
+
+fn forgotten(session: &Session, word: &str, version: i16) -> ForgottenTopic {
+    let (topic, partition) = word.split_once('/').expect("TOPIC/PARTITION");
+    let (topic, topic_id) = session.topic_in(topic, version, IDS_FROM);
+    ForgottenTopic { topic, topic_id, partitions: vec![partition.parse().expect("a partition")] }
 }
 
 fn printed(session: &Session, answer: &FetchResponse) -> String {
     let mut lines = Vec::new();
     if answer.error_code != 0 || answer.session_id != 0 {
-        let id = if answer.session_id == 0 { "0" } else { "some" };
+        let name =
+            session.fetch_sessions.iter().find(|(_, id)| **id == answer.session_id).map(|(name, _)| name.as_str());
+        let id = if answer.session_id == 0 { "0" } else { name.unwrap_or("some") };
         lines.push(format!("{} session={id}", error(answer.error_code, None)));
     }
     for topic in &answer.responses {
         let name = session.printed(&topic.topic, topic.topic_id);
         lines.extend(topic.partitions.iter().map(|partition| printed_partition(&name, partition)));
+    }
+    for node in &answer.node_endpoints {
+        let here = format!("{}:{}", node.host, node.port) == session.address().to_string();
+        lines.push(format!("node {}{}", node.node_id, if here { " is here" } else { " is elsewhere" }));
     }
     if lines.is_empty() { "nothing".to_owned() } else { joined(lines) }
 }

@@ -36,17 +36,25 @@ pub(super) struct Session {
     client: Option<Client>,
     /// The id that each topic had last.
     ids: BTreeMap<String, Uuid>,
+    /// The ids of fetch sessions, by the names that the script gives them.
+    pub(super) fetch_sessions: BTreeMap<String, i32>,
 }
 
 impl Session {
     pub(super) fn new() -> Self {
         if let Ok(oracle) = std::env::var(ORACLE) {
             let address = oracle.parse().expect("an address and a port");
-            return Self { running: None, address, client: None, ids: BTreeMap::new() };
+            return Self {
+                running: None,
+                address,
+                client: None,
+                ids: BTreeMap::new(),
+                fetch_sessions: BTreeMap::new(),
+            };
         }
         let running = Running::start();
         let address = running.address();
-        Self { running: Some(running), address, client: None, ids: BTreeMap::new() }
+        Self { running: Some(running), address, client: None, ids: BTreeMap::new(), fetch_sessions: BTreeMap::new() }
     }
 
     pub(super) fn run(&mut self, command: &Command<'_>) -> String {
@@ -99,6 +107,11 @@ impl Session {
             self.client = None;
         }
         String::new()
+    }
+
+    /// Where the broker listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The connection.

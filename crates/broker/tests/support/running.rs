@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ottla_broker::{Broker, StartFault};
+use ottla_broker::{Broker, RunFault, StartFault};
 use ottla_config::BrokerConfig;
 use ottla_runtime::{Runtime, SeededRandom, TokioClock, WallClock, system};
 use ottla_storage::disk::simulated::{Faults, SimulatedDisk};
@@ -45,9 +45,14 @@ impl Running {
 
     /// The same, on a given disk.
     pub(crate) fn on(disk: Arc<SimulatedDisk>, properties: &str) -> Self {
-        let mut running = Self { disk, properties: format!("{PROPERTIES}{properties}"), seed: 0, alive: None };
+        let mut running = Self::stopped(disk, properties);
         running.start_again();
         running
+    }
+
+    /// The same, not started yet.
+    pub(crate) fn stopped(disk: Arc<SimulatedDisk>, properties: &str) -> Self {
+        Self { disk, properties: format!("{PROPERTIES}{properties}"), seed: 0, alive: None }
     }
 
     /// Where it listens.
@@ -102,6 +107,11 @@ impl Running {
 
     /// Starts on the disk as it is.
     pub(crate) fn start_again(&mut self) {
+        self.try_start().expect("the broker starts");
+    }
+
+    /// The same, if it starts.
+    pub(crate) fn try_start(&mut self) -> Result<(), StartFault> {
         assert!(self.alive.is_none(), "one broker at a time");
         self.seed += 1;
         let executor = tokio::runtime::Builder::new_multi_thread()
@@ -116,8 +126,15 @@ impl Running {
             let clock = Arc::new(TokioClock::start(StillWall));
             Runtime { clock, random: Arc::new(SeededRandom::new(self.seed)), ..seams }
         };
-        let broker = executor.block_on(Broker::start(config, runtime, self.disk.clone())).expect("the broker starts");
+        let broker = executor.block_on(Broker::start(config, runtime, self.disk.clone()))?;
         self.alive = Some(Alive { executor, broker });
+        Ok(())
+    }
+
+    /// Waits until the broker says that it cannot go on, and why.
+    pub(crate) fn failed(&self) -> RunFault {
+        let Alive { executor, broker } = self.alive.as_ref().expect("it runs");
+        executor.block_on(broker.failed())
     }
 
     /// Asks the broker to stop on another thread: what it waits for is up to the test.

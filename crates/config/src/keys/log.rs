@@ -5,10 +5,10 @@ use crate::key::{ACCEPTED, ANY, Allowed, FILLED_LIST, HONOURED, Key, LIST, Statu
 keys! {
     /// The directory of the logs, where `log.dirs` does not name any.
     "log.dir": List = "ottla-data", FILLED_LIST, High, ReadOnly, HONOURED;
-    /// The directories of the logs. Only the first is used yet; Kafka spreads partitions over all of them.
+    /// The directories of the logs. A new partition goes to the one with the fewest.
     "log.dirs": List, FILLED_LIST, High, ReadOnly, HONOURED;
     /// Log directories that take no new partitions.
-    "cordoned.log.dirs": List = "", LIST, Medium, PerBroker, ACCEPTED;
+    "cordoned.log.dirs": List = "", LIST, Medium, PerBroker, HONOURED;
     /// How long a broker with a failed directory tries to tell the controller before it stops.
     "log.dir.failure.timeout.ms": Long = "30000", at_least(1), Low, ReadOnly, ACCEPTED;
     /// The size at which a segment is closed and the next begun.

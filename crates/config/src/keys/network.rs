@@ -56,7 +56,7 @@ keys! {
     /// The most bytes that one fetch answer holds, whatever the consumer asked for.
     "fetch.max.bytes": Int = "57671680", at_least(1024), Medium, ReadOnly, HONOURED;
     /// Fetch sessions that are remembered at once.
-    "max.incremental.fetch.session.cache.slots": Int = "1000", at_least(0), Medium, ReadOnly, ACCEPTED;
+    "max.incremental.fetch.session.cache.slots": Int = "1000", at_least(0), Medium, ReadOnly, HONOURED;
     /// After how many finished fetches the list of waiting ones is tidied.
     "fetch.purgatory.purge.interval.requests": Int = "1000", ANY, Medium, ReadOnly, ACCEPTED;
     /// After how many finished produce requests the list of waiting ones is tidied.

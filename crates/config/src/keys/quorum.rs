@@ -36,7 +36,7 @@ keys! {
     /// How long a starting broker tries to register.
     "initial.broker.registration.timeout.ms": Int = "60000", ANY, Medium, ReadOnly, ACCEPTED;
     /// The directory of the metadata log; without it, the first of the log directories.
-    "metadata.log.dir": String, ANY, High, ReadOnly, ACCEPTED;
+    "metadata.log.dir": String, ANY, High, ReadOnly, HONOURED;
     /// The size at which a segment of the metadata log is closed.
     "metadata.log.segment.bytes": Int = "1073741824", at_least(8_388_608), High, ReadOnly, ACCEPTED;
     /// The age at which a segment of the metadata log is closed.

@@ -26,6 +26,22 @@ const UNCOMPRESSED_BLOCK: u32 = 0x8000_0000;
 /// A byte of a compressed block adds at most 255 to a length, so no block yields more than this factor.
 const EXPANSION_MAX: usize = 256;
 
+/// How the checksum of a frame's header is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum HeaderChecksum {
+    /// As the format says: of the descriptor alone.
+    Proper,
+    /// As the first Java client made it, of the magic number too. Magic 0 stays so: its readers expect nothing else,
+    /// except for those that ignore it (KIP-57).
+    OfMagic0,
+}
+
+impl HeaderChecksum {
+    pub(super) const fn of(magic: i8) -> Self {
+        if magic == 0 { Self::OfMagic0 } else { Self::Proper }
+    }
+}
+
 pub(super) struct Reader<'i> {
     input: &'i [u8],
     at: usize,
@@ -36,8 +52,8 @@ pub(super) struct Reader<'i> {
 }
 
 impl<'i> Reader<'i> {
-    /// Reads the frame's header.
-    pub(super) fn new(input: &'i [u8]) -> Result<Self, CompressionError> {
+    /// Reads the frame's header. Both kinds of checksum are fine in magic 0, and any other, as Kafka has it.
+    pub(super) fn new(input: &'i [u8], header_checksum: HeaderChecksum) -> Result<Self, CompressionError> {
         let content_hash = XxHash32::with_seed(0);
         let mut reader = Self { input, at: 0, flags: 0, block_bytes_max: 0, content_size: None, content_hash };
         if reader.u32()? != MAGIC {
@@ -61,7 +77,7 @@ impl<'i> Reader<'i> {
         }
         let descriptor = &input[4..reader.at];
         let [checksum] = reader.array()?;
-        if checksum != (XxHash32::oneshot(0, descriptor) >> 8) as u8 {
+        if header_checksum == HeaderChecksum::Proper && checksum != header_hash(descriptor) {
             return Err(reader.broken("the header's checksum does not match"));
         }
         Ok(reader)
@@ -134,12 +150,25 @@ impl<'i> Reader<'i> {
     }
 }
 
+fn header_hash(bytes: &[u8]) -> u8 {
+    (XxHash32::oneshot(0, bytes) >> 8) as u8
+}
+
 /// Appends the compressed form of `records` to `out`: independent blocks of 64 KiB, as the Java client writes them.
-pub(super) fn compress(records: &[u8], out: Vec<u8>) -> Vec<u8> {
+pub(super) fn compress(records: &[u8], header_checksum: HeaderChecksum, out: Vec<u8>) -> Vec<u8> {
+    let start = out.len();
     let info = FrameInfo::new().block_mode(BlockMode::Independent).block_size(BlockSize::Max64KB);
     let mut encoder = FrameEncoder::with_frame_info(info, out);
     encoder.write_all(records).expect("writing to a Vec does not fail");
-    encoder.finish().expect("writing to a Vec does not fail")
+    let mut out = encoder.finish().expect("writing to a Vec does not fail");
+    if header_checksum == HeaderChecksum::OfMagic0 {
+        // Magic, flags and block descriptor; this encoder writes no content size. For an empty input it writes nothing.
+        let header = &mut out[start..];
+        if let Some((described, [checksum, ..])) = header.split_at_mut_checked(6) {
+            *checksum = header_hash(described);
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -150,7 +179,7 @@ mod tests {
     fn read(frame: &[u8]) -> Result<Vec<u8>, CompressionError> {
         let mut window = Window::default();
         window.restart(1 << 24);
-        let mut reader = Reader::new(frame)?;
+        let mut reader = Reader::new(frame, HeaderChecksum::Proper)?;
         while !reader.fill(&mut window)? {}
         Ok(window.filled().to_vec())
     }
@@ -185,7 +214,7 @@ mod tests {
 
     #[test]
     fn frames_are_written_with_independent_blocks_of_64_kib() {
-        let written = compress(&text(), Vec::new());
+        let written = compress(&text(), HeaderChecksum::Proper, Vec::new());
         assert_eq!(written[4] & INDEPENDENT_BLOCKS, INDEPENDENT_BLOCKS);
         assert_eq!(written[5], 0x40);
         assert!(read(&written).unwrap() == text());
@@ -211,6 +240,20 @@ mod tests {
         let mut content = frame(FrameInfo::new().content_checksum(true));
         *content.last_mut().unwrap() ^= 1;
         assert_eq!(reason(&content), "the content's checksum does not match");
+    }
+
+    #[test]
+    fn in_magic_0_the_headers_checksum_is_broken_on_purpose_and_never_looked_at() {
+        let broken = compress(b"text", HeaderChecksum::OfMagic0, b"before".to_vec());
+        let broken = &broken[6..];
+        // What Kafka 0.8.2's producer wrote: vectors/old/magic0-lz4.set.
+        assert_eq!(broken[4..7], [0x60, 0x40, 0x1a]);
+        assert_eq!(reason(broken), "the header's checksum does not match");
+        for checksum in [0x1a, 0x82, 0] {
+            let mut any = broken.to_vec();
+            any[6] = checksum;
+            Reader::new(&any, HeaderChecksum::OfMagic0).unwrap();
+        }
     }
 
     /// A header of the given flags and blocks of 64 KiB, its checksum right.

@@ -62,6 +62,15 @@ impl Codec {
     }
 }
 
+/// How records are to be compressed.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Packing {
+    /// The codec.
+    pub codec: Codec,
+    /// Its level; `None` for Kafka's default. gzip has 1 to 9, zstd up to 22, the others have none.
+    pub level: Option<i32>,
+}
+
 /// Compressed bytes that cannot be turned back, or not within the limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum CompressionError {
@@ -92,12 +101,14 @@ pub(crate) struct Decompressor {
 }
 
 impl Decompressor {
-    /// Feeds the uncompressed form of `input` to `take`, piece by piece, and returns its size.
+    /// Feeds the uncompressed form of `input`, which is of the format `magic`, to `take`, piece by piece, and returns
+    /// its size.
     ///
     /// `take` gets all that it has not yet taken and whether that is the end, and returns how many bytes it takes.
     pub(crate) fn pieces(
         &mut self,
         codec: Codec,
+        magic: i8,
         input: &[u8],
         bytes_max: usize,
         mut take: impl FnMut(&[u8], bool) -> Result<usize, BatchError>,
@@ -107,7 +118,7 @@ impl Decompressor {
             Codec::None => Stream::None(input),
             Codec::Gzip => Stream::Gzip(gzip::Reader::new(input)),
             Codec::Snappy => Stream::Snappy(snappy::Reader::new(input, &mut self.snappy)?),
-            Codec::Lz4 => Stream::Lz4(lz4::Reader::new(input)?),
+            Codec::Lz4 => Stream::Lz4(lz4::Reader::new(input, lz4::HeaderChecksum::of(magic))?),
             Codec::Zstd => Stream::Zstd(zstd::Reader::new(input, &mut self.zstd)?),
         };
         loop {
@@ -123,8 +134,14 @@ impl Decompressor {
 
 impl Decompressor {
     /// The whole uncompressed form of `input`.
-    pub(crate) fn whole(&mut self, codec: Codec, input: &[u8], bytes_max: usize) -> Result<&[u8], BatchError> {
-        self.pieces(codec, input, bytes_max, |_, _| Ok(0))?;
+    pub(crate) fn whole(
+        &mut self,
+        codec: Codec,
+        magic: i8,
+        input: &[u8],
+        bytes_max: usize,
+    ) -> Result<&[u8], BatchError> {
+        self.pieces(codec, magic, input, bytes_max, |_, _| Ok(0))?;
         Ok(self.window.filled())
     }
 }
@@ -136,13 +153,14 @@ pub struct Compressor {
 }
 
 impl Compressor {
-    /// Appends the compressed form of `records` to `out`.
-    pub(crate) fn compress(&mut self, codec: Codec, level: Option<i32>, records: &[u8], mut out: Vec<u8>) -> Vec<u8> {
+    /// Appends the compressed form of `records`, which are of the format `magic`, to `out`.
+    pub(crate) fn compress(&mut self, packing: Packing, magic: i8, records: &[u8], mut out: Vec<u8>) -> Vec<u8> {
+        let Packing { codec, level } = packing;
         match codec {
             Codec::None => out.extend_from_slice(records),
             Codec::Gzip => return gzip::compress(records, level, out),
             Codec::Snappy => snappy::compress(records, &mut out),
-            Codec::Lz4 => return lz4::compress(records, out),
+            Codec::Lz4 => return lz4::compress(records, lz4::HeaderChecksum::of(magic), out),
             Codec::Zstd => self.zstd.compress(records, level, &mut out),
         }
         out

@@ -4,7 +4,7 @@
 
 use ottla_record::{
     Attributes, BATCH_HEADER_BYTES, BatchBuilder, BatchError, BatchHeader, BatchOptions, CheckedBatch, Codec,
-    Compressor, LOG_OVERHEAD, Limits, Rules, Scratch, TimestampRule, check_batch,
+    Compressor, LOG_OVERHEAD, Limits, MAGIC, Rules, Scratch, TimestampRule, check_batch,
 };
 use ottla_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
@@ -25,6 +25,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<CheckedBatch, BatchError> {
 /// The header that a plain producer puts before `record_count` records.
 pub(crate) fn header(record_count: i32) -> BatchHeader {
     BatchHeader {
+        magic: MAGIC,
         base_offset: Offset(0),
         batch_length: 0,
         partition_leader_epoch: LeaderEpoch(-1),

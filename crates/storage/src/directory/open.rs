@@ -1,25 +1,25 @@
-//! Opening a log directory: lock, identity, and every partition in it, on several threads if there are many.
+//! Opening a log directory: whatever partitions are in it, on several threads if there are many.
 
-use std::io;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ottla_types::TopicPartition;
+use ottla_types::{Offset, TopicPartition};
 use parking_lot::Mutex;
 
-use super::{HIGH_WATERMARKS, LOG_STARTS, LogDirectory, Partition, RECOVERY_POINTS, Turns, clean_stop, recovery};
+use super::checkpoints::{HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
+use super::{ClaimedDirectory, LogDirectory, Partition, Turns, clean_stop};
 use crate::checkpoint::{self, PartitionOffsets};
-use crate::disk::{Disk, Lock, block_on};
+use crate::disk::{Disk, block_on};
 use crate::fault::{StorageFault, Trying};
 use crate::flush::DirtyLogs;
-use crate::log::{Log, LogConfig, SavedPoint};
+use crate::log::{Log, LogConfig, Recovery, SavedPoint};
 use crate::meta_properties::MetaProperties;
 use crate::partition_metadata;
 
 /// A real Kafka's log of metadata. It is no partition, and none of ours to touch.
 const KAFKAS_METADATA: &str = "__cluster_metadata-0";
-const LOCK: &str = ".lock";
 
 /// How a log directory is opened.
 pub struct OpenOptions<'a> {
@@ -33,106 +33,96 @@ pub struct OpenOptions<'a> {
 }
 
 impl LogDirectory {
-    /// Opens the directory at `path`, which is made if it is not there, and every log in it.
+    /// Opens several directories, each with its own options and on its own threads, side by side. Answers in their order.
+    pub async fn open_several(
+        disk: &Arc<dyn Disk>,
+        directories: Vec<(PathBuf, OpenOptions<'_>)>,
+    ) -> Vec<Result<Self, StorageFault>> {
+        if directories.len() == 1 || directories.iter().any(|(_, options)| options.recovery_threads <= 1) {
+            let mut opened = Vec::new();
+            for (path, options) in directories {
+                opened.push(Self::open(disk.clone(), path, options).await);
+            }
+            return opened;
+        }
+        std::thread::scope(|scope| {
+            let open = |(path, options)| scope.spawn(|| block_on(Self::open(disk.clone(), path, options)));
+            let threads: Vec<_> = directories.into_iter().map(open).collect();
+            threads.into_iter().map(|thread| thread.join().expect("opening a directory does not panic")).collect()
+        })
+    }
+
+    /// Opens the directory at `path`, which is made if it is not there, and every log in it. A fault is the directory's;
+    /// a log that cannot be opened is left closed ([`LogDirectory::faulty`]).
     pub async fn open(
         disk: Arc<dyn Disk>,
         path: impl AsRef<Path>,
         options: OpenOptions<'_>,
     ) -> Result<Self, StorageFault> {
-        let path = path.as_ref().to_owned();
-        disk.create_directory(&path).await.trying("make", &path)?;
-        let lock = lock(&*disk, &path).await?;
-        let meta = identify(&*disk, &path, options.meta).await?;
-        let was_clean = clean_stop::exists(&*disk, &path).await?;
-        let saved = saved_points(&*disk, &path).await?;
-        let high_watermarks = offsets(&*disk, &path, HIGH_WATERMARKS).await?;
-        let names = partitions_in(&*disk, &path).await?;
+        let claimed = ClaimedDirectory::claim(&*disk, path, options.meta).await?;
+        let path = claimed.path();
+        let was_clean = clean_stop::exists(&*disk, path).await?;
+        let mut saved = saved_points(&*disk, path).await?;
+        let high_watermarks = offsets(&*disk, path, HIGH_WATERMARKS).await?;
+        let names = partitions_in(&*disk, path).await?;
         let todo: Vec<Todo> = names
             .into_iter()
             .map(|name| Todo { config: (options.config)(&name), saved: saved.get(&name).copied(), name })
             .collect();
-        let opened = open_all(&disk, &path, &todo, was_clean, options.recovery_threads).await?;
+        let opened = open_all(&disk, path, &todo, was_clean, options.recovery_threads).await;
         if was_clean {
-            clean_stop::remove(&*disk, &path).await?;
+            clean_stop::remove(&*disk, path).await?;
         }
+        // Points of partitions that are gone must not meet a namesake.
+        saved.retain(|name, _| todo.binary_search_by(|todo| todo.name.cmp(name)).is_ok());
         let directory = Self {
             disk,
-            path,
-            meta,
+            claimed,
             was_clean,
             partitions: Mutex::default(),
+            faulty: Mutex::default(),
             saved: Mutex::new(saved),
             high_watermarks,
             dirty: Arc::new(DirtyLogs::default()),
             turns: Turns::default(),
-            _lock: lock,
         };
-        for (todo, partition) in todo.iter().zip(opened) {
-            directory.adopt(&todo.name, partition.log, partition.topic_id);
+        for (todo, opened) in todo.into_iter().zip(opened) {
+            match opened {
+                Ok(partition) => directory.adopt(&todo.name, partition.log, partition.topic_id),
+                Err(fault) => {
+                    tracing::error!(partition = %todo.name, %fault, "the partition cannot be opened; it is offline");
+                    directory.faulty.lock().insert(todo.name, fault);
+                }
+            }
         }
-        // Points of partitions that are gone must not meet a namesake.
-        directory.saved.lock().retain(|name, _| todo.iter().any(|todo| todo.name == *name));
         Ok(directory)
     }
 }
 
-/// A partition to open.
-struct Todo {
-    name: TopicPartition,
-    config: LogConfig,
-    saved: Option<SavedPoint>,
-}
-
-async fn lock(disk: &dyn Disk, path: &Path) -> Result<Lock, StorageFault> {
-    let file = path.join(LOCK);
-    match disk.lock(&file).await {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(StorageFault::Locked { path: path.to_owned() }),
-        other => other.trying("lock", &file),
-    }
-}
-
-/// Checks whose directory it is, or says so if nobody has.
-async fn identify(disk: &dyn Disk, path: &Path, expected: MetaProperties) -> Result<MetaProperties, StorageFault> {
-    if let Some(found) = MetaProperties::read(disk, path).await? {
-        found.must_be(&expected, path)?;
-        return Ok(found);
-    }
-    // New: its own name must last, and those of the directories above that were made with it.
-    expected.write(disk, path).await?;
-    for above in path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()) {
-        disk.sync_directory(above).await.trying("sync", above)?;
-    }
-    Ok(expected)
-}
-
+/// The offsets of a checkpoint file. One that is damaged counts as empty, as for Kafka: recovery then reads more than it
+/// must, and a log begins with its first segment.
 async fn offsets(disk: &dyn Disk, path: &Path, name: &str) -> Result<PartitionOffsets, StorageFault> {
     let path = path.join(name);
-    match checkpoint::read(disk, &path).await? {
-        Some(text) => checkpoint::decode_offsets(&text, &path),
-        None => Ok(PartitionOffsets::new()),
-    }
+    let Some(text) = checkpoint::read(disk, &path).await? else { return Ok(PartitionOffsets::new()) };
+    Ok(checkpoint::decode_offsets(&text, &path).unwrap_or_else(|fault| {
+        tracing::warn!(%fault, "the checkpoint is passed over");
+        PartitionOffsets::new()
+    }))
 }
 
-async fn saved_points(
-    disk: &dyn Disk,
-    path: &Path,
-) -> Result<std::collections::BTreeMap<TopicPartition, SavedPoint>, StorageFault> {
-    let recovery_points = offsets(disk, path, RECOVERY_POINTS).await?;
-    let log_starts = offsets(disk, path, LOG_STARTS).await?;
-    let mut saved: std::collections::BTreeMap<_, _> = log_starts
-        .into_iter()
-        .map(|(name, log_start_offset)| {
-            (name, SavedPoint { recovery_point: ottla_types::Offset::ZERO, log_start_offset })
-        })
-        .collect();
-    for (name, recovery_point) in recovery_points {
-        let nothing = SavedPoint { recovery_point, log_start_offset: ottla_types::Offset::ZERO };
-        saved.entry(name).or_insert(nothing).recovery_point = recovery_point;
+async fn saved_points(disk: &dyn Disk, path: &Path) -> Result<BTreeMap<TopicPartition, SavedPoint>, StorageFault> {
+    const NOTHING: SavedPoint = SavedPoint { recovery_point: Offset::ZERO, log_start_offset: Offset::ZERO };
+    let mut saved: BTreeMap<TopicPartition, SavedPoint> = BTreeMap::new();
+    for (name, log_start_offset) in offsets(disk, path, LOG_STARTS).await? {
+        saved.entry(name).or_insert(NOTHING).log_start_offset = log_start_offset;
+    }
+    for (name, recovery_point) in offsets(disk, path, RECOVERY_POINTS).await? {
+        saved.entry(name).or_insert(NOTHING).recovery_point = recovery_point;
     }
     Ok(saved)
 }
 
-/// The partitions whose directories are there. Deleted ones are removed on the way.
+/// The partitions whose directories are there, sorted. Deleted ones are removed on the way.
 async fn partitions_in(disk: &dyn Disk, path: &Path) -> Result<Vec<TopicPartition>, StorageFault> {
     let mut names = Vec::new();
     for entry in disk.list(path).await.trying("list", path)? {
@@ -146,7 +136,25 @@ async fn partitions_in(disk: &dyn Disk, path: &Path) -> Result<Vec<TopicPartitio
             names.extend(TopicPartition::from_directory(&entry.name));
         }
     }
+    names.sort();
     Ok(names)
+}
+
+/// How a partition is to be opened, by what the checkpoint files say.
+fn recovery(saved: Option<&SavedPoint>, clean: bool) -> Recovery {
+    match saved {
+        Some(SavedPoint { recovery_point, log_start_offset }) => {
+            Recovery { recovery_point: *recovery_point, log_start_offset: *log_start_offset, clean }
+        }
+        None => Recovery { clean, ..Recovery::UNKNOWN },
+    }
+}
+
+/// A partition to open.
+struct Todo {
+    name: TopicPartition,
+    config: LogConfig,
+    saved: Option<SavedPoint>,
 }
 
 async fn open_all(
@@ -155,13 +163,13 @@ async fn open_all(
     todo: &[Todo],
     clean: bool,
     threads: usize,
-) -> Result<Vec<Partition>, StorageFault> {
+) -> Vec<Result<Partition, StorageFault>> {
     if threads <= 1 {
         let mut opened = Vec::with_capacity(todo.len());
         for todo in todo {
-            opened.push(open_one(disk, path, todo, clean).await?);
+            opened.push(open_one(disk, path, todo, clean).await);
         }
-        return Ok(opened);
+        return opened;
     }
     let next = AtomicUsize::new(0);
     let slots: Vec<Mutex<Option<Result<Partition, StorageFault>>>> = todo.iter().map(|_| Mutex::new(None)).collect();

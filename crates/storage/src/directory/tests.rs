@@ -8,7 +8,7 @@ use super::*;
 use crate::disk::block_on;
 use crate::disk::simulated::SimulatedDisk;
 use crate::testing::{batch, produced, put};
-use crate::{OpenOptions, Recovery};
+use crate::{LogConfig, OpenOptions};
 
 fn name(topic: &str, partition: i32) -> TopicPartition {
     TopicPartition { topic: TopicName::new(topic).expect("legal"), partition: PartitionIndex(partition) }
@@ -150,9 +150,102 @@ fn a_shared_flush_covers_every_log_that_wrote() {
     });
 }
 
+/// Three partitions of five records each, in a directory that was left as `clean` says.
+async fn three_partitions(disk: &Arc<SimulatedDisk>, clean: bool) {
+    let directory = open(disk).await;
+    for i in 0..3 {
+        let made = directory.create(&name("t", i), TopicId::from_random(1), LogConfig::default()).await;
+        let log = made.expect("made");
+        for _ in 0..5 {
+            put(&log, batch(1, 1, 100)).await;
+        }
+        log.flush().await.expect("flushed");
+    }
+    if clean {
+        directory.close(&PartitionOffsets::new()).await.expect("closed");
+    }
+}
+
+async fn overwrite(disk: &SimulatedDisk, path: &str, text: &'static str) {
+    let file = disk.open(path.as_ref(), crate::disk::Open::Truncate).await.expect("opened");
+    file.write(0, vec![text.into()]).await.expect("written");
+}
+
 #[test]
-fn a_long_topic_name_is_cut_when_it_is_deleted() {
-    let long = name(&"x".repeat(249), 3);
-    assert_eq!(retired_name(&long, 1, "delete").len(), 255);
-    assert!(recovery(None, false) == Recovery::UNKNOWN);
+fn a_partition_that_cannot_be_opened_keeps_no_other_from_being_served() {
+    block_on(async {
+        for (file, clean) in [("partition.metadata", true), ("leader-epoch-checkpoint", false)] {
+            let disk = SimulatedDisk::new(1);
+            three_partitions(&disk, clean).await;
+            overwrite(&disk, &format!("/data/logs/t-1/{file}"), "nonsense").await;
+            for threads in [1, 4] {
+                let directory = open_as(&disk, meta(), threads).await.expect("opened");
+                let open: Vec<_> = directory.partitions().into_iter().map(|(name, _)| name).collect();
+                assert_eq!((open, directory.count()), (vec![name("t", 0), name("t", 2)], 3));
+                let fault = directory.faulty(&name("t", 1)).expect("faulty").to_string();
+                assert!(fault.contains(&format!("/data/logs/t-1/{file}")) && fault.contains("nonsense"), "{fault}");
+                let again = directory.create(&name("t", 1), TopicId::from_random(2), LogConfig::default()).await;
+                assert!(again.expect_err("kept").to_string().contains("is there already"));
+                directory.close(&PartitionOffsets::new()).await.expect("closed");
+                drop(directory);
+                // What could not be opened was not looked at: nobody may say that it is whole.
+                assert!(!names(&disk).await.contains(&".kafka_cleanshutdown".to_owned()));
+            }
+            let directory = open(&disk).await;
+            directory.delete(&name("t", 1), 5).await.expect("deleted");
+            directory.create(&name("t", 1), TopicId::from_random(2), LogConfig::default()).await.expect("made anew");
+        }
+    });
+}
+
+#[test]
+fn a_damaged_checkpoint_file_counts_as_empty() {
+    block_on(async {
+        let disk = SimulatedDisk::new(1);
+        three_partitions(&disk, false).await;
+        overwrite(&disk, "/data/logs/recovery-point-offset-checkpoint", "0\n7\nt 0 5\n").await;
+        overwrite(&disk, "/data/logs/replication-offset-checkpoint", "nonsense").await;
+        let directory = open(&disk).await;
+        assert!(directory.high_watermarks().is_empty());
+        assert!(directory.partitions().iter().all(|(_, partition)| partition.log.ends().log_end == Offset(5)));
+    });
+}
+
+#[test]
+fn a_directory_that_is_gone_takes_all_its_logs_offline() {
+    block_on(async {
+        let disk = SimulatedDisk::new(1);
+        three_partitions(&disk, true).await;
+        let directory = open(&disk).await;
+        let lost = crate::disk::simulated::Faults { lost: Some("/data/logs".into()), ..Default::default() };
+        disk.set_faults(lost);
+        let fault = directory.write_checkpoints(&PartitionOffsets::new()).await.expect_err("gone");
+        assert!(fault.is_the_devices(), "{fault}");
+        directory.fail(&fault);
+        for (_, partition) in directory.partitions() {
+            assert_eq!(partition.log.failed().expect("offline").to_string(), fault.to_string());
+        }
+        assert!(disk.list("/data".as_ref()).await.is_ok(), "what lies above is not lost");
+    });
+}
+
+#[test]
+fn several_directories_are_opened_each_with_its_own_outcome() {
+    block_on(async {
+        let disk = SimulatedDisk::new(1);
+        three_partitions(&disk, true).await;
+        disk.create_directory("/data/bad".as_ref()).await.expect("made");
+        overwrite(&disk, "/data/bad/meta.properties", "version=9").await;
+        for threads in [1, 2] {
+            let config = |_: &TopicPartition| LogConfig::default();
+            let options = || OpenOptions { meta: meta(), config: &config, recovery_threads: threads };
+            let wanted = ["/data/logs", "/data/bad", "/data/new"].map(|path| (path.into(), options()));
+            let dynamic: Arc<dyn Disk> = disk.clone();
+            let opened = LogDirectory::open_several(&dynamic, wanted.into()).await;
+            let counts = opened.iter().map(|opened| opened.as_ref().map(LogDirectory::count));
+            let counts: Vec<_> = counts.map(|count| count.map_err(ToString::to_string)).collect();
+            let damaged = "/data/bad/meta.properties is damaged at byte 0: version=9, expected 1";
+            assert_eq!(counts, [Ok(3), Err(damaged.to_owned()), Ok(0)]);
+        }
+    });
 }

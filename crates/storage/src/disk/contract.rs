@@ -109,6 +109,7 @@ on_every_disk! {
     removes_files_and_whole_directories
     an_open_file_outlives_its_name
     syncs_files_and_directories
+    syncs_all_and_knows_its_space
     a_lock_excludes_a_second_one_until_it_is_dropped
     writes_side_by_side_do_not_disturb_each_other
     a_dropped_write_is_still_done
@@ -308,6 +309,15 @@ fn an_open_file_outlives_its_name(disk: &dyn Disk, base: &Path) {
     disk.remove(&base.join("file")).wait().unwrap();
     write(&file, 7, b"!");
     assert_eq!(all(&file), "content!");
+}
+
+fn syncs_all_and_knows_its_space(disk: &dyn Disk, base: &Path) {
+    create(disk, &base.join("f"));
+    disk.sync_all(base).wait().unwrap();
+    assert_fails(disk.sync_all(&base.join("none")).wait(), ErrorKind::NotFound);
+    let space = disk.space(base).wait().unwrap();
+    assert!(space.total > 0 && space.usable <= space.total, "{space:?}");
+    assert_fails(disk.space(&base.join("none")).wait(), ErrorKind::NotFound);
 }
 
 fn syncs_files_and_directories(disk: &dyn Disk, base: &Path) {

@@ -32,6 +32,9 @@ pub struct Appended {
     pub log_start_offset: Offset,
     /// The producer had sent it before: the offsets are those that it got then.
     pub duplicate: bool,
+    /// How often the log had taken appends back before: tells this append from a later one that got the same offsets.
+    /// See [`Log::was_taken_back`].
+    pub takes_back: u64,
 }
 
 /// Why a batch is not appended.
@@ -81,6 +84,9 @@ pub enum AppendRefusal {
         /// The log's end.
         expected: Offset,
     },
+    /// The disk was full a moment ago. The log tries again by itself.
+    #[error("the disk is full: {0}")]
+    DiskFull(StorageFault),
     /// The log is offline.
     #[error("the log is offline: {0}")]
     Offline(StorageFault),
@@ -97,7 +103,7 @@ impl AppendRefusal {
             Self::TransactionOpen { .. } => ErrorCode::InvalidTxnState,
             Self::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
             Self::UnexpectedOffset { .. } => ErrorCode::UnknownServerError,
-            Self::Offline(_) => ErrorCode::KafkaStorageError,
+            Self::DiskFull(_) | Self::Offline(_) => ErrorCode::KafkaStorageError,
         }
     }
 }
@@ -109,7 +115,7 @@ impl Log {
     pub fn append(&self, batch: Batch, epoch: LeaderEpoch, now: Timestamp) -> Result<Appended, AppendRefusal> {
         let mut header = batch.header;
         let mut state = self.state.lock();
-        state.admit(&batch)?;
+        state.admit(&batch, now)?;
         if header.has_producer_id()
             && let Verdict::Duplicate(of) = state.producers.check(&header)?
         {
@@ -119,6 +125,7 @@ impl Log {
                 append_time: of.timestamp,
                 log_start_offset: state.log_start,
                 duplicate: true,
+                takes_back: state.room.takes_back(),
             });
         }
         header.base_offset = state.end;
@@ -130,7 +137,7 @@ impl Log {
     /// producer is not checked, only remembered. Gaps are allowed, going back is not.
     pub fn append_given(&self, batch: Batch, now: Timestamp) -> Result<Appended, AppendRefusal> {
         let mut state = self.state.lock();
-        state.admit(&batch)?;
+        state.admit(&batch, now)?;
         let (got, expected) = (batch.header.base_offset, state.end);
         if got < expected {
             return Err(AppendRefusal::UnexpectedOffset { got, expected });
@@ -141,7 +148,7 @@ impl Log {
 
 impl State {
     /// What holds for every batch, whoever sends it.
-    fn admit(&self, batch: &Batch) -> Result<(), AppendRefusal> {
+    fn admit(&mut self, batch: &Batch, now: Timestamp) -> Result<(), AppendRefusal> {
         assert_eq!(batch.header.size_in_bytes(), batch.bytes.len(), "the header must be the batch's own");
         if let Some(fault) = &self.offline {
             return Err(AppendRefusal::Offline(fault.clone()));
@@ -150,7 +157,7 @@ impl State {
         if bytes as u64 > u64::from(segment_bytes) {
             return Err(AppendRefusal::LargerThanSegment { bytes, segment_bytes });
         }
-        Ok(())
+        self.room.admit(now).map_err(AppendRefusal::DiskFull)
     }
 
     /// Puts a batch behind the others. From here on it is in the log, though not on disk.
@@ -168,6 +175,9 @@ impl State {
             // Made or found at a start, which has no clock.
             self.active().created_at = now;
         }
+        if self.flushed == self.end {
+            self.unflushed_since = now;
+        }
         let must_roll = self.active().must_roll(&header, &config, now);
         let roll = must_roll.then(|| {
             // The new segment begins where the log ends, so that recovery sees what is missing in between. Only a gap
@@ -176,13 +186,15 @@ impl State {
             let base = if fits { self.end } else { header.base_offset };
             self.roll(Segment::planned(files(base), now))
         });
-        self.producers.record(&header, &bytes[BATCH_HEADER_BYTES..]);
+        let (undo, _ended) = self.producers.record(&header, &bytes[BATCH_HEADER_BYTES..]);
         self.end = header.next_offset();
         let segment = self.active();
+        let mark = segment.mark();
+        segment.modified_at = now;
         let position = segment.push(&header, config.index_interval_bytes);
         let segment = segment.base;
         self.recent.push(header.base_offset, header.last_offset(), position, header.size_in_bytes() as u64);
-        self.queue.push(Queued { segment, position, header: header_bytes, bytes, end: self.end, roll });
+        self.queue.push(Queued { segment, position, header: header_bytes, bytes, end: self.end, roll, mark, undo });
         Appended {
             base_offset: header.base_offset,
             last_offset: header.last_offset(),
@@ -192,16 +204,18 @@ impl State {
             },
             log_start_offset: self.log_start,
             duplicate: false,
+            takes_back: self.room.takes_back(),
         }
     }
 
     /// Closes the active segment and makes `next` the active one. The files follow when the queue is written.
     fn roll(&mut self, next: Segment) -> Roll {
         let active = self.active();
+        let times = active.times.mark();
         active.close_times();
         let closes = active.base;
         self.recent.clear();
         self.segments.push(next);
-        Roll { closes, snapshot: snapshot::encode(&self.producers) }
+        Roll { closes, times, snapshot: snapshot::encode(&self.producers) }
     }
 }

@@ -125,7 +125,7 @@ impl State {
     /// What a save writes: the end it speaks of, the log's start, producers and epochs where their files lack them, and
     /// the segments whose indexes do.
     fn unsaved(&self) -> ToSave {
-        let is_saved = self.snapshots.last().copied().unwrap_or(self.log_start) == self.end;
+        let is_saved = self.snapshots.last().copied().unwrap_or(self.segments[0].base) == self.end;
         // The end is the written end, or else the queue holds batches of which the snapshot must not know.
         let snapshot = (!is_saved && self.end == self.written).then(|| snapshot::encode(&self.producers));
         let epochs = (!self.epochs_saved).then(|| self.epochs.encode());

@@ -1,5 +1,7 @@
 //! What a log wants to know of its topic's configuration.
 
+use super::retention::Retention;
+
 /// The keys of a topic that a log follows. A log keeps them until [`Log::configure`](crate::Log::configure).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LogConfig {
@@ -7,15 +9,27 @@ pub struct LogConfig {
     pub segment_bytes: u32,
     /// `segment.ms`: how far the records of a segment may lie apart, in milliseconds.
     pub segment_ms: i64,
+    /// `segment.jitter.ms`: up to so much is taken off `segment_ms`, another share for every segment.
+    pub segment_jitter_ms: i64,
     /// `segment.index.bytes`: the most bytes of an index file; a segment whose index is full is closed.
     pub segment_index_bytes: u32,
     /// `index.interval.bytes`: bytes of batches between two index entries.
     pub index_interval_bytes: u32,
+    /// `preallocate`: a segment gets the space of `segment_bytes` with its first write, not in growing steps.
+    pub preallocate: bool,
     /// `producer.id.expiration.ms`: how long an idle producer is remembered, in milliseconds.
     pub producer_id_expiration_ms: i64,
-    /// Whether somebody waits for what is written to be flushed (`ottla.acks.flush`): only then does the log take part in
-    /// the shared flush. Without, it is flushed when it is saved or closed.
+    /// What the log keeps.
+    pub retention: Retention,
+    /// `file.delete.delay.ms`: how long the files of a segment that has left stay, in milliseconds.
+    pub file_delete_delay_ms: i64,
+    /// Whether somebody waits for what is written to be flushed (`ottla.acks.flush`): then the log takes part in the
+    /// shared flush with every write. Without, it does as the next two say, and is flushed when it is saved or closed.
     pub flush: bool,
+    /// `flush.messages`: the log is flushed once so many records are not.
+    pub flush_messages: i64,
+    /// `flush.ms`: the log is flushed with the first append that finds a record unflushed for so long, in milliseconds.
+    pub flush_ms: i64,
 }
 
 impl Default for LogConfig {
@@ -24,10 +38,16 @@ impl Default for LogConfig {
         Self {
             segment_bytes: 1 << 30,
             segment_ms: 7 * 24 * 60 * 60 * 1000,
+            segment_jitter_ms: 0,
             segment_index_bytes: 10 << 20,
             index_interval_bytes: 4096,
+            preallocate: false,
             producer_id_expiration_ms: 24 * 60 * 60 * 1000,
+            retention: Retention::default(),
+            file_delete_delay_ms: 60_000,
             flush: true,
+            flush_messages: i64::MAX,
+            flush_ms: i64::MAX,
         }
     }
 }

@@ -9,11 +9,12 @@
 //! log_start <= flushed <= written <= end       (end: assigned to appends; readers never go beyond written)
 //! ```
 //!
-//! A write or sync that fails takes the log offline until it is opened anew: which bytes the device has is unknown then.
-//! Appends are refused, what was written before is still read.
+//! A write that finds the disk full is taken back, and the log goes on: `room`. Any other write that fails, and any sync,
+//! takes the log offline until it is opened anew: which bytes the device has is unknown then. Appends are refused, what
+//! was written before is still read.
 //!
-//! `append` → `write` → `flush` → `read` is the way of a record; `recover` and `trusted` are how a log is opened, `truncate` how it is cut at
-//! either end, `close` how it is left. `role` says who may write.
+//! `append` → `write` → `flush` → `read` is the way of a record; `recover` and `trusted` are how a log is opened, `retention`
+//! and `retire` how its oldest segments leave, `truncate` how it is cut, `close` how it is left. `role` says who may write.
 
 mod append;
 mod close;
@@ -23,7 +24,10 @@ mod queue;
 mod read;
 mod recent;
 mod recover;
+mod retention;
+mod retire;
 mod role;
+mod room;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -43,6 +47,8 @@ pub use config::LogConfig;
 pub use flush::Flush;
 pub use read::{ReadRefusal, Slice};
 pub use recover::Recovery;
+pub use retention::{Retention, SegmentSummary};
+pub use retire::Retired;
 pub use search::TimestampedOffset;
 
 use crate::disk::Disk;
@@ -54,6 +60,7 @@ use crate::segment::{Segment, SegmentFiles};
 use queue::Queue;
 use recent::Recent;
 use role::RoleState;
+use room::Room;
 
 /// How far a log has come. `flushed <= written <= log_end`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,21 +82,13 @@ pub trait Progress: Send + Sync + 'static {
     fn written(&self, end: Offset);
     /// Everything below `end` survives a power loss.
     fn flushed(&self, end: Offset);
+    /// There was no room for what was appended from `from` on: it is not in the log, and later appends get its offsets
+    /// ([`Log::was_taken_back`]).
+    fn taken_back(&self, from: Offset, fault: &StorageFault);
     /// The log is offline: what was not written or flushed by now never will be.
     fn failed(&self, fault: &StorageFault);
     /// A future that did the writing was dropped with work left: somebody must call [`Log::write_queued`].
     fn writer_wanted(&self);
-}
-
-/// One segment as retention sees it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SegmentSummary {
-    /// The offset that names it.
-    pub base: Offset,
-    /// Bytes of batches.
-    pub bytes: u64,
-    /// The largest timestamp of its records, if it has any with one.
-    pub max_timestamp: Option<Timestamp>,
 }
 
 /// One partition's log on disk. Shared; all methods take `&self`.
@@ -121,11 +120,14 @@ struct State {
     epochs: LeaderEpochs,
     epochs_saved: bool,
     queue: Queue,
+    room: Room,
     role: RoleState,
     /// Changes of names in the directory so far, and how many of them are durable.
     names_changed: u64,
     names_synced: u64,
     is_dirty: bool,
+    /// When the first record was appended that is not flushed.
+    unflushed_since: Timestamp,
     /// Why nothing is appended any more.
     offline: Option<StorageFault>,
 }
@@ -191,12 +193,7 @@ impl Log {
     /// The segments, oldest first; the last is the active one.
     #[must_use]
     pub fn segments(&self) -> Vec<SegmentSummary> {
-        let summary = |segment: &Segment| SegmentSummary {
-            base: segment.base,
-            bytes: segment.bytes,
-            max_timestamp: segment.largest.map(|largest| largest.timestamp).filter(|t| *t > Timestamp::NONE),
-        };
-        self.state.lock().segments.iter().map(summary).collect()
+        self.state.lock().segments.iter().map(Segment::summary).collect()
     }
 
     /// The base offsets of the segments, oldest first.
@@ -216,7 +213,7 @@ impl Log {
         let newly_dirty = {
             let mut state = self.state.lock();
             state.config = config;
-            let waits = config.flush && state.flushed < state.written;
+            let waits = state.wants_flush();
             waits && !std::mem::replace(&mut state.is_dirty, true)
         };
         if newly_dirty {
@@ -273,6 +270,11 @@ impl Log {
         self.directory.join(name)
     }
 
+    /// Takes the log offline for a reason that lies outside of it: its directory's device is gone.
+    pub(crate) fn fail(&self, fault: StorageFault) {
+        self.take_offline(fault);
+    }
+
     /// Takes the log offline; the first fault stays. Hands it back for the caller to return.
     fn take_offline(&self, fault: StorageFault) -> StorageFault {
         let first = {
@@ -288,6 +290,9 @@ impl Log {
             tracing::error!(directory = %self.directory.display(), %fault, "log is offline");
             if let Some(progress) = self.progress.get() {
                 progress.failed(&fault);
+            }
+            if let Some(dirty_logs) = self.dirty_logs.get() {
+                dirty_logs.log_failed(&fault);
             }
         }
         fault
@@ -307,6 +312,16 @@ impl State {
     fn segment(&mut self, base: Offset) -> Option<&mut Segment> {
         let i = self.segments.binary_search_by_key(&base, |segment| segment.base).ok()?;
         self.segments.get_mut(i)
+    }
+
+    /// Whether what is written should be flushed now.
+    fn wants_flush(&self) -> bool {
+        let config = &self.config;
+        let is_due = || {
+            self.written.0 - self.flushed.0 >= config.flush_messages
+                || self.room.last_append().0 - self.unflushed_since.0 >= config.flush_ms
+        };
+        self.flushed < self.written && (config.flush || is_due())
     }
 
     fn assign_epoch(&mut self, epoch: LeaderEpoch, start: Offset) {

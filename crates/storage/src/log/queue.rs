@@ -3,12 +3,20 @@
 //! A large batch is two parts: 61 bytes of header that the leader wrote, and the producer's bytes behind its own header,
 //! which are not copied. Small batches, and those headers, go into one staging buffer, so that a thousand tiny batches
 //! are one part.
+//!
+//! A write that finds no room fails with all that waits behind it, so each chunk knows how its segment was before it, and
+//! the queue what each batch changed in the producers.
 
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 use ottla_record::BATCH_HEADER_BYTES;
 use ottla_types::Offset;
+
+use crate::index::IndexMark;
+use crate::producers::Undo;
+use crate::segment::SegmentMark;
+use crate::time_index::TimeEntry;
 
 /// Batches up to this size, in bytes, are copied; larger ones are referred to.
 const COPY_MAX: usize = 1024;
@@ -22,6 +30,8 @@ pub(crate) struct Roll {
     pub(crate) closes: Offset,
     /// The producers as of the new segment's base: the content of its `.snapshot`.
     pub(crate) snapshot: Bytes,
+    /// The closed segment's time index before it got its last entry.
+    pub(crate) times: IndexMark<TimeEntry>,
 }
 
 /// One positioned write.
@@ -37,6 +47,10 @@ pub(crate) struct Chunk {
     pub(crate) end: Offset,
     /// Set if the segment begins here and its files are not there.
     pub(crate) roll: Option<Roll>,
+    /// The segment before the first batch.
+    pub(crate) mark: SegmentMark,
+    /// How many of its batches have an [`Undo`].
+    undos: usize,
     /// Nothing more is added: it is being written, or full.
     sealed: bool,
 }
@@ -52,6 +66,10 @@ pub(crate) struct Queued {
     /// The offset behind the batch.
     pub(crate) end: Offset,
     pub(crate) roll: Option<Roll>,
+    /// The segment before the batch.
+    pub(crate) mark: SegmentMark,
+    /// How to take it back from the producers.
+    pub(crate) undo: Option<Undo>,
 }
 
 /// The chunks that wait, in order of offsets.
@@ -61,6 +79,8 @@ pub(crate) struct Queue {
     /// Copied bytes of the last chunk that are not a part yet.
     staging: BytesMut,
     bytes: usize,
+    /// Of all batches in the chunks, oldest first.
+    undos: VecDeque<Undo>,
 }
 
 impl Queue {
@@ -71,17 +91,20 @@ impl Queue {
 
     /// Adds a batch behind the others.
     pub(crate) fn push(&mut self, batch: Queued) {
-        let Queued { segment, position, header, bytes, end, roll } = batch;
+        let Queued { segment, position, header, bytes, end, roll, mark, undo } = batch;
         let size = bytes.len();
         if self.starts_chunk(segment) {
             self.seal_last();
-            let chunk = Chunk { segment, position, parts: Vec::new(), bytes: 0, end, roll, sealed: false };
+            let (parts, bytes, undos, sealed) = (Vec::new(), 0, 0, false);
+            let chunk = Chunk { segment, position, parts, bytes, end, roll, mark, undos, sealed };
             self.chunks.push_back(chunk);
         }
         let chunk = self.chunks.back_mut().expect("a chunk was there or was made");
         chunk.end = end;
         chunk.bytes += size;
+        chunk.undos += usize::from(undo.is_some());
         self.bytes += size;
+        self.undos.extend(undo);
         let rest = match header {
             Some(header) => {
                 self.staging.extend_from_slice(&header);
@@ -130,7 +153,20 @@ impl Queue {
     pub(crate) fn written(&mut self) -> Option<Chunk> {
         let chunk = self.chunks.pop_front()?;
         self.bytes -= chunk.bytes;
+        self.undos.drain(..chunk.undos);
         Some(chunk)
+    }
+
+    /// Takes everything away: the first chunk, which says how its segment was, and how to take all batches back, oldest
+    /// first.
+    pub(crate) fn take_back(&mut self) -> Option<(Chunk, VecDeque<Undo>)> {
+        let mut taken = std::mem::take(self);
+        taken.chunks.pop_front().map(|first| (first, taken.undos))
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
     }
 
     /// Drops everything.
@@ -151,6 +187,8 @@ mod tests {
             bytes: Bytes::from(vec![7; size]),
             end: Offset(position as i64),
             roll: None,
+            mark: crate::testing::segment(segment).mark(),
+            undo: None,
         });
     }
 

@@ -89,7 +89,7 @@ enum Limit {
 impl Log {
     /// The range of batches from the one that holds `from` on: at most `max_bytes`, nothing at or above `up_to`, and
     /// nothing that is not written. `None` if there is nothing of that to read yet. With `at_least_one` the first batch
-    /// is whole, however small `max_bytes` is.
+    /// is whole, however small `max_bytes` is; without, nothing is read if it does not fit. Later ones may be cut.
     pub async fn read(
         &self,
         from: Offset,
@@ -100,6 +100,9 @@ impl Log {
         let mut at = from;
         loop {
             let Some(plan) = self.state.lock().plan_read(at, up_to)? else { return Ok(None) };
+            if max_bytes == 0 && !at_least_one {
+                return Ok(None);
+            }
             match self.slice(&plan, at, max_bytes, at_least_one).await {
                 Ok(Some(slice)) => return Ok((slice.bytes > 0).then_some(slice)),
                 // The segment ends before the offset, as compaction may leave it: the next one has it.
@@ -127,12 +130,16 @@ impl Log {
         let path = plan.files.path(Kind::Log);
         let Some((position, first_bytes)) = self.resolve(plan, &file, from, plan.start).await? else { return Ok(None) };
         let mut wanted = max_bytes as u64;
-        if at_least_one && wanted < plan.written.saturating_sub(position) {
+        if wanted < plan.written.saturating_sub(position) {
             let first_bytes = match first_bytes {
                 Some(bytes) => bytes,
                 None => first_batch_bytes(&file, &path, position, plan.written).await?,
             };
-            wanted = wanted.max(first_bytes);
+            match at_least_one {
+                true => wanted = wanted.max(first_bytes),
+                false if wanted < first_bytes => wanted = 0,
+                false => {}
+            }
         }
         let limit = match plan.limit {
             Limit::At(limit) => limit,

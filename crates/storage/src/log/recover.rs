@@ -10,6 +10,7 @@ use std::sync::Arc;
 use ottla_types::{Offset, Timestamp};
 
 use super::role::RoleState;
+use super::room::Room;
 use super::{Log, LogConfig, Queue, Recent, State};
 use crate::checkpoint;
 use crate::disk::{Disk, Entry as Name, Open};
@@ -106,10 +107,9 @@ impl Loader {
             self.epochs = LeaderEpochs::default();
             self.start_anew(self.recovery.log_start_offset).await?;
         }
-        let log_start = self.log_start();
         self.epochs.truncate_from_end(self.end);
         self.epochs.truncate_from_start(self.segments[0].base);
-        let producers = self.load_producers(log_start).await?;
+        let producers = self.load_producers().await?;
         let epochs_saved = saved_epochs == self.epochs;
         if let Some(active) = self.segments.last() {
             active.files.hold(active.files.log().await?);
@@ -134,7 +134,7 @@ impl Loader {
         let mut bases = Vec::new();
         for name in files() {
             let path = self.directory.join(&name.name);
-            if [".deleted", ".cleaned", ".tmp"].iter().any(|ending| name.name.ends_with(ending)) {
+            if [super::retire::ENDING, ".cleaned", ".tmp"].iter().any(|ending| name.name.ends_with(ending)) {
                 self.remove(&path).await?;
             } else if name.name.ends_with(".swap") {
                 return Err(StorageFault::damaged(
@@ -285,7 +285,7 @@ impl Loader {
     }
 
     /// The producers as of the end: the newest snapshot that can be read, and the batches behind it.
-    async fn load_producers(&mut self, log_start: Offset) -> Result<Producers, StorageFault> {
+    async fn load_producers(&mut self) -> Result<Producers, StorageFault> {
         let bases: Vec<Offset> = self.segments.iter().map(|segment| segment.base).collect();
         let newest = self.snapshots.iter().rfind(|at| **at <= self.end).copied();
         for at in self.snapshots.clone() {
@@ -300,7 +300,7 @@ impl Loader {
             return Ok(Producers::default());
         }
         let source = replay::Source { disk: &*self.disk, directory: &self.directory, segments: &self.segments };
-        let (producers, used) = source.producers_at(&self.snapshots, log_start, self.end).await?;
+        let (producers, used) = source.producers_at(&self.snapshots, self.end).await?;
         self.snapshots.retain(|at| *at <= used);
         Ok(producers)
     }
@@ -329,10 +329,12 @@ impl Loader {
             epochs: self.epochs,
             epochs_saved,
             queue: Queue::default(),
+            room: Room::default(),
             role: RoleState::default(),
             names_changed: 1,
             names_synced: 1,
             is_dirty: false,
+            unflushed_since: Timestamp::NONE,
             offline: None,
         };
         Log::with_state(self.disk, self.directory, state)

@@ -45,8 +45,9 @@ impl Log {
         self.alone(|log| async move { log.cut_all(offset).await }).await
     }
 
-    /// Makes `offset` the first that readers may ask for, if it is above the one that is, and deletes the segments that
-    /// lie wholly below (DeleteRecords, retention, the purge of the metadata's log). The active segment stays.
+    /// Makes `offset` the first that readers may ask for, if it is above the one that is, and removes the segments that
+    /// lie wholly below at once (the purge of the metadata's log; partitions use [`retire`](Self::retire)). The active
+    /// segment stays.
     pub async fn delete_before(&self, offset: Offset) -> Result<(), StorageFault> {
         self.alone(|log| async move { log.cut_start(offset).await }).await
     }
@@ -100,14 +101,14 @@ impl Log {
 
     /// The producers as of `offset`, which lies in segment `i`, of which `cut` is what is left.
     async fn producers_at(&self, i: usize, cut: &Segment, offset: Offset) -> Result<Producers, StorageFault> {
-        let (mut segments, snapshots, log_start) = {
+        let (mut segments, snapshots) = {
             let state = self.state.lock();
             let segments: Vec<Segment> = state.segments[..i].to_vec();
-            (segments, state.snapshots.clone(), state.log_start)
+            (segments, state.snapshots.clone())
         };
         segments.push(cut.clone());
         let source = replay::Source { disk: &*self.disk, directory: &self.directory, segments: &segments };
-        source.producers_at(&snapshots, log_start, offset).await.map(|(producers, _)| producers)
+        source.producers_at(&snapshots, offset).await.map(|(producers, _)| producers)
     }
 
     /// Brings a cut to the disk: later segments first, the last of them first of all.
@@ -157,28 +158,22 @@ impl Log {
     }
 
     async fn cut_start(self: Arc<Self>, offset: Offset) -> Result<(), StorageFault> {
-        let removed = {
-            let mut state = self.state.lock();
-            let (start, end) = (state.log_start, state.written);
-            if offset > end {
-                return Err(StorageFault::OutOfRange { path: self.directory.to_path_buf(), offset, start, end });
-            }
-            state.cut_start(offset)
-        };
+        self.raise_start(offset)?;
+        let (segments, snapshots) = self.state.lock().take_below_start();
         // The oldest first, so that what a crash leaves has no hole.
-        for files in &removed.segments {
+        for files in &segments {
             self.remove_segment(files).await?;
         }
-        for at in removed.snapshots {
+        for at in snapshots {
             remove(&*self.disk, &self.path(Kind::Snapshot.name(at))).await?;
         }
-        if removed.segments.is_empty() {
+        if segments.is_empty() {
             return Ok(());
         }
         self.disk.sync_directory(&self.directory).await.trying("sync", &self.directory)
     }
 
-    async fn remove_segment(&self, files: &SegmentFiles) -> Result<(), StorageFault> {
+    pub(super) async fn remove_segment(&self, files: &SegmentFiles) -> Result<(), StorageFault> {
         for kind in [Kind::Log, Kind::OffsetIndex, Kind::TimeIndex, Kind::TransactionIndex] {
             remove(&*self.disk, &files.path(kind)).await?;
         }
@@ -228,18 +223,9 @@ impl State {
         Removed { segments, snapshots: std::mem::take(&mut self.snapshots) }
     }
 
-    fn cut_start(&mut self, offset: Offset) -> Removed {
-        self.log_start = self.log_start.max(offset);
+    fn take_below_start(&mut self) -> (Vec<Arc<SegmentFiles>>, Vec<Offset>) {
         let log_start = self.log_start;
-        let below = |pair: &[Segment]| pair[1].base <= log_start && pair[1].created;
-        let count = self.segments.windows(2).take_while(|pair| below(pair)).count();
-        let segments = self.segments.drain(..count).map(|segment| segment.files).collect();
-        let first = self.segments[0].base;
-        // Epochs of what is on disk stay known, for a crash may bring the log's start back to there.
-        if self.epochs.truncate_from_start(first) {
-            self.epochs_saved = false;
-        }
-        let snapshots = self.snapshots.extract_if(.., |at| *at < first).collect();
-        Removed { segments, snapshots }
+        let below = self.segments.windows(2).take_while(|pair| pair[1].base <= log_start).count();
+        self.take_oldest(below)
     }
 }

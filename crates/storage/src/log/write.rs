@@ -15,7 +15,7 @@ use crate::checkpoint;
 use crate::disk::{FileHandle, Open};
 use crate::fault::{StorageFault, Trying};
 use crate::leader_epochs;
-use crate::segment::{IndexWrite, Kind, SegmentFiles};
+use crate::segment::{IndexWrite, Kind, Segment, SegmentFiles};
 
 /// The first step in which space is set aside; each next one is twice as large.
 const RESERVE_MIN: u64 = 64 << 10;
@@ -48,11 +48,12 @@ impl Log {
 
     /// Writes until the queue is empty and gives the role back in the same moment.
     pub(super) async fn write_all(self: Arc<Self>) -> Result<(), StorageFault> {
+        let mut answer = Ok(());
         loop {
-            let Some(job) = self.next_job() else { return self.failed().map_or(Ok(()), Err) };
+            let Some(job) = self.next_job() else { return self.failed().map_or(answer, Err) };
             if let Err(fault) = self.write_job(job).await {
-                // The queue is empty from here on, so that the next round gives the role back.
-                self.take_offline(fault);
+                // What was queued is gone from here on; the next round writes what came meanwhile, or gives the role back.
+                answer = Err(self.could_not_write(fault).await);
             }
         }
     }
@@ -62,8 +63,20 @@ impl Log {
         loop {
             let Some(job) = self.state.lock().next_job() else { return self.failed().map_or(Ok(()), Err) };
             if let Err(fault) = self.write_job(job).await {
-                return Err(self.take_offline(fault));
+                return Err(self.could_not_write(fault).await);
             }
+        }
+    }
+
+    /// Takes back what is queued if the disk is full, else takes the log offline. Answers the fault for the caller to
+    /// return.
+    async fn could_not_write(&self, fault: StorageFault) -> StorageFault {
+        if !fault.is_full() {
+            return self.take_offline(fault);
+        }
+        match self.take_back_queued(&fault).await {
+            Ok(()) => fault,
+            Err(worse) => self.take_offline(worse),
         }
     }
 
@@ -93,11 +106,15 @@ impl Log {
         }
         file.write(job.position, job.parts).await.trying("write", &path)?;
         self.was_written(job.segment, job.bytes);
-        self.write_full_indexes(job.segment).await
+        match self.write_full_indexes(job.segment).await {
+            // The batches are written. The entries wait in memory and are tried again with the next write.
+            Err(fault) if fault.is_full() => Ok(()),
+            other => other,
+        }
     }
 
     fn was_written(&self, segment: Offset, bytes: u64) {
-        let (end, newly_dirty) = {
+        let (end, newly_dirty, was_full) = {
             let mut state = self.state.lock();
             // Taken offline meanwhile, by a sync that failed.
             let Some(chunk) = state.queue.written() else { return };
@@ -105,8 +122,12 @@ impl Log {
                 segment.written += bytes;
             }
             state.written = chunk.end;
-            (chunk.end, state.config.flush.then(|| !std::mem::replace(&mut state.is_dirty, true)))
+            let newly_dirty = state.wants_flush().then(|| !std::mem::replace(&mut state.is_dirty, true));
+            (chunk.end, newly_dirty, state.room.written())
         };
+        if was_full {
+            tracing::info!(directory = %self.directory.display(), "the disk has room again");
+        }
         if let Some(newly_dirty) = newly_dirty {
             self.report_dirt(newly_dirty, bytes);
         }
@@ -124,26 +145,35 @@ impl Log {
 
     /// Closes a segment's files and makes those of the next.
     async fn write_roll(&self, roll: Roll, base: Offset, files: &Arc<SegmentFiles>) -> Result<(), StorageFault> {
-        self.write_indexes(roll.closes).await?;
-        let closed = self.state.lock().segment(roll.closes).map(|old| (old.files.clone(), old.bytes));
-        if let Some((old, bytes)) = closed {
-            let path = old.path(Kind::Log);
-            old.log().await?.truncate(bytes).await.trying("trim", &path)?;
-        }
-        let snapshot = files.path(Kind::Snapshot);
-        self.make_file(&snapshot).await?.write(0, vec![roll.snapshot]).await.trying("write", &snapshot)?;
-        files.hold(self.make_segment(files).await?);
+        self.close_and_make(roll.closes, base, files, roll.snapshot).await?;
         let mut state = self.state.lock();
-        state.snapshots.retain(|at| *at != base);
-        state.snapshots.push(base);
-        state.names_changed += 1;
         state.queue.rolled();
         if let Some(segment) = state.segment(base) {
             segment.created = true;
         }
-        if let Some(closed) = state.segment(roll.closes).filter(|closed| !closed.is_dirty()) {
-            closed.files.release();
+        state.rolled(roll.closes, base);
+        Ok(())
+    }
+
+    /// Completes the files of a segment that is closed, and makes those of the one that begins at `base`.
+    pub(super) async fn close_and_make(
+        &self,
+        closes: Offset,
+        base: Offset,
+        files: &Arc<SegmentFiles>,
+        producers: Bytes,
+    ) -> Result<(), StorageFault> {
+        self.write_indexes(closes).await?;
+        let closed = self.state.lock().segment(closes).map(|old| (old.files.clone(), old.written));
+        if let Some((old, bytes)) = closed {
+            let path = old.path(Kind::Log);
+            old.log().await?.truncate(bytes).await.trying("trim", &path)?;
         }
+        if !self.state.lock().snapshots.contains(&base) {
+            let snapshot = files.path(Kind::Snapshot);
+            self.make_file(&snapshot).await?.write(0, vec![producers]).await.trying("write", &snapshot)?;
+        }
+        files.hold(self.make_segment(files).await?);
         Ok(())
     }
 
@@ -200,17 +230,40 @@ impl Log {
 }
 
 impl State {
+    /// The files of the segment at `base` are there, behind those of the one that is closed.
+    fn rolled(&mut self, closes: Offset, base: Offset) {
+        self.snapshots.retain(|at| *at != base);
+        self.snapshots.push(base);
+        self.names_changed += 1;
+        if let Some(closed) = self.segment(closes).filter(|closed| !closed.is_dirty()) {
+            closed.files.release();
+        }
+    }
+
+    /// Takes in a segment whose files have been made behind the active one, `closes`. Answers whether: not if something
+    /// was appended to that one meanwhile.
+    pub(super) fn adopt(&mut self, closes: Offset, next: Segment) -> bool {
+        let base = next.base;
+        if !self.queue.is_empty() || self.end != base {
+            return false;
+        }
+        self.recent.clear();
+        self.segments.push(next);
+        self.rolled(closes, base);
+        true
+    }
+
     fn next_job(&mut self) -> Option<Job> {
         let epochs = (!self.epochs_saved).then(|| self.epochs.encode());
         let chunk = self.queue.next()?;
         let (base, end) = (chunk.segment, chunk.position + chunk.bytes as u64);
         let (position, parts, bytes) = (chunk.position, chunk.parts.clone(), chunk.bytes as u64);
         let roll = chunk.roll.clone();
-        let segment_bytes = u64::from(self.config.segment_bytes);
+        let (segment_bytes, at_once) = (u64::from(self.config.segment_bytes), self.config.preallocate);
         let segment = self.segment(base).expect("queued batches belong to a segment");
         let mut reserve = None;
         if end > segment.reserved {
-            let step = segment.reserved.clamp(RESERVE_MIN, RESERVE_MAX);
+            let step = if at_once { segment_bytes } else { segment.reserved.clamp(RESERVE_MIN, RESERVE_MAX) };
             segment.reserved = (segment.reserved + step).min(segment_bytes).max(end);
             reserve = Some(segment.reserved);
         }

@@ -5,18 +5,26 @@
 //! answered with the offset that it got the first time. Any other must follow the last one without a gap. A producer of
 //! which nothing is known may start anywhere, for its earlier records may have been deleted (KIP-360).
 //!
-//! Pure: state and decisions. The file that carries the state over a restart is in [`snapshot`].
+//! A transaction that is open keeps consumers who read committed records from going beyond its first one; the lowest of
+//! these is the first undecided offset (KIP-98). A marker ends a transaction.
+//!
+//! Pure: state and decisions. The file that carries the state over a restart is in [`snapshot`]; [`undo`] takes batches
+//! back that could not be written.
 
 mod marker;
 pub(crate) mod replay;
 pub(crate) mod snapshot;
+mod undo;
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 use ottla_record::BatchHeader;
 use ottla_types::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 use crate::log::AppendRefusal;
+pub(crate) use undo::Undo;
+use undo::{BatchesBefore, Before};
 
 /// Batches remembered per producer (`ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
 const BATCHES_KEPT: usize = 5;
@@ -76,10 +84,25 @@ pub(crate) enum Verdict {
     Duplicate(ProducedBatch),
 }
 
+/// A transaction that a marker ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct EndedTransaction {
+    pub(crate) producer: ProducerId,
+    /// The offset of its first record here.
+    pub(crate) first_offset: Offset,
+    /// The offset of its marker.
+    pub(crate) last_offset: Offset,
+    pub(crate) aborted: bool,
+    /// Below it all transactions were decided once this one was: the last stable offset, as far as the log goes.
+    pub(crate) stable_below: Offset,
+}
+
 /// All producers of one partition.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Producers {
     entries: HashMap<ProducerId, ProducerEntry>,
+    /// Where open transactions start: of each entry the `transaction_start`.
+    open: BTreeSet<(Offset, ProducerId)>,
 }
 
 impl ProducerEntry {
@@ -107,11 +130,13 @@ impl ProducerEntry {
         self.batches.iter().find(same).copied()
     }
 
-    fn enter(&mut self, epoch: ProducerEpoch) {
-        if self.epoch != epoch {
-            self.epoch = epoch;
-            self.batches.clear();
+    /// Goes over to an epoch. Answers the batches of the one before, if it is another.
+    fn enter(&mut self, epoch: ProducerEpoch) -> Option<Vec<ProducedBatch>> {
+        if self.epoch == epoch {
+            return None;
         }
+        self.epoch = epoch;
+        Some(std::mem::take(&mut self.batches))
     }
 
     fn is_expired(&self, now: Timestamp, expiration_ms: i64) -> bool {
@@ -153,22 +178,20 @@ impl Producers {
         Ok(Verdict::Append)
     }
 
-    /// Takes note of a batch that is in the log, of which `payload` are the records; the same live and on replay.
-    pub(crate) fn record(&mut self, header: &BatchHeader, payload: &[u8]) {
+    /// Takes note of a batch that is in the log, of which `payload` are the records; the same live and on replay. Answers
+    /// how to take it back, and the transaction that it ended.
+    pub(crate) fn record(&mut self, header: &BatchHeader, payload: &[u8]) -> (Option<Undo>, Option<EndedTransaction>) {
         if !header.has_producer_id() {
-            return;
+            return (None, None);
         }
         if header.attributes.is_control() {
-            if let Some(coordinator_epoch) = marker::coordinator_epoch(header, payload) {
-                self.record_marker(header, coordinator_epoch);
-            }
-            return;
+            let Some(marker) = marker::read(header, payload) else { return (None, None) };
+            let (undo, ended) = self.record_marker(header, marker.coordinator_epoch, marker.aborts);
+            return (Some(undo), ended);
         }
-        let entry = self.entries.entry(header.producer_id).or_insert_with(ProducerEntry::new);
-        entry.enter(header.producer_epoch);
-        if entry.batches.len() == BATCHES_KEPT {
-            entry.batches.remove(0);
-        }
+        let (entry, mut before) = self.entry(header.producer_id);
+        let other = entry.enter(header.producer_epoch);
+        let oldest = (entry.batches.len() == BATCHES_KEPT).then(|| entry.batches.remove(0));
         entry.batches.push(ProducedBatch {
             last_sequence: header.last_sequence(),
             last_offset: header.last_offset(),
@@ -176,23 +199,80 @@ impl Producers {
             timestamp: header.max_timestamp,
         });
         entry.last_timestamp = header.max_timestamp;
-        if header.attributes.is_transactional() && entry.transaction_start.is_none() {
-            entry.transaction_start = Some(header.base_offset);
+        let opens = header.attributes.is_transactional() && entry.transaction_start.is_none();
+        if let Some(before) = &mut before {
+            before.batches = other.map_or(BatchesBefore::Shorter(oldest), BatchesBefore::Other);
         }
+        if opens {
+            self.set_transaction_start(header.producer_id, Some(header.base_offset));
+        }
+        (Some(Undo { id: header.producer_id, before }), None)
     }
 
     /// Takes note of a marker that ends a transaction.
-    fn record_marker(&mut self, header: &BatchHeader, coordinator_epoch: i32) {
-        let entry = self.entries.entry(header.producer_id).or_insert_with(ProducerEntry::new);
-        entry.enter(header.producer_epoch);
+    fn record_marker(
+        &mut self,
+        header: &BatchHeader,
+        coordinator_epoch: i32,
+        aborted: bool,
+    ) -> (Undo, Option<EndedTransaction>) {
+        let producer = header.producer_id;
+        let (entry, mut before) = self.entry(producer);
+        let other = entry.enter(header.producer_epoch);
         entry.coordinator_epoch = coordinator_epoch;
         entry.last_timestamp = header.max_timestamp;
-        entry.transaction_start = None;
+        let first_offset = entry.transaction_start;
+        if let (Some(before), Some(other)) = (&mut before, other) {
+            before.batches = BatchesBefore::Other(other);
+        }
+        self.set_transaction_start(producer, None);
+        let last_offset = header.last_offset();
+        let stable_below = self.first_undecided().unwrap_or(last_offset.plus(1));
+        let ended = first_offset.map(|first_offset| EndedTransaction {
+            producer,
+            first_offset,
+            last_offset,
+            aborted,
+            stable_below,
+        });
+        (Undo { id: producer, before }, ended)
+    }
+
+    /// A producer's entry, and how it was, if it was there.
+    fn entry(&mut self, id: ProducerId) -> (&mut ProducerEntry, Option<Before>) {
+        match self.entries.entry(id) {
+            Entry::Occupied(known) => {
+                let before = Before::of(known.get());
+                (known.into_mut(), Some(before))
+            }
+            Entry::Vacant(unknown) => (unknown.insert(ProducerEntry::new()), None),
+        }
+    }
+
+    fn set_transaction_start(&mut self, id: ProducerId, start: Option<Offset>) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if let Some(before) = std::mem::replace(&mut entry.transaction_start, start) {
+            self.open.remove(&(before, id));
+        }
+        self.open.extend(start.map(|start| (start, id)));
+    }
+
+    /// The offset of the first record whose transaction is still open; `None` if none is.
+    pub(crate) fn first_undecided(&self) -> Option<Offset> {
+        self.open.first().map(|(start, _)| *start)
     }
 
     /// Puts back what a snapshot says.
     pub(crate) fn insert(&mut self, id: ProducerId, entry: ProducerEntry) {
+        let start = entry.transaction_start;
+        self.remove(id);
         self.entries.insert(id, entry);
+        self.open.extend(start.map(|start| (start, id)));
+    }
+
+    fn remove(&mut self, id: ProducerId) {
+        self.set_transaction_start(id, None);
+        self.entries.remove(&id);
     }
 
     /// Forgets who has not written for `expiration_ms` (`producer.id.expiration.ms`) and has no transaction open.

@@ -23,12 +23,12 @@ pub(crate) struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// The producers as of `end`, and the offset of the snapshot that was used; of `start`, from where all batches were
-    /// gone through, if none of `snapshots` could be. Snapshots that are damaged are passed over.
+    /// The producers as of `end`, and the offset of the snapshot that was used; of the first segment, from where all
+    /// batches were gone through, if none of `snapshots` could be. What is there below the log's start counts as well: a
+    /// restart forgets no producer. Snapshots that are damaged are passed over.
     pub(crate) async fn producers_at(
         &self,
         snapshots: &[Offset],
-        start: Offset,
         end: Offset,
     ) -> Result<(Producers, Offset), StorageFault> {
         for at in snapshots.iter().rev().filter(|at| **at <= end) {
@@ -39,6 +39,7 @@ impl Source<'_> {
                 Err(fault) => return Err(fault),
             }
         }
+        let start = self.segments.first().map_or(Offset::ZERO, |first| first.base);
         Ok((self.replay(Producers::default(), start, end).await?, start))
     }
 

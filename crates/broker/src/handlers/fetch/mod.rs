@@ -1,34 +1,34 @@
 //! `Fetch` (key 1): reads records from partitions that this broker leads.
 //!
 //! - v4: the lowest version served; batches of magic 2, isolation level (KIP-98). v5: log start offset.
-//! - v7: sessions (KIP-227). None is kept: every answer has session id 0, as from a Kafka whose sessions are all taken.
-//! - v9: the client's leader epoch (KIP-320). v11: rack. v12: flexible; the epoch last fetched (KIP-595).
+//! - v6: KAFKA_STORAGE_ERROR; up to v5 NOT_LEADER_OR_FOLLOWER stands for it (KIP-112).
+//! - v7: sessions (KIP-227): [`crate::fetch_sessions`]. v9: the client's leader epoch (KIP-320).
+//! - v11: rack and preferred replica; a lone node prefers none (KIP-392). v12: flexible; the epoch last fetched (KIP-595).
 //! - v13: topics by id (KIP-516). v15: the replica in a tagged field (KIP-903). v16: leaders' addresses (KIP-951).
 //! - v17, v18: what followers of the metadata log say; ignored.
 //!
-//! Answers at once when something is wrong, when there are `min_bytes`, or when the client does not want to wait; else
-//! when there are enough or `max_wait_ms` is over. The first partition that has any records yields its first batch
-//! whatever its size. Errors: FETCH_SESSION_ID_NOT_FOUND; by partition UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID,
-//! NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR.
+//! In this order: [`session`] finds out which partitions the request is about, [`lookup`] where they are, [`wait`] has
+//! them read ([`read`]) until there is enough, [`reply`] words the answer.
+//!
+//! Errors of the whole: FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR. By
+//! partition: UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, INCONSISTENT_TOPIC_ID, NOT_LEADER_OR_FOLLOWER,
+//! FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR.
 
+mod lookup;
 mod read;
+mod reply;
+mod session;
+mod wait;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use ottla_protocol::fetch::{EpochEndOffset, LeaderIdAndEpoch};
-use ottla_protocol::{
-    ApiKey, FetchPartitionView, FetchReply, FetchRequestView, FetchedPartition, FetchedTopic, Part as Piece, RecordsAt,
-    TopicKey,
-};
-use ottla_storage::Slice;
-use ottla_types::{ErrorCode, Uuid};
-use tokio::sync::Notify;
+use ottla_protocol::{ApiKey, FetchReply, FetchRequestView, Part as Piece};
 
 use super::{Api, Request};
 use crate::answer::{Answer, Hangup, Part, Response};
-use crate::node::{Lookup, Node};
-use read::{Asked, Got, Target};
+use crate::node::Node;
+use lookup::Asked;
+use read::{Got, Outcome, Reader};
+use reply::{Form, RecordsPlace};
+use wait::Patience;
 
 pub(super) const API: Api = Api {
     key: ApiKey::Fetch,
@@ -37,123 +37,58 @@ pub(super) const API: Api = Api {
     handle: |node, request| Box::pin(async move { handle(&node, &request).await }),
 };
 
-/// `READ_COMMITTED` on the wire.
-const READ_COMMITTED: i8 = 1;
+/// The first version that names topics by id.
+const IDS_FROM: i16 = 13;
 
 async fn handle(node: &Node, request: &Request) -> Result<Answer, Hangup> {
     let body = request.body();
     let view = FetchRequestView::parse(&body, request.version).map_err(|error| request.malformed(&error))?;
-    if view.session_epoch > 0 {
-        let error_code = ErrorCode::FetchSessionIdNotFound.raw();
-        let reply =
-            FetchReply { throttle_time_ms: 0, error_code, session_id: 0, topics: vec![], node_endpoints: vec![] };
-        return respond(request, reply);
-    }
-    let mut asked = Vec::new();
-    for topic in view.topics() {
-        for partition in topic.partitions() {
-            asked.push(look_up(node, &topic.topic, partition, view.replica_id));
-        }
-    }
-    let got = wait_and_read(node, &view, &asked).await;
-    asked.iter().zip(&got).for_each(|(asked, got)| count(node, asked, got));
-    let committed_only = view.isolation_level == READ_COMMITTED;
-    let mut got = got.into_iter();
-    let mut topics = Vec::new();
-    for topic in view.topics() {
-        let (name, topic_id) = match topic.topic {
-            TopicKey::Name(name) => (name, Uuid::ZERO),
-            TopicKey::Id(id) => ("", id),
-        };
-        let indexes = topic.partitions().map(|partition| partition.partition);
-        let partitions = indexes.zip(got.by_ref()).map(|(index, got)| fetched(index, got, committed_only)).collect();
-        topics.push(FetchedTopic { topic: name, topic_id, partitions });
-    }
-    respond(request, FetchReply { throttle_time_ms: 0, error_code: 0, session_id: 0, topics, node_endpoints: vec![] })
-}
-
-fn count(node: &Node, asked: &Asked, got: &Got) {
-    for traffic in [Some(&node.metrics.traffic), asked.partition().map(|p| &p.traffic)].into_iter().flatten() {
-        match got {
-            Got::Refused { .. } => traffic.refused_fetch(),
-            Got::Records { .. } => traffic.fetched(got.bytes() as u64),
-        }
-    }
-}
-
-fn look_up(node: &Node, topic: &TopicKey<'_>, partition: FetchPartitionView, replica_id: i32) -> Asked {
-    let target = match node.partition(topic, partition.partition.into()) {
-        // A follower is only known where it is a replica, and a lone node has none.
-        Lookup::Here(_) if replica_id >= 0 => Target::Refused(ErrorCode::NotLeaderOrFollower, None),
-        Lookup::Here(partition) => Target::Partition(partition),
-        Lookup::Elsewhere { leader, epoch } => Target::Refused(ErrorCode::NotLeaderOrFollower, Some((leader, epoch))),
-        Lookup::Unknown(error) => Target::Refused(error, None),
+    let mut context = match session::begin(node, &view, request.version) {
+        Ok(context) => context,
+        Err(error) => return respond(request, FetchReply { error_code: error.raw(), ..nothing() }),
     };
-    Asked {
-        target,
-        from: partition.fetch_offset.into(),
-        known_epoch: partition.current_leader_epoch.into(),
-        fetched_epoch: partition.last_fetched_epoch.into(),
-        bytes_max: usize::try_from(partition.partition_max_bytes).unwrap_or_default(),
-    }
+    let mut asked = lookup::find_all(node, context.partitions_mut());
+    let bytes = |number: i32| usize::try_from(number).unwrap_or_default();
+    let bytes_max = bytes(view.max_bytes.min(node.config().fetch_bytes_max));
+    let reader = Reader { node, bytes_max, replica_id: view.replica_id, tells_all: context.tells_all() };
+    let patience = Patience::new(node.runtime.clock.now(), view.max_wait_ms, bytes(view.min_bytes).min(bytes_max));
+    let harvest = wait::read_enough(&reader, &patience, context.partitions(), &mut asked).await;
+
+    let got = harvest.got;
+    count(node, &asked, &got);
+    let tells_all = context.tells_all();
+    let partitions = context.partitions_mut();
+    got.iter().for_each(|got| partitions.tell(got.place, &got.found));
+    // What a full answer names is the order from which a session starts.
+    partitions.move_to_end(got.iter().filter(|got| tells_all || got.found.bytes > 0).map(|got| got.place));
+    let node_endpoints = reply::leaders(node, request, view.replica_id, &got);
+    let form = Form { version: request.version, isolation_level: view.isolation_level };
+    let context = context.keep(node);
+    let topics = reply::topics(context.partitions(), got, form);
+    respond(request, FetchReply { session_id: context.id(), topics, node_endpoints, ..nothing() })
 }
 
-/// Reads until there is enough, something is wrong, or the client's time is over.
-async fn wait_and_read(node: &Node, view: &FetchRequestView<'_>, asked: &[Asked]) -> Vec<Got> {
-    let clock = &node.runtime.clock;
-    let patience = Duration::from_millis(u64::try_from(view.max_wait_ms).unwrap_or_default());
-    let deadline = clock.now() + patience;
-    let bytes_min = usize::try_from(view.min_bytes).unwrap_or_default();
-    let bytes_max = usize::try_from(view.max_bytes.min(node.config().fetch_bytes_max)).unwrap_or_default();
-    let wake = Arc::new(Notify::new());
-    loop {
-        // Registered before reading, so that what arrives in between is not missed.
-        let marks = asked.iter().filter_map(|asked| asked.partition()).map(|partition| (partition, partition.bounds()));
-        let _registered: Vec<_> =
-            marks.map(|(partition, bounds)| partition.watch(bounds.high_watermark.plus(1), &wake)).collect();
-        let got = read::all(asked, bytes_max).await;
-        let bytes: usize = got.iter().map(Got::bytes).sum();
-        let at_once = bytes >= bytes_min || got.iter().any(Got::must_be_told) || asked.is_empty();
-        if at_once || clock.now() >= deadline || node.stop.is_cancelled() {
-            return got;
+/// Counts what each partition is answered with; those that there is nothing to say of are asked for as well.
+fn count(node: &Node, asked: &[Asked], got: &[Got]) {
+    let mut got = got.iter().peekable();
+    for asked in asked {
+        let got = got.next_if(|got| got.place == asked.place);
+        let own = asked.partition().map(|partition| &partition.traffic);
+        for traffic in [Some(&node.metrics.traffic), own].into_iter().flatten() {
+            match got.map(|got| &got.outcome) {
+                Some(Outcome::Refused { .. }) => traffic.refused_fetch(),
+                _ => traffic.fetched(got.map_or(0, |got| got.found.bytes as u64)),
+            }
         }
-        tokio::select! {
-            biased;
-            () = wake.notified() => {}
-            () = clock.sleep_until(deadline) => {}
-            () = node.stop.cancelled() => {}
-        }
     }
 }
 
-fn fetched(index: i32, got: Got, committed_only: bool) -> FetchedPartition<Option<Slice>> {
-    let empty = FetchedPartition { partition_index: index, ..FetchedPartition::default() };
-    match got {
-        Got::Refused { error, leader } => FetchedPartition {
-            error_code: error.raw(),
-            high_watermark: -1,
-            current_leader: leader
-                .map(|(id, epoch)| LeaderIdAndEpoch { leader_id: id.0, leader_epoch: epoch.0 })
-                .unwrap_or_default(),
-            // None at all, which is not null: clients may count on a field that is there.
-            records: Some(RecordsAt { length: 0, place: None }),
-            ..empty
-        },
-        Got::Records { bounds, slice, diverging } => FetchedPartition {
-            high_watermark: bounds.high_watermark.0,
-            last_stable_offset: bounds.high_watermark.0,
-            log_start_offset: bounds.log_start.0,
-            aborted_transactions: committed_only.then(Vec::new),
-            diverging_epoch: diverging
-                .map(|end| EpochEndOffset { epoch: end.epoch.0, end_offset: end.end_offset.0 })
-                .unwrap_or_default(),
-            records: Some(RecordsAt { length: slice.as_ref().map_or(0, |slice| slice.bytes), place: slice }),
-            ..empty
-        },
-    }
+/// An answer that says nothing.
+const fn nothing() -> FetchReply<'static, RecordsPlace> {
+    FetchReply { throttle_time_ms: 0, error_code: 0, session_id: 0, topics: Vec::new(), node_endpoints: Vec::new() }
 }
 
-fn respond(request: &Request, reply: FetchReply<'_, Option<Slice>>) -> Result<Answer, Hangup> {
+fn respond(request: &Request, reply: FetchReply<'_, RecordsPlace>) -> Result<Answer, Hangup> {
     let frame = reply
         .into_frame(request.correlation_id, request.version)
         .map_err(|error| Hangup::Malformed(format!("the answer cannot be written: {error}")))?;

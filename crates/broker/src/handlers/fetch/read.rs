@@ -1,31 +1,34 @@
 //! Reads what a fetch asks for, partition by partition, within its byte limits.
 
-use std::sync::Arc;
-
 use ottla_storage::{EpochEnd, Slice};
 use ottla_types::{BrokerId, ErrorCode, LeaderEpoch, Offset};
 
+use super::lookup::{Asked, Target, fate};
+use super::session::Partitions;
+use crate::fetch_sessions::{Found, Place, Wanted};
+use crate::node::Node;
 use crate::partition::{Bounds, Partition};
 
-/// One partition that is asked for.
-pub(super) struct Asked {
-    pub(super) target: Target,
-    pub(super) from: Offset,
-    /// The epoch that the client believes in.
-    pub(super) known_epoch: LeaderEpoch,
-    /// The epoch of the last record that the client has.
-    pub(super) fetched_epoch: LeaderEpoch,
+/// What the request says of all its partitions.
+pub(super) struct Reader<'a> {
+    pub(super) node: &'a Node,
+    /// A limit for the records of the answer; its first batch may exceed it.
     pub(super) bytes_max: usize,
+    /// Whoever follows this broker as a replica, or −1.
+    pub(super) replica_id: i32,
+    /// Whether the client hears of every partition, changed or not.
+    pub(super) tells_all: bool,
 }
 
-/// Where it leads.
-pub(super) enum Target {
-    Partition(Arc<Partition>),
-    Refused(ErrorCode, Option<(BrokerId, LeaderEpoch)>),
+/// What came of one partition that the client must hear of.
+pub(super) struct Got {
+    pub(super) place: Place,
+    pub(super) found: Found,
+    pub(super) outcome: Outcome,
 }
 
-/// What came of it.
-pub(super) enum Got {
+/// What there is to be said of a partition.
+pub(super) enum Outcome {
     /// Records, perhaps none.
     Records {
         bounds: Bounds,
@@ -35,79 +38,115 @@ pub(super) enum Got {
     },
     Refused {
         error: ErrorCode,
+        /// Who leads, if that is what the client got wrong.
         leader: Option<(BrokerId, LeaderEpoch)>,
     },
+    /// The cluster has no such partition.
+    Unknown(ErrorCode),
 }
 
-impl Asked {
-    pub(super) fn partition(&self) -> Option<&Arc<Partition>> {
-        match &self.target {
-            Target::Partition(partition) => Some(partition),
-            Target::Refused(..) => None,
-        }
-    }
-}
-
-impl Got {
-    pub(super) fn bytes(&self) -> usize {
+impl Outcome {
+    fn found(&self) -> Found {
+        let none = Offset(-1);
         match self {
-            Self::Records { slice, .. } => slice.as_ref().map_or(0, |slice| slice.bytes),
-            Self::Refused { .. } => 0,
+            Self::Refused { .. } | Self::Unknown(_) => {
+                Found { bytes: 0, pressing: true, high_watermark: none, log_start: none }
+            }
+            Self::Records { bounds, slice, diverging } => Found {
+                bytes: slice.as_ref().map_or(0, |slice| slice.bytes),
+                pressing: diverging.is_some(),
+                high_watermark: bounds.high_watermark,
+                log_start: bounds.log_start,
+            },
         }
     }
 
-    /// Whether the client must not be kept waiting: an error, or a log that diverges.
-    pub(super) fn must_be_told(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::Records { diverging: Some(_), .. })
+    const fn because(error: ErrorCode) -> Self {
+        Self::Refused { error, leader: None }
     }
 }
 
-/// Reads every partition in the request's order. The first that has records gives its first batch whatever the limits.
-pub(super) async fn all(asked: &[Asked], bytes_max: usize) -> Vec<Got> {
-    let mut left = bytes_max;
-    let mut nothing_yet = true;
-    let mut all = Vec::with_capacity(asked.len());
-    for asked in asked {
-        let got = one(asked, left, nothing_yet).await;
-        let bytes = got.bytes();
-        left = left.saturating_sub(bytes);
-        nothing_yet &= bytes == 0;
-        all.push(got);
-    }
-    all
+/// What a request is answered with if it is answered now.
+pub(super) struct Harvest {
+    pub(super) got: Vec<Got>,
+    /// Bytes of records.
+    pub(super) bytes: usize,
+    /// Something that the client must not be kept waiting for: an error, or a log that diverges.
+    pub(super) urgent: bool,
 }
 
-async fn one(asked: &Asked, bytes_left: usize, at_least_one: bool) -> Got {
-    let partition = match &asked.target {
-        Target::Partition(partition) => partition,
-        Target::Refused(error, leader) => return Got::Refused { error: *error, leader: *leader },
-    };
-    if partition.is_closed() {
-        return Got::Refused { error: ErrorCode::NotLeaderOrFollower, leader: None };
+impl Reader<'_> {
+    /// Reads every partition in its order. The first that has records gives its first batch whatever the limits
+    /// (KIP-74). Of what the client need not hear nothing is kept.
+    pub(super) async fn read_all(&self, partitions: &Partitions, asked: &mut [Asked]) -> Harvest {
+        let mut harvest = Harvest { got: Vec::new(), bytes: 0, urgent: false };
+        for asked in asked {
+            let wanted = partitions.followed(asked.place).wanted;
+            let left = self.bytes_max.saturating_sub(harvest.bytes);
+            let outcome = self.read(asked, &wanted, left, harvest.bytes == 0).await;
+            let found = outcome.found();
+            harvest.bytes += found.bytes;
+            harvest.urgent |= found.pressing && !matches!(outcome, Outcome::Unknown(_));
+            if self.tells_all || partitions.must_tell(asked.place, &found) {
+                harvest.got.push(Got { place: asked.place, found, outcome });
+            }
+        }
+        harvest
     }
-    if let Err(error) = partition.check_epoch(asked.known_epoch) {
-        return Got::Refused { error, leader: None };
+
+    async fn read(&self, asked: &mut Asked, wanted: &Wanted, bytes_left: usize, at_least_one: bool) -> Outcome {
+        let partition = match &asked.target {
+            Target::Partition(partition) => partition,
+            Target::Refused(error, leader) => return Outcome::Refused { error: *error, leader: *leader },
+            Target::Unknown(error) => return Outcome::Unknown(*error),
+        };
+        // Before anything is read: what comes later is seen by who waits for it.
+        let bounds = partition.bounds();
+        asked.read_to = bounds.high_watermark;
+        if partition.is_closed() {
+            return Outcome::because(fate(self.node, partition));
+        }
+        if let Err(error) = self.admit(partition, wanted) {
+            let stale = matches!(error, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch);
+            let leader = stale.then(|| (self.node.config().node_id, partition.leader_epoch()));
+            return Outcome::Refused { error, leader };
+        }
+        match diverging(partition, wanted, bounds.log_start) {
+            Ok(None) => {}
+            // Whatever the offset: the client is to cut its log and ask again.
+            Ok(diverging) => return Outcome::Records { bounds, slice: None, diverging },
+            Err(error) => return Outcome::because(error),
+        }
+        let bytes_max = wanted.bytes_max.min(bytes_left);
+        match partition.read(wanted.fetch_offset, bytes_max, at_least_one).await {
+            Ok(slice) => Outcome::Records { bounds, slice, diverging: None },
+            Err(refusal) => Outcome::because(refusal.error_code()),
+        }
     }
-    let bounds = partition.bounds();
-    match diverging(asked, partition) {
-        Ok(None) => {}
-        // Whatever the offset: the client is to cut its log and ask again.
-        Ok(diverging) => return Got::Records { bounds, slice: None, diverging },
-        Err(error) => return Got::Refused { error, leader: None },
-    }
-    match partition.read(asked.from, asked.bytes_max.min(bytes_left), at_least_one).await {
-        Ok(slice) => Got::Records { bounds, slice, diverging: None },
-        Err(refusal) => Got::Refused { error: refusal.error_code(), leader: None },
+
+    /// Refuses who believes in another epoch, and who follows as a replica and is none: a lone node has none. A follower
+    /// that names the right epoch may only be early, and is told so.
+    fn admit(&self, partition: &Partition, wanted: &Wanted) -> Result<(), ErrorCode> {
+        partition.check_epoch(wanted.leader_epoch)?;
+        match wanted.leader_epoch {
+            _ if self.replica_id < 0 => Ok(()),
+            LeaderEpoch::UNKNOWN => Err(ErrorCode::NotLeaderOrFollower),
+            _ => Err(ErrorCode::UnknownLeaderEpoch),
+        }
     }
 }
 
 /// Where the client's log leaves this one, if it does: its last record's epoch ended here before the offset that it asks
-/// for, or never was (KIP-595). An epoch above all that the log knows is no epoch of this partition: Kafka answers
-/// OFFSET_OUT_OF_RANGE.
-fn diverging(asked: &Asked, partition: &Partition) -> Result<Option<EpochEnd>, ErrorCode> {
-    if asked.fetched_epoch == LeaderEpoch::UNKNOWN {
+/// for, or never was (KIP-595). An epoch above all that the log knows is no epoch of this partition, and below the log's
+/// start nothing is known of what the client has: Kafka answers OFFSET_OUT_OF_RANGE.
+fn diverging(partition: &Partition, wanted: &Wanted, log_start: Offset) -> Result<Option<EpochEnd>, ErrorCode> {
+    let Wanted { fetch_offset, last_fetched_epoch, .. } = *wanted;
+    if last_fetched_epoch == LeaderEpoch::UNKNOWN {
         return Ok(None);
     }
-    let end = partition.log().end_offset_for_epoch(asked.fetched_epoch).ok_or(ErrorCode::OffsetOutOfRange)?;
-    Ok((end.epoch < asked.fetched_epoch || end.end_offset < asked.from).then_some(end))
+    let end = partition.log().end_offset_for_epoch(last_fetched_epoch).ok_or(ErrorCode::OffsetOutOfRange)?;
+    if fetch_offset < log_start {
+        return Err(ErrorCode::OffsetOutOfRange);
+    }
+    Ok((end.epoch < last_fetched_epoch || end.end_offset < fetch_offset).then_some(end))
 }

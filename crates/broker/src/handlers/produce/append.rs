@@ -92,13 +92,7 @@ pub(super) fn append_one(
     for traffic in [&node.metrics.traffic, &partition.traffic] {
         traffic.produced(count, bytes);
     }
-    Ok(Placed {
-        partition,
-        base_offset: appended.base_offset,
-        last_offset: appended.last_offset,
-        append_time_ms: appended.append_time.0,
-        log_start_offset: appended.log_start_offset,
-    })
+    Ok(Placed { partition, place: appended })
 }
 
 fn checked(node: &Node, partition: &Arc<Partition>, bytes: Bytes, version: i16) -> Result<Batch, Refused> {

@@ -23,7 +23,7 @@ use ottla_protocol::produce::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
 };
 use ottla_protocol::{ApiKey, ProduceRequestView, TopicKey};
-use ottla_types::{ErrorCode, Instant, Offset, Uuid};
+use ottla_types::{ErrorCode, Instant, Uuid};
 
 use super::{Api, Request};
 use crate::answer::{Answer, Hangup, Response};
@@ -48,10 +48,7 @@ struct Appended {
 /// Records that are in the log, if not yet as safe as asked for.
 struct Placed {
     partition: Arc<Partition>,
-    base_offset: Offset,
-    last_offset: Offset,
-    append_time_ms: i64,
-    log_start_offset: Offset,
+    place: ottla_storage::Appended,
 }
 
 async fn handle(node: &Arc<Node>, request: Request) -> Result<Answer, Hangup> {
@@ -66,7 +63,7 @@ async fn handle(node: &Arc<Node>, request: Request) -> Result<Answer, Hangup> {
     let deadline = node.runtime.clock.now() + patience;
     for placed in placed.filter(|placed| placed.partition.is_congested()) {
         // Until then this connection's next request is not read. Whether it is written is asked again below.
-        let _ = placed.partition.acknowledged(placed.last_offset, Acks::Leader, &node.runtime, deadline).await;
+        let _ = placed.partition.acknowledged(&placed.place, Acks::Leader, &node.runtime, deadline).await;
     }
     match acks {
         Some(Acks::None) => unacknowledged(&topics),
@@ -131,7 +128,7 @@ async fn acknowledge(
         for (index, placed) in topic.partitions {
             let outcome = match placed {
                 Ok(placed) => {
-                    let safe = placed.partition.acknowledged(placed.last_offset, acks, &node.runtime, deadline).await;
+                    let safe = placed.partition.acknowledged(&placed.place, acks, &node.runtime, deadline).await;
                     safe.map(|()| placed).map_err(Refused::because)
                 }
                 Err(refused) => Err(refused),
@@ -149,9 +146,9 @@ async fn acknowledge(
 fn placed_response(index: i32, placed: &Placed) -> PartitionProduceResponse {
     PartitionProduceResponse {
         index,
-        base_offset: placed.base_offset.0,
-        log_append_time_ms: placed.append_time_ms,
-        log_start_offset: placed.log_start_offset.0,
+        base_offset: placed.place.base_offset.0,
+        log_append_time_ms: placed.place.append_time.0,
+        log_start_offset: placed.place.log_start_offset.0,
         ..PartitionProduceResponse::default()
     }
 }

@@ -13,6 +13,7 @@ pub(super) fn write(node: &Node, to: &mut Exposition) {
     times(node, to);
     connections(&node.connections.census(), to);
     memory(node, to);
+    fetch_sessions(node, to);
 }
 
 fn requests(node: &Node, to: &mut Exposition) {
@@ -83,4 +84,15 @@ fn memory(node: &Node, to: &mut Exposition) {
     to.gauge("ottla_request_memory_bytes", "Memory that requests in flight hold, but for small ones.", fill.used);
     to.gauge("ottla_request_memory_limit_bytes", "What they may hold: queued.max.request.bytes.", fill.limit);
     to.gauge("ottla_request_memory_waiting", "Connections that wait for memory to read a request.", fill.waiting);
+}
+
+fn fetch_sessions(node: &Node, to: &mut Exposition) {
+    let prefix = "kafka_server_fetchsessioncache";
+    let sessions = &node.fetch_sessions;
+    let help = "Fetch sessions that are kept (KIP-227).";
+    to.gauge(&format!("{prefix}_numincrementalfetchsessions"), help, sessions.len());
+    let help = "Partitions of all fetch sessions.";
+    to.gauge(&format!("{prefix}_numincrementalfetchpartitionscached"), help, sessions.partitions());
+    let help = "Fetch sessions that were given up for others.";
+    to.counter(&format!("{prefix}_incrementalfetchsessionevictions_total"), help, sessions.evictions());
 }

@@ -1,6 +1,7 @@
 //! What a simulated disk may do to those who trust it: plain options, and the seeded dice that decide.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The faults of a [`SimulatedDisk`](super::SimulatedDisk). The default loses at a crash everything that was not
@@ -21,9 +22,13 @@ pub struct Faults {
     /// The device's size: the bytes that all files that have a name may hold together, space set aside included. A
     /// write that would pass it stores what fits and fails with `StorageFull`. Default: no end.
     pub full_after_bytes: Option<u64>,
+    /// Whether no file can be made either where nothing is left. File systems differ. Default: false.
+    pub names_need_room: bool,
     /// The number of the file sync, counted from 1 since the disk was made, that fails. As on Linux what it should have
     /// covered is then clean for the kernel: still read, never made durable by a later sync. Default: none.
     pub fail_sync_at: Option<u64>,
+    /// A directory whose device is gone: everything in it, files that are open too, fails with an I/O error. Default: none.
+    pub lost: Option<PathBuf>,
     /// The shortest time an operation takes, where a [`Delay`] is given. Default: 50 µs.
     pub latency_min: Duration,
     /// The longest time an operation takes, where a [`Delay`] is given. Default: 1 ms.
@@ -38,7 +43,9 @@ impl Default for Faults {
             tear: false,
             flip_probability: 0.0,
             full_after_bytes: None,
+            names_need_room: false,
             fail_sync_at: None,
+            lost: None,
             latency_min: Duration::from_micros(50),
             latency_max: Duration::from_millis(1),
         }
@@ -50,6 +57,14 @@ impl Faults {
     #[must_use]
     pub fn adverse() -> Self {
         Self { keep_probability: 0.3, tear: true, ..Self::default() }
+    }
+
+    /// Whether an operation meets the device that is gone, by its line in the trace.
+    pub(super) fn is_lost(&self, line: &impl Fn() -> String) -> bool {
+        let Some(lost) = self.lost.as_ref().and_then(|lost| lost.to_str()) else { return false };
+        let lost = lost.trim_end_matches('/');
+        let touches = |word: &str| word.strip_prefix(lost).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        line().split(' ').any(touches)
     }
 
     /// A crash is a killed process; nothing that was written is lost.

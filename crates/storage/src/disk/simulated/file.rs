@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use ottla_types::Timestamp;
 use rustix::io::Errno;
 
 use super::Shared;
@@ -115,6 +116,10 @@ impl File for SimulatedFile {
     fn length(&self) -> Submitted<u64> {
         let id = self.0.id;
         self.submit("length", String::new, move |state| Ok(state.tree.content(id).length() as u64))
+    }
+
+    fn modified(&self) -> Submitted<Option<Timestamp>> {
+        self.submit("modified", String::new, |_| Ok(None))
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {

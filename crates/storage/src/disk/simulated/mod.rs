@@ -36,7 +36,7 @@ use rustix::io::Errno;
 
 use self::file::{Opened, SimulatedFile};
 use self::state::{Power, State};
-use super::{Disk, Entry, FileHandle, Lock, Open, Submitted};
+use super::{Disk, Entry, FileHandle, Lock, Open, Space, Submitted};
 
 pub use faults::{Delay, Faults};
 
@@ -95,6 +95,12 @@ impl SimulatedDisk {
     #[must_use]
     pub fn operations(&self) -> u64 {
         self.0.state.lock().operations
+    }
+
+    /// Bytes that the files that have a name take, space set aside included.
+    #[must_use]
+    pub fn space(&self) -> u64 {
+        self.0.state.lock().tree.space()
     }
 
     /// Begins to collect one line per operation, in the order in which they take effect.
@@ -161,7 +167,8 @@ impl Shared {
         if !state.begin(life) {
             return Err(power_lost());
         }
-        let answer = apply(&mut state);
+        // A line names the paths that its operation touches.
+        let answer = if state.faults.is_lost(&line) { Err(Errno::IO.into()) } else { apply(&mut state) };
         let is_cut = state.power == Power::Off;
         if let Some(trace) = &mut state.trace {
             trace.push(match &answer {
@@ -182,7 +189,11 @@ impl Disk for SimulatedDisk {
         self.submit(
             move || line.clone(),
             move |state| {
-                let id = state.tree.open(&path, matches!(open, Open::Create | Open::Truncate))?;
+                let makes = matches!(open, Open::Create | Open::Truncate);
+                if makes && state.refuses_name(&path) {
+                    return Err(Errno::NOSPC.into());
+                }
+                let id = state.tree.open(&path, makes)?;
                 if open == Open::Truncate && state.tree.content(id).length() > 0 {
                     state.set_length(id, 0);
                 }
@@ -227,6 +238,29 @@ impl Disk for SimulatedDisk {
             move |state| match state.power {
                 Power::Off => state.tree.check_directory(&directory),
                 Power::On | Power::OnFor(_) => state.tree.sync_directory(&directory, mark),
+            },
+        )
+    }
+
+    fn sync_all(&self, directory: &Path) -> Submitted<()> {
+        let (directory, line) = (directory.to_owned(), format!("sync_all {}", directory.display()));
+        let mark = self.mark();
+        self.submit(
+            move || line.clone(),
+            move |state| {
+                state.tree.check_directory(&directory)?;
+                state.sync_all(mark)
+            },
+        )
+    }
+
+    fn space(&self, directory: &Path) -> Submitted<Space> {
+        let (directory, line) = (directory.to_owned(), format!("space {}", directory.display()));
+        self.submit(
+            move || line.clone(),
+            move |state| {
+                state.tree.check_directory(&directory)?;
+                Ok(state.space())
             },
         )
     }

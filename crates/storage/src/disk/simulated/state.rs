@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use super::faults::{Dice, Faults};
 use super::tree::{Id, Tree};
+use crate::disk::Space;
 
 /// The disk behind its lock.
 #[derive(Debug)]
@@ -138,6 +139,12 @@ impl State {
         }
     }
 
+    /// Whether no file can be made at `path`, for want of room.
+    pub(super) fn refuses_name(&self, path: &std::path::Path) -> bool {
+        let is_full = self.faults.full_after_bytes.is_some_and(|size| self.tree.space() >= size);
+        self.faults.names_need_room && is_full && !self.tree.exists(path)
+    }
+
     pub(super) fn set_length(&mut self, file: Id, length: usize) {
         let number = self.tree.number();
         self.tree.content(file).set_length(number, length);
@@ -162,6 +169,23 @@ impl State {
         }
         self.tree.content(file).sync(mark);
         Ok(())
+    }
+
+    /// Everything on the device below `mark`, files and names. Counts as one sync of a file, and fails as one.
+    pub(super) fn sync_all(&mut self, mark: u64) -> io::Result<()> {
+        if self.power == Power::Off {
+            return Ok(());
+        }
+        self.syncs += 1;
+        let fails = self.faults.fail_sync_at == Some(self.syncs);
+        self.tree.sync_all(mark, fails);
+        if fails { Err(Errno::IO.into()) } else { Ok(()) }
+    }
+
+    /// The device's size, 1 TiB where no fault says another.
+    pub(super) fn space(&self) -> Space {
+        let total = self.faults.full_after_bytes.unwrap_or(1 << 40);
+        Space { total, usable: total.saturating_sub(self.tree.space()) }
     }
 
     /// Turns a bit over, as often as the faults want it.

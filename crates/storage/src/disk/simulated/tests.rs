@@ -250,6 +250,10 @@ fn a_full_disk_stores_what_fits_and_gives_room_back() {
     assert!(write(&more, 0, b"1").is_err(), "what is set aside is taken");
     log.truncate(7).wait().unwrap();
     write(&more, 0, b"1").unwrap();
+    disk.set_faults(Faults { full_after_bytes: Some(disk.space()), names_need_room: true, ..Faults::default() });
+    let refused = disk.open(path("/d/none"), Open::Create).wait().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::StorageFull);
+    disk.open(path("/d/more"), Open::Create).wait().unwrap();
 }
 
 #[test]

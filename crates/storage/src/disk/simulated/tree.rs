@@ -107,6 +107,11 @@ impl Tree {
         }
     }
 
+    /// Whether there is a file or directory at `path`.
+    pub(super) fn exists(&self, path: &Path) -> bool {
+        self.parent(path).is_ok_and(|(directory, name)| self.names(directory).current.contains_key(name))
+    }
+
     /// Opens the file at `path`; makes it if `make`.
     pub(super) fn open(&mut self, path: &Path, make: bool) -> io::Result<Id> {
         let (directory, name) = self.parent(path)?;
@@ -233,6 +238,22 @@ impl Tree {
         }
         self.forget_unnamed();
         Ok(())
+    }
+
+    /// Makes all changes below `mark` durable, of names and of bytes; with `fails`, those of bytes are lost instead.
+    pub(super) fn sync_all(&mut self, mark: u64, fails: bool) {
+        let synced: Vec<NameChange> = self.unsynced.extract_if(.., |change| change.number < mark).collect();
+        for change in synced {
+            self.make_durable(change);
+        }
+        for node in self.nodes.values_mut() {
+            match node {
+                Node::File { content, .. } if fails => content.fail_sync(mark),
+                Node::File { content, .. } => content.sync(mark),
+                Node::Directory(_) => {}
+            }
+        }
+        self.forget_unnamed();
     }
 
     /// Goes back to what the device holds, and decides what that is of the unsynced changes.

@@ -4,11 +4,15 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
 use bytes::Bytes;
+use ottla_types::Timestamp;
 use rustix::buffer::spare_capacity;
 use rustix::fs::FallocateFlags;
 use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
+
+use crate::disk::Space;
 
 /// Reads up to this length are not checked against the file's length before memory is set aside.
 const UNCHECKED_READ_MAX: usize = 64 << 10;
@@ -156,6 +160,18 @@ pub(super) fn sync_directory(fd: &OwnedFd) -> io::Result<()> {
     Ok(retry_on_intr(|| rustix::fs::fsync(fd))?)
 }
 
+/// Makes everything durable on the file system of an open directory.
+pub(super) fn sync_all(fd: &OwnedFd) -> io::Result<()> {
+    Ok(retry_on_intr(|| rustix::fs::syncfs(fd))?)
+}
+
+/// The size of a file system, and what of it may still be taken.
+pub(super) fn space(path: &Path) -> io::Result<Space> {
+    let found = retry_on_intr(|| rustix::fs::statvfs(path))?;
+    let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+    Ok(Space { total: bytes(found.f_blocks), usable: bytes(found.f_bavail) })
+}
+
 /// Cuts or extends the file. Space set aside beyond goes with it, also where the length stays.
 pub(super) fn truncate(fd: &OwnedFd, length: u64) -> io::Result<()> {
     Ok(retry_on_intr(|| rustix::fs::ftruncate(fd, length))?)
@@ -175,4 +191,11 @@ pub(super) fn reserve(fd: &OwnedFd, length: u64) -> io::Result<()> {
 /// The file's length in bytes.
 pub(super) fn length(fd: impl AsFd) -> io::Result<u64> {
     Ok(u64::try_from(rustix::fs::fstat(fd)?.st_size).unwrap_or(0))
+}
+
+/// When the file was last written.
+pub(super) fn modified(fd: impl AsFd) -> io::Result<Timestamp> {
+    let stat = rustix::fs::fstat(fd)?;
+    let ms = i64::try_from(stat.st_mtime_nsec / 1_000_000).unwrap_or_default();
+    Ok(Timestamp(stat.st_mtime.saturating_mul(1000).saturating_add(ms)))
 }

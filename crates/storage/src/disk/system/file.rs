@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
+use ottla_types::Timestamp;
 use parking_lot::Mutex;
 
 use super::calls::{self, Probed};
@@ -148,6 +149,10 @@ impl File for SystemFile {
 
     fn length(&self) -> Submitted<u64> {
         Submitted::done(calls::length(&self.0.fd))
+    }
+
+    fn modified(&self) -> Submitted<Option<Timestamp>> {
+        Submitted::done(calls::modified(&self.0.fd).map(Some))
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {

@@ -29,14 +29,15 @@ use rustix::io::Errno;
 
 use self::file::{Device, SystemFile, submit};
 use self::pace::Pace;
-use self::workers::{Queue, Workers};
-use super::{Disk, Entry, FileHandle, Lock, Open, Submitted};
+use self::workers::Workers;
+use super::{Disk, Entry, FileHandle, Lock, Open, Space, Submitted};
 
-/// How many threads a [`SystemDisk`] may have of each kind. 0 of a kind: its work is done where it is submitted.
+/// How many threads a [`SystemDisk`] gives to each device (each mounted file system), so that one that stalls keeps only
+/// its own waiting. They are started when a device is first seen. 0 of a kind: its work is done where it is submitted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Threads {
-    /// For writes that are large or go to a device that was slow. Each device has one of them; with fewer threads than
-    /// devices some share one. As many as log directories on different devices is right.
+    /// For writes that are large or go to a device that was slow. More than one lets writes of a device overtake each
+    /// other; one is right.
     pub writers: usize,
     /// For fdatasync and directory syncs; as many run side by side.
     pub syncers: usize,
@@ -44,15 +45,42 @@ pub struct Threads {
     pub readers: usize,
 }
 
+/// Devices that get threads of their own. Those that are seen later share the first ones': no machine has that many for
+/// its logs, and threads must not grow without bound.
+const DEVICES_MAX: usize = 32;
+
 /// The machine's file systems. Dropped, it finishes what was submitted and ends its threads; files that are still open
 /// then work inline.
 pub struct SystemDisk {
+    threads: Threads,
+    devices: Mutex<Devices>,
+}
+
+#[derive(Default)]
+struct Devices {
     /// What files of a device share, by the device's number.
-    devices: Mutex<BTreeMap<u64, Arc<Device>>>,
-    /// One thread each.
-    writers: Vec<Workers>,
+    seen: BTreeMap<u64, Arc<Device>>,
+    /// The threads before the queues of those devices, in the order in which they were seen.
+    workers: Vec<DeviceWorkers>,
+}
+
+/// The threads of one device.
+struct DeviceWorkers {
+    writers: Workers,
     syncers: Workers,
     readers: Workers,
+}
+
+impl DeviceWorkers {
+    /// Starts them; `number` makes their names differ from those of other devices.
+    fn start(threads: Threads, number: usize) -> Self {
+        let named = |kind: &str, count| Workers::start(&format!("{kind}-{number}"), 0..count);
+        Self {
+            writers: named("disk-write", threads.writers),
+            syncers: named("disk-sync", threads.syncers),
+            readers: named("disk-read", threads.readers),
+        }
+    }
 }
 
 impl SystemDisk {
@@ -62,35 +90,43 @@ impl SystemDisk {
         Self::threaded(Threads { writers: 0, syncers: 0, readers: 0 })
     }
 
-    /// Does what may stall on threads of its own, named `disk-write-0` and on, `disk-sync-0`, `disk-read-0`.
+    /// Does what may stall on threads of its own, named by the device's number and their own: `disk-write-0-0`,
+    /// `disk-sync-0-0` and on, `disk-read-0-0`.
     #[must_use]
     pub fn threaded(threads: Threads) -> Arc<Self> {
-        Arc::new(Self {
-            devices: Mutex::default(),
-            writers: (0..threads.writers).map(|number| Workers::start("disk-write", number..number + 1)).collect(),
-            syncers: Workers::start("disk-sync", 0..threads.syncers),
-            readers: Workers::start("disk-read", 0..threads.readers),
-        })
+        Arc::new(Self { threads, devices: Mutex::default() })
     }
 
-    /// The device numbered `number`, with a writer thread: in turn, as devices are first seen.
+    /// The device numbered `number`, with its threads.
     fn device(&self, number: u64) -> Arc<Device> {
         let mut devices = self.devices.lock();
-        let seen = devices.len();
-        let device = devices.entry(number).or_insert_with(|| {
-            let writer = match self.writers.len() {
-                0 => Arc::new(Queue::default()),
-                count => self.writers[seen % count].queue().clone(),
-            };
-            Arc::new(Device {
-                pace: Mutex::new(Pace::default()),
-                writer,
-                syncers: self.syncers.queue().clone(),
-                readers: self.readers.queue().clone(),
-                cannot_probe: false.into(),
-            })
+        if let Some(device) = devices.seen.get(&number) {
+            return device.clone();
+        }
+        let seen = devices.seen.len();
+        if seen < DEVICES_MAX {
+            devices.workers.push(DeviceWorkers::start(self.threads, seen));
+        }
+        let workers = &devices.workers[seen % DEVICES_MAX];
+        let device = Arc::new(Device {
+            pace: Mutex::new(Pace::default()),
+            writer: workers.writers.queue().clone(),
+            syncers: workers.syncers.queue().clone(),
+            readers: workers.readers.queue().clone(),
+            cannot_probe: false.into(),
         });
-        device.clone()
+        devices.seen.insert(number, device.clone());
+        device
+    }
+
+    /// Has something done with an open directory by a syncer of its device.
+    fn on_syncer(&self, directory: &Path, sync: fn(&OwnedFd) -> io::Result<()>) -> Submitted<()> {
+        // Opened here: what is meant is the directory that has the name now.
+        let opened = open_directory(directory).and_then(|fd| Ok((rustix::fs::fstat(&fd)?.st_dev, fd)));
+        match opened {
+            Ok((device, fd)) => submit(&self.device(device).syncers, move || sync(&fd)),
+            Err(error) => Submitted::done(Err(error)),
+        }
     }
 
     fn open_now(&self, path: &Path, open: Open) -> io::Result<FileHandle> {
@@ -136,11 +172,15 @@ impl Disk for SystemDisk {
     }
 
     fn sync_directory(&self, directory: &Path) -> Submitted<()> {
-        // Opened here: what is meant is the directory that has the name now.
-        match open_directory(directory) {
-            Ok(fd) => submit(self.syncers.queue(), move || calls::sync_directory(&fd)),
-            Err(error) => Submitted::done(Err(error)),
-        }
+        self.on_syncer(directory, calls::sync_directory)
+    }
+
+    fn sync_all(&self, directory: &Path) -> Submitted<()> {
+        self.on_syncer(directory, calls::sync_all)
+    }
+
+    fn space(&self, directory: &Path) -> Submitted<Space> {
+        Submitted::done(calls::space(directory))
     }
 
     fn lock(&self, path: &Path) -> Submitted<Lock> {
@@ -150,7 +190,7 @@ impl Disk for SystemDisk {
 
 impl fmt::Debug for SystemDisk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SystemDisk").field("writers", &self.writers.len()).finish_non_exhaustive()
+        f.debug_struct("SystemDisk").field("threads", &self.threads).finish_non_exhaustive()
     }
 }
 

@@ -3,11 +3,13 @@
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::pace::{Place, SLOW};
+use super::workers::Queue;
 use super::*;
 use crate::disk::contract::Scratch;
 
@@ -80,6 +82,10 @@ fn occupy(queue: &Queue) -> mpsc::Sender<()> {
     go
 }
 
+fn device_of(disk: &SystemDisk, scratch: &Scratch) -> Arc<Device> {
+    disk.device(fs::metadata(&scratch.0).unwrap().dev())
+}
+
 /// Whether the operation is done already.
 fn is_done<T>(submitted: &mut Submitted<T>) -> bool {
     use std::future::Future;
@@ -98,7 +104,7 @@ fn only_large_writes_wait_for_the_writer_while_the_device_is_fast() {
     let disk = SystemDisk::threaded(ONE_OF_EACH);
     let large = disk.open(&scratch.0.join("large"), Open::Create).wait().unwrap();
     let small = disk.open(&scratch.0.join("small"), Open::Create).wait().unwrap();
-    let go = occupy(disk.writers[0].queue());
+    let go = occupy(&device_of(&disk, &scratch).writer);
     let mut handed_over = large.write(0, bytes(1, 2 << 20));
     assert!(!is_done(&mut handed_over));
     // Behind a write that waits, a small one of the same file waits as well.
@@ -110,8 +116,8 @@ fn only_large_writes_wait_for_the_writer_while_the_device_is_fast() {
     behind.wait().unwrap();
     assert_eq!(large.read(0, 11).wait().unwrap(), [[2; 10].as_slice(), &[1]].concat());
     // Once nothing waits any more it is inline again; how fast the writes above were shall not matter here.
-    *disk.device(fs::metadata(&scratch.0).unwrap().dev()).pace.lock() = Pace::default();
-    let _go = occupy(disk.writers[0].queue());
+    *device_of(&disk, &scratch).pace.lock() = Pace::default();
+    let _go = occupy(&device_of(&disk, &scratch).writer);
     assert!(is_done(&mut large.write(0, bytes(4, 10))));
 }
 
@@ -120,10 +126,9 @@ fn a_slow_device_s_writes_wait_for_the_writer() {
     let scratch = Scratch::new();
     let disk = SystemDisk::threaded(ONE_OF_EACH);
     let file = disk.open(&scratch.0.join("file"), Open::Create).wait().unwrap();
-    let number = fs::metadata(&scratch.0).unwrap().dev();
     let now = Instant::now();
-    disk.device(number).pace.lock().ended(Place::Writer, now, now + SLOW + Duration::from_millis(1));
-    let go = occupy(disk.writers[0].queue());
+    device_of(&disk, &scratch).pace.lock().ended(Place::Writer, now, now + SLOW + Duration::from_millis(1));
+    let go = occupy(&device_of(&disk, &scratch).writer);
     let mut write = file.write(0, bytes(1, 10));
     assert!(!is_done(&mut write));
     drop(go);
@@ -135,13 +140,37 @@ fn syncs_wait_for_the_syncer() {
     let scratch = Scratch::new();
     let disk = SystemDisk::threaded(ONE_OF_EACH);
     let file = disk.open(&scratch.0.join("file"), Open::Create).wait().unwrap();
-    let go = occupy(disk.syncers.queue());
+    let go = occupy(&device_of(&disk, &scratch).syncers);
     let (mut sync, mut names) = (file.sync(), disk.sync_directory(&scratch.0));
+    let mut everything = disk.sync_all(&scratch.0);
     assert!(!is_done(&mut sync));
     assert!(!is_done(&mut names));
+    assert!(!is_done(&mut everything));
     drop(go);
     sync.wait().unwrap();
     names.wait().unwrap();
+    everything.wait().unwrap();
+}
+
+#[test]
+fn a_device_that_stalls_keeps_no_other_waiting() {
+    let disk = SystemDisk::threaded(ONE_OF_EACH);
+    let (stalled, other) = (disk.device(1), disk.device(2));
+    let _stalled = [&stalled.writer, &stalled.syncers, &stalled.readers].map(|queue| occupy(queue));
+    for queue in [&other.writer, &other.syncers, &other.readers] {
+        let (done, is_done) = mpsc::channel();
+        queue.run(Box::new(move || done.send(thread::current().id()).unwrap()));
+        assert_ne!(is_done.recv().unwrap(), thread::current().id());
+    }
+    assert!(Arc::ptr_eq(&disk.device(1), &stalled), "what a device has is its own for good");
+}
+
+#[test]
+fn devices_beyond_the_bound_share_threads() {
+    let disk = SystemDisk::threaded(ONE_OF_EACH);
+    let devices: Vec<_> = (0..=DEVICES_MAX as u64).map(|number| disk.device(number)).collect();
+    assert!(Arc::ptr_eq(&devices[DEVICES_MAX].syncers, &devices[0].syncers));
+    assert!(!Arc::ptr_eq(&devices[1].syncers, &devices[0].syncers));
 }
 
 #[test]
@@ -151,10 +180,9 @@ fn what_is_in_memory_is_read_inline_and_the_rest_by_a_reader() {
     let file = disk.open(&scratch.0.join("file"), Open::Create).wait().unwrap();
     file.write(0, bytes(1, 1 << 20)).wait().unwrap();
     file.sync().wait().unwrap();
-    let number = fs::metadata(&scratch.0).unwrap().dev();
-    let go = occupy(disk.readers.queue());
+    let go = occupy(&device_of(&disk, &scratch).readers);
     let mut warm = file.read(0, 1 << 20);
-    let can_probe = !disk.device(number).cannot_probe.load(std::sync::atomic::Ordering::Relaxed);
+    let can_probe = !device_of(&disk, &scratch).cannot_probe.load(std::sync::atomic::Ordering::Relaxed);
     assert_eq!(is_done(&mut warm), can_probe);
 
     let on_memory = rustix::fs::statfs(&scratch.0).unwrap().f_type == 0x0102_1994; // tmpfs: its pages have no other place

@@ -76,7 +76,7 @@ impl Queue {
 }
 
 impl Workers {
-    /// Starts a thread for each number, called `name-number`. Fewer if the system refuses: then with a warning.
+    /// Starts a thread for each number, called `name-number` (15 bytes of it are what Linux shows). Fewer if the system refuses: then with a warning.
     pub(super) fn start(name: &str, numbers: Range<usize>) -> Self {
         let queue = Arc::new(Queue::default());
         queue.waiting.lock().threads = numbers.len();

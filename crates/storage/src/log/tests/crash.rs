@@ -1,4 +1,4 @@
-//! The power goes at every operation of a scenario, on disks that lose what was not synced, cleanly or in parts. What
+//! The power goes at every operation of scenarios that append, roll, cut, retire and fill the disk, on disks that lose what was not synced, cleanly or in parts. What
 //! was acknowledged as flushed is there afterwards, what is there is a prefix of what was appended, and the producers
 //! are those of the batches that are there.
 
@@ -6,12 +6,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ottla_record::{Batches, TimestampType};
-use ottla_types::{BrokerId, LeaderEpoch, Offset, PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition};
+use ottla_types::{
+    BrokerId, LeaderEpoch, Offset, PartitionIndex, ProducerId, Timestamp, TopicId, TopicName, TopicPartition,
+};
 
 use crate::disk::block_on;
 use crate::disk::simulated::{Faults, SimulatedDisk};
 use crate::testing::{Dice, produced, stored};
-use crate::{Batch, Log, LogConfig, LogDirectory, MetaProperties, OpenOptions, PartitionOffsets, StorageFault};
+use crate::{
+    Batch, Log, LogConfig, LogDirectory, MetaProperties, OpenOptions, PartitionOffsets, Retention, StorageFault,
+};
 
 /// What the scenario knows at the moment of the crash.
 #[derive(Default)]
@@ -23,6 +27,7 @@ struct Known {
     flushed: i64,
     log_start: i64,
     created: bool,
+    now: i64,
     sequences: HashMap<i64, i32>,
 }
 
@@ -41,17 +46,53 @@ async fn open(disk: &Arc<SimulatedDisk>) -> Result<LogDirectory, StorageFault> {
 }
 
 impl Known {
+    /// The log has gone on without some of what was appended.
+    fn was_taken_back(&mut self, log: &Log) {
+        self.end = log.ends().log_end.0;
+        self.history.retain(|(base, _)| *base < self.end);
+        self.learn_sequences(log);
+    }
+
+    fn learn_sequences(&mut self, log: &Log) {
+        self.sequences.clear();
+        for (id, entry) in log.producers() {
+            self.sequences.insert(id.0, entry.batches.last().map_or(0, |batch| batch.last_sequence.0 + 1));
+        }
+    }
+
+    /// Appends while there is room; answers how often there was none.
+    async fn append_with_room(&mut self, log: &Log, dice: &mut Dice, count: usize) -> Result<usize, StorageFault> {
+        let mut failures = 0;
+        for i in 0..count {
+            self.append(log, dice, 4)?;
+            if i % 3 == 2 {
+                match log.write_queued().await {
+                    Err(fault) if fault.is_full() => {
+                        failures += 1;
+                        self.was_taken_back(log);
+                    }
+                    other => other?,
+                }
+            }
+            if i % 7 == 6 {
+                self.flush(log).await?;
+            }
+        }
+        Ok(failures)
+    }
+
     fn append(&mut self, log: &Log, dice: &mut Dice, epoch: i32) -> Result<(), StorageFault> {
         let id = dice.below(3) as i64;
         let sequence = self.sequences.entry(id).or_default();
         let batch: Batch = produced(id, *sequence, 1 + dice.below(3) as i32);
         let bytes = stored(&batch, Offset(self.end), LeaderEpoch(epoch));
         let records = batch.header.record_count;
-        let appended =
-            log.append(batch, LeaderEpoch(epoch), ottla_types::Timestamp(0)).map_err(|refusal| match refusal {
-                crate::AppendRefusal::Offline(fault) => fault,
-                other => panic!("{other}"),
-            })?;
+        // Each time long after the one before, so that a full disk is tried again.
+        self.now += 10_000;
+        let appended = log.append(batch, LeaderEpoch(epoch), Timestamp(self.now)).map_err(|refusal| match refusal {
+            crate::AppendRefusal::Offline(fault) => fault,
+            other => panic!("{other}"),
+        })?;
         assert_eq!(appended.base_offset.0, self.end);
         *sequence += records;
         self.history.push((self.end, bytes));
@@ -85,10 +126,7 @@ impl Known {
         self.end = to;
         let log = directory.get(&partition()).expect("there").log;
         assert_eq!(log.ends().log_end.0, to);
-        self.sequences.clear();
-        for (id, entry) in log.producers() {
-            self.sequences.insert(id.0, entry.batches.last().map_or(0, |batch| batch.last_sequence.0 + 1));
-        }
+        self.learn_sequences(&log);
         Ok(())
     }
 }
@@ -117,6 +155,55 @@ async fn scenario(disk: &Arc<SimulatedDisk>, seed: u64, known: &mut Known) -> Re
     let log = directory.get(&partition()).expect("there").log;
     assert_eq!(log.ends().log_end.0, known.end, "after a clean stop");
     known.append_some(&log, &mut dice, 6, 17).await
+}
+
+/// Segments leave by size and for DeleteRecords, the disk is full and has room again, and full once more.
+async fn life(disk: &Arc<SimulatedDisk>, seed: u64, known: &mut Known, faults: &Faults) -> Result<(), StorageFault> {
+    let mut dice = Dice(seed);
+    let directory = open(disk).await?;
+    let log = directory.create(&partition(), TopicId::from_random(1), config()).await?;
+    known.created = true;
+    known.append_some(&log, &mut dice, 4, 30).await?;
+    known.flush(&log).await?;
+    let keep = |bytes| Retention { delete: true, ms: None, bytes: Some(bytes) };
+    log.configure(LogConfig { retention: keep(4000), ..config() });
+    known.log_start = known.flushed;
+    let retired = log.retire(Offset(known.flushed), Timestamp(0)).await?.expect("more than that");
+    log.remove_retired(retired).await?;
+    known.append_some(&log, &mut dice, 4, 10).await?;
+    directory.write_checkpoints(&PartitionOffsets::new()).await?;
+    // Less and less room: within a write, between two, at a roll.
+    for room in [700, 2500, 5000] {
+        let full_after_bytes = Some(disk.space() + room + dice.below(500));
+        disk.set_faults(Faults { full_after_bytes, names_need_room: true, ..faults.clone() });
+        let failures = known.append_with_room(&log, &mut dice, 40).await?;
+        assert!(failures > 0, "there was room for all");
+        disk.set_faults(faults.clone());
+        known.append_some(&log, &mut dice, 4, 5).await?;
+        directory.write_checkpoints(&PartitionOffsets::new()).await?;
+    }
+    // On a full disk too, and with nothing that stays.
+    known.flush(&log).await?;
+    known.log_start = known.end;
+    disk.set_faults(Faults { full_after_bytes: Some(1), names_need_room: true, ..faults.clone() });
+    log.configure(LogConfig { retention: keep(0), ..config() });
+    let retired = log.retire(Offset(known.end), Timestamp(0)).await?.expect("all but the last");
+    assert_eq!(log.segments().len(), 1);
+    log.remove_retired(retired).await?;
+    disk.set_faults(faults.clone());
+    let retired = log.retire(Offset(known.end), Timestamp(0)).await?.expect("the last");
+    assert_eq!((log.segment_bases(), log.ends().log_start.0), (vec![Offset(known.end)], known.end));
+    known.append_some(&log, &mut dice, 4, 10).await?;
+    log.remove_retired(retired).await?;
+    log.raise_start(Offset(known.end))?;
+    known.log_start = known.end;
+    directory.close(&PartitionOffsets::new()).await?;
+    known.flushed = known.end;
+    drop((directory, log));
+    let directory = open(disk).await?;
+    let log = directory.get(&partition()).expect("there").log;
+    assert_eq!((log.ends().log_end.0, log.ends().log_start.0), (known.end, known.end), "after a clean stop");
+    known.append_some(&log, &mut dice, 6, 10).await
 }
 
 /// What is there after the crash, held against what is known.
@@ -179,18 +266,24 @@ impl Drop for SaidOnPanic {
     }
 }
 
+async fn run(disk: &Arc<SimulatedDisk>, seed: u64, known: &mut Known, faults: &Faults) -> Result<(), StorageFault> {
+    if seed.is_multiple_of(2) { life(disk, seed, known, faults).await } else { scenario(disk, seed, known).await }
+}
+
+/// Goes through the one scenario for odd seeds, the other for even ones.
 fn crash_everywhere(seed: u64, faults: &Faults) {
     block_on(async {
         let whole = SimulatedDisk::with_faults(seed, faults.clone());
-        scenario(&whole, seed, &mut Known::default()).await.expect("no fault without a crash");
+        run(&whole, seed, &mut Known::default(), faults).await.expect("no fault without a crash");
         let operations = whole.operations();
         assert!(operations > 300, "{operations} operations");
         for after in 0..operations {
             let disk = SimulatedDisk::with_faults(seed.wrapping_add(after), faults.clone());
             disk.crash_after(after);
             let mut known = Known::default();
-            let outcome = scenario(&disk, seed, &mut known).await;
+            let outcome = run(&disk, seed, &mut known, faults).await;
             assert!(outcome.is_err(), "operation {after} was not reached");
+            disk.set_faults(faults.clone());
             disk.crash();
             let _said = SaidOnPanic(format!("seed {seed}, crash after operation {after}: {outcome:?}"));
             check(&disk, &known).await;
@@ -201,16 +294,18 @@ fn crash_everywhere(seed: u64, faults: &Faults) {
 #[test]
 fn nothing_flushed_is_lost_when_the_power_goes_at_any_operation() {
     crash_everywhere(1, &Faults::default());
+    crash_everywhere(2, &Faults::default());
 }
 
 #[test]
 fn nothing_flushed_is_lost_when_the_device_keeps_torn_parts_of_the_rest() {
-    for seed in 0..4 {
-        crash_everywhere(1000 * seed, &Faults::adverse());
+    for seed in 0..8 {
+        crash_everywhere(1000 * seed + seed % 2, &Faults::adverse());
     }
 }
 
 #[test]
 fn nothing_written_is_lost_when_the_process_dies_at_any_operation() {
     crash_everywhere(7, &Faults::process_death());
+    crash_everywhere(8, &Faults::process_death());
 }

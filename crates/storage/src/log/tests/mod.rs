@@ -4,17 +4,19 @@ mod crash;
 mod golden;
 mod model;
 mod progress;
+mod retire;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_types::{LeaderEpoch, Offset};
+use ottla_types::{LeaderEpoch, Offset, Timestamp};
 
 use crate::disk::simulated::SimulatedDisk;
 use crate::disk::{Disk, Open, block_on};
 use crate::testing::{batch, durable_root, produced, put};
-use crate::{Log, LogConfig, Recovery};
+use crate::{DirtyLogs, Log, LogConfig, Recovery};
 
 const DIRECTORY: &str = "/d/t-0";
 
@@ -73,4 +75,24 @@ async fn content(disk: &SimulatedDisk) -> BTreeMap<String, Bytes> {
         files.insert(entry.name, file.read(0, entry.bytes as usize).await.expect("read"));
     }
     files
+}
+
+#[test]
+fn without_the_shared_flush_a_log_asks_for_one_by_number_and_by_age() {
+    let disk = SimulatedDisk::new(1);
+    block_on(durable_root(&*disk));
+    let config = LogConfig { flush: false, flush_messages: 3, flush_ms: 1000, ..LogConfig::default() };
+    let log = block_on(Log::create(disk, DIRECTORY, config)).expect("made");
+    let dirty = Arc::new(DirtyLogs::default());
+    log.report_dirt_to(dirty.clone());
+    let append = |now| {
+        log.append(batch(1, 1, 10), LeaderEpoch(0), Timestamp(now)).expect("appended");
+        block_on(log.write_queued()).expect("written");
+        !dirty.is_empty()
+    };
+    assert_eq!([append(0), append(999), append(999)], [false, false, true]);
+    block_on(dirty.round().finish()).expect("flushed");
+    assert_eq!([append(5000), append(5999), append(5999)], [false, false, true]);
+    block_on(dirty.round().finish()).expect("flushed");
+    assert_eq!([append(8000), append(9000)], [false, true]);
 }

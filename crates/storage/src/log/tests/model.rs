@@ -12,6 +12,8 @@ use crate::testing::{Dice, batch_with, durable_root, stored};
 use crate::{Log, LogConfig, ReadRefusal, Recovery, SavedPoint};
 
 struct ModelBatch {
+    /// Of which producer, and its sequence.
+    of: Option<(usize, i32)>,
     base: i64,
     last: i64,
     first_timestamp: i64,
@@ -28,6 +30,10 @@ struct Model {
     /// The next sequence of each of three producers.
     sequences: [i32; 3],
     saved: SavedPoint,
+    now: i64,
+    /// Whether the disk is filled from time to time, and whether it is now.
+    fills: bool,
+    full: bool,
 }
 
 fn config() -> LogConfig {
@@ -35,19 +41,20 @@ fn config() -> LogConfig {
 }
 
 impl Model {
-    async fn new(seed: u64) -> Self {
+    async fn new(seed: u64, fills: bool) -> Self {
         let disk = SimulatedDisk::with_faults(seed, Faults::process_death());
         durable_root(&*disk).await;
         let log = Log::create(disk.clone(), DIRECTORY, config()).await.expect("made");
         let saved = SavedPoint { recovery_point: Offset(0), log_start_offset: Offset(0) };
         let (dice, batches) = (Dice(seed), Vec::new());
-        Self { disk, log, dice, batches, end: 0, start: 0, sequences: [0; 3], saved }
+        Self { disk, log, dice, batches, end: 0, start: 0, sequences: [0; 3], saved, now: 0, fills, full: false }
     }
 
     fn append(&mut self) {
         let who = self.dice.below(6) as usize;
         let records = 1 + self.dice.below(4) as i32;
         let mut options = BatchOptions::default();
+        let of = self.sequences.get(who).map(|sequence| (who, *sequence));
         if let Some(sequence) = self.sequences.get_mut(who) {
             options.producer_id = ProducerId(who as i64);
             options.producer_epoch = ProducerEpoch(0);
@@ -60,13 +67,16 @@ impl Model {
         let value_bytes = self.dice.below(bytes_max) as usize;
         let batch = batch_with(options, timestamp, records, value_bytes);
         let bytes = stored(&batch, Offset(self.end), LeaderEpoch(1));
-        let appended = self.log.append(batch.clone(), LeaderEpoch(1), Timestamp(0)).expect("appended");
+        // The door is open again after less than that.
+        self.now += 2000;
+        let now = Timestamp(self.now);
+        let appended = self.log.append(batch.clone(), LeaderEpoch(1), now).expect("appended");
         assert_eq!((appended.base_offset.0, appended.duplicate), (self.end, false));
         let last = self.end + i64::from(records) - 1;
-        self.batches.push(ModelBatch { base: self.end, last, first_timestamp: timestamp, bytes });
+        self.batches.push(ModelBatch { of, base: self.end, last, first_timestamp: timestamp, bytes });
         self.end = last + 1;
         if who < 3 {
-            let again = self.log.append(batch, LeaderEpoch(1), Timestamp(0)).expect("a retry");
+            let again = self.log.append(batch, LeaderEpoch(1), now).expect("a retry");
             assert_eq!((again.base_offset, again.duplicate), (appended.base_offset, true));
         }
     }
@@ -99,8 +109,45 @@ impl Model {
         assert!(got.len() <= max_bytes.max(if at_least_one { first } else { 0 }));
     }
 
+    /// Writes what is queued. If there is no room for all of it, the rest has left no trace.
+    async fn write(&mut self) {
+        let Err(fault) = self.log.write_queued().await else { return };
+        self.was_full(&fault);
+    }
+
+    fn was_full(&mut self, fault: &crate::StorageFault) {
+        assert!(self.full && fault.is_full() && self.log.failed().is_none(), "{fault}");
+        let ends = self.log.ends();
+        if ends.log_end != ends.written {
+            // Something beside the log found no room, before the queue's turn.
+            return;
+        }
+        let first = self.batches.partition_point(|batch| batch.base < ends.written.0);
+        for gone in self.batches.split_off(first).into_iter().rev() {
+            if let Some((who, sequence)) = gone.of {
+                self.sequences[who] = sequence;
+            }
+        }
+        self.end = self.batches.last().map_or(self.end.min(ends.written.0), |last| last.last + 1);
+        assert_eq!((self.end, self.log.queued_bytes()), (ends.log_end.0, 0));
+        for (id, sequence) in self.sequences.iter().enumerate() {
+            let known = self.log.producers().into_iter().find(|(known, _)| known.0 == id as i64);
+            let next = known.and_then(|(_, entry)| entry.batches.last().copied()).map(|last| last.last_sequence.0 + 1);
+            assert!(next == Some(*sequence) || (next.is_none() && *sequence == 0), "producer {id}: {next:?}");
+        }
+    }
+
+    /// So little room is left that the next few writes fill it, or there is enough again.
+    fn fill(&mut self, full: bool) {
+        self.full = full;
+        let room = self.dice.below(6000);
+        let names_need_room = self.dice.below(2) == 0;
+        let full_after_bytes = full.then(|| self.disk.space() + room);
+        self.disk.set_faults(Faults { full_after_bytes, names_need_room, ..Faults::process_death() });
+    }
+
     async fn search(&mut self) {
-        self.log.write_queued().await.expect("written");
+        self.write().await;
         let target = 1_000_000 + self.dice.below((self.end * 10 + 10) as u64) as i64;
         let records = self
             .batches
@@ -113,12 +160,16 @@ impl Model {
     }
 
     async fn reopen(&mut self, clean: bool) {
+        if !clean {
+            self.write().await;
+        }
+        self.fill(false);
         if clean {
             self.saved = self.log.close().await.expect("closed");
             assert_eq!(self.saved.recovery_point, Offset(self.end));
         } else {
             // What was not written dies with the process.
-            self.log.write_queued().await.expect("written");
+            self.write().await;
         }
         self.disk.crash();
         let SavedPoint { recovery_point, .. } = self.saved;
@@ -135,7 +186,8 @@ impl Model {
     }
 
     async fn truncate(&mut self) {
-        self.log.write_queued().await.expect("written");
+        self.fill(false);
+        self.write().await;
         let to = self.start + self.dice.below((self.end - self.start + 1) as u64) as i64;
         self.saved.recovery_point = self.saved.recovery_point.min(Offset(to));
         self.log.truncate_to(Offset(to)).await.expect("cut");
@@ -155,16 +207,23 @@ impl Model {
     async fn step(&mut self) {
         match self.dice.below(100) {
             0..50 => self.append(),
-            50..65 => self.log.write_queued().await.expect("written"),
+            50..65 => self.write().await,
             65..70 => assert_eq!(self.log.flush().await.expect("flushed"), self.log.ends().written),
             70..90 => self.read().await,
             90..94 => self.search().await,
-            94 => self.saved = self.log.save().await.expect("saved"),
+            94 => match self.log.save().await {
+                Ok(saved) => self.saved = saved,
+                Err(fault) => self.was_full(&fault),
+            },
             95 => self.reopen(true).await,
             96 => self.reopen(false).await,
             97 => self.truncate().await,
+            98 if self.fills => {
+                let full = !self.full;
+                self.fill(full);
+            }
             _ => {
-                self.log.write_queued().await.expect("written");
+                self.write().await;
                 let to = self.start + self.dice.below(5) as i64;
                 let to = to.min(self.end);
                 self.log.delete_before(Offset(to)).await.expect("deleted");
@@ -176,15 +235,16 @@ impl Model {
 
 #[test]
 fn behaves_as_a_list_of_batches() {
-    let mut segments_max = 0;
+    let (mut segments_max, mut fulls) = (0, 0);
     for seed in 0..100 {
         block_on(async {
-            let mut model = Model::new(seed).await;
+            let mut model = Model::new(seed, seed.is_multiple_of(2)).await;
             for _ in 0..400 {
                 model.step().await;
                 segments_max = segments_max.max(model.log.segments().len());
+                fulls += usize::from(model.log.full().is_some());
             }
         });
     }
-    assert!(segments_max > 5, "too little was appended");
+    assert!(segments_max > 5 && fulls > 500, "too little was appended: {segments_max}, {fulls}");
 }

@@ -53,6 +53,9 @@ impl Progress for Told {
     fn flushed(&self, end: Offset) {
         self.0.lock().push(format!("flushed {end}"));
     }
+    fn taken_back(&self, from: Offset, _fault: &StorageFault) {
+        self.0.lock().push(format!("taken back from {from}"));
+    }
     fn failed(&self, _fault: &StorageFault) {
         self.0.lock().push("failed".to_owned());
     }
@@ -193,17 +196,46 @@ fn a_failed_sync_takes_the_log_offline_and_reads_go_on() {
 }
 
 #[test]
-fn a_full_disk_takes_the_log_offline() {
-    let Bench { log, told, .. } = bench(Faults { full_after_bytes: Some(300), ..Faults::default() });
+fn what_finds_no_room_is_taken_back_and_the_log_goes_on() {
+    let full = Faults { full_after_bytes: Some(300), ..Faults::default() };
+    let Bench { disk, log, told, .. } = bench(full);
+    let append = |now| log.append(batch(1, 1, 100), LeaderEpoch(0), Timestamp(now));
     block_on(async {
-        append(&log);
+        let first = append(1000).expect("appended");
         log.write_queued().await.expect("fits");
-        append(&log);
-        append(&log);
-        assert!(log.write_queued().await.is_err());
-        assert_eq!(told.take(), ["written 1", "failed"]);
-        assert_eq!((log.ends().written, log.queued_bytes()), (Offset(1), 0));
+        let (second, third) = (append(1000).expect("queued"), append(1000).expect("queued"));
+        let fault = log.write_queued().await.expect_err("no room");
+        assert!(fault.is_full() && log.failed().is_none(), "{fault}");
+        assert_eq!(told.take(), ["written 1", "taken back from 1"]);
+        assert!(!log.was_taken_back(&first) && log.was_taken_back(&second) && log.was_taken_back(&third));
+        assert_eq!((log.ends().log_end, log.ends().written, log.queued_bytes()), (Offset(1), Offset(1), 0));
+        let refusal = append(1010).expect_err("a moment later");
+        assert_eq!(refusal.error_code(), ErrorCode::KafkaStorageError);
+        assert!(log.read(Offset(0), 1000, Offset(1), true).await.expect("in range").is_some());
+        disk.set_faults(Faults::default());
+        let again = append(1050).expect("tried again");
+        assert_eq!(again.base_offset, second.base_offset);
+        log.write_queued().await.expect("room");
+        assert!(!log.was_taken_back(&again) && log.was_taken_back(&second) && log.full().is_none());
+        assert_eq!(log.flush().await.expect("flushed"), Offset(2));
+        assert_eq!(told.take(), ["written 2", "flushed 2"]);
     });
+}
+
+#[test]
+fn what_came_while_a_full_disk_was_written_is_taken_back_with_it() {
+    let Bench { disk, gate, log, told } = bench(Faults { full_after_bytes: Some(50), ..Faults::default() });
+    gate.set(false);
+    append(&log);
+    let mut writer = Box::pin(log.write_queued());
+    assert!(poll(writer.as_mut()).is_pending());
+    (0..20).for_each(|_| append(&log));
+    assert!(log.segments().len() > 1);
+    gate.set(true);
+    assert!(matches!(poll(writer.as_mut()), Poll::Ready(Err(_))));
+    assert_eq!(told.take(), ["taken back from 0"]);
+    assert_eq!((log.segment_bases(), log.ends().log_end), (vec![Offset(0)], Offset(0)));
+    disk.set_faults(Faults::default());
 }
 
 #[test]

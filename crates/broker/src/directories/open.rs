@@ -1,0 +1,204 @@
+//! Opening the log directories at the start: whose they are, which can be used, and that they agree.
+//!
+//! As Kafka: what cannot be read takes its directory offline; what is read and contradicts another directory or the
+//! configuration stops the start.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ottla_config::BrokerConfig;
+use ottla_runtime::Runtime;
+use ottla_storage::disk::Disk;
+use ottla_storage::{ClaimedDirectory, LogConfig, LogDirectory, MetaProperties, OpenOptions, StorageFault};
+use ottla_types::{TopicPartition, Uuid};
+use parking_lot::Mutex;
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use super::{Directories, Slot, State};
+
+/// Why the log directories cannot be used together.
+#[derive(Debug, Error)]
+pub enum DirectoriesFault {
+    /// A directory that belongs to somebody else, or is in use; or the metadata's, which nothing can stand in for.
+    #[error(transparent)]
+    Storage(#[from] StorageFault),
+    /// None can be used.
+    #[error("none of log.dirs can be used: {0}")]
+    None(String),
+    /// A partition is in two of them.
+    #[error(
+        "{partition} is both in {} and in {}: one of them failed earlier, perhaps while the partition was moved. Remove \
+         {partition} from the one that is known to have failed",
+        first.display(),
+        second.display()
+    )]
+    Twice {
+        /// The partition.
+        partition: TopicPartition,
+        /// A directory that has it.
+        first: PathBuf,
+        /// Another one.
+        second: PathBuf,
+    },
+    /// Two have the same id, as after a copy.
+    #[error("directory.id={id} is both in {} and in {}: one is a copy of the other", first.display(), second.display())]
+    SameId {
+        /// The id.
+        id: Uuid,
+        /// A directory that has it.
+        first: PathBuf,
+        /// Another one.
+        second: PathBuf,
+    },
+    /// The metadata log is in another directory than the configuration says.
+    #[error(
+        "the cluster's metadata is in {}, and not in {}, where metadata.log.dir or the first of log.dirs says it is",
+        found.display(),
+        expected.display()
+    )]
+    MetadataElsewhere {
+        /// Where it is.
+        found: PathBuf,
+        /// Where it should be.
+        expected: PathBuf,
+    },
+}
+
+impl Directories {
+    /// Opens all that can be opened, and every log in them; new ones join the cluster of the others, or found one.
+    /// `metadata_folder` is the metadata log's, within its directory; `stop` ends the loops of all directories.
+    pub(crate) async fn open(
+        config: &BrokerConfig,
+        runtime: &Runtime,
+        disk: &Arc<dyn Disk>,
+        metadata_folder: &str,
+        stop: &CancellationToken,
+    ) -> Result<Self, DirectoriesFault> {
+        let paths: Vec<PathBuf> = config.log_dirs.iter().map(|path| absolute(path)).collect();
+        let metadata_path = absolute(&config.metadata_log_dir);
+        metadata_is_where_it_should_be(&**disk, &paths, &metadata_path, metadata_folder).await?;
+        let random_id = || Uuid::from_random(runtime.random.wide_bits());
+        let known = known_cluster(&**disk, std::iter::once(&metadata_path).chain(&paths)).await;
+        let cluster_id = known.unwrap_or_else(|| random_id().to_string());
+        let meta = || MetaProperties {
+            cluster_id: cluster_id.clone(),
+            node_id: config.node_id,
+            directory_id: Some(random_id()),
+        };
+        let metadata = match paths.contains(&metadata_path) {
+            true => None,
+            false => Some(ClaimedDirectory::claim(&**disk, &metadata_path, meta()).await?),
+        };
+        // What a topic says of its own is known only later, and opening needs none of it.
+        let producer_id_expiration_ms = i64::from(config.producer_id_expiration_ms);
+        let log_config = LogConfig { producer_id_expiration_ms, ..LogConfig::default() };
+        let log_config = |_: &TopicPartition| log_config;
+        let options =
+            || OpenOptions { meta: meta(), config: &log_config, recovery_threads: config.recovery_threads_per_dir };
+        let wanted = paths.iter().map(|path| (path.clone(), options())).collect();
+        let opened = LogDirectory::open_several(disk, wanted).await;
+        let slots = slots(paths, opened, &metadata_path, stop)?;
+        let lost = slots.iter().filter(|slot| slot.online().is_none()).count();
+        let cordoned = config.cordoned_log_dirs.iter().map(|path| cordoned(path)).collect();
+        let (lost, _) = watch::channel(lost);
+        let all = Self { slots, _metadata: metadata, cluster_id, cordoned, lost };
+        all.agree()?;
+        Ok(all)
+    }
+
+    /// Whether no two have the same id or the same partition.
+    fn agree(&self) -> Result<(), DirectoriesFault> {
+        let mut ids: BTreeMap<Uuid, PathBuf> = BTreeMap::new();
+        let mut seen: BTreeMap<TopicPartition, (PathBuf, Option<Uuid>)> = BTreeMap::new();
+        for directory in self.online() {
+            let second = directory.path().to_owned();
+            if let Some(id) = directory.meta().directory_id
+                && let Some(first) = ids.insert(id, second.clone())
+            {
+                return Err(DirectoriesFault::SameId { id, first, second });
+            }
+            let open = directory.partitions().into_iter().map(|(name, partition)| (name, partition.topic_id));
+            for (partition, topic_id) in open.chain(directory.faulty_partitions().into_iter().map(|name| (name, None)))
+            {
+                let Some((first, other_id)) = seen.insert(partition.clone(), (second.clone(), topic_id)) else {
+                    continue;
+                };
+                // Two topics of one name, of which one was deleted while its directory was offline: which one, the
+                // cluster's image says.
+                let are_different = topic_id.is_some() && other_id.is_some() && topic_id != other_id;
+                if !are_different {
+                    return Err(DirectoriesFault::Twice { partition, first, second });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn cordoned(path: &str) -> PathBuf {
+    if path == "*" { PathBuf::from(path) } else { absolute(Path::new(path)) }
+}
+
+/// The directories that could be opened and those that could not; a fault if nothing can be served.
+fn slots(
+    paths: Vec<PathBuf>,
+    opened: Vec<Result<LogDirectory, StorageFault>>,
+    metadata_path: &Path,
+    stop: &CancellationToken,
+) -> Result<Vec<Slot>, DirectoriesFault> {
+    let mut slots = Vec::with_capacity(paths.len());
+    for (path, opened) in paths.into_iter().zip(opened) {
+        let state = match opened {
+            Ok(directory) => State::Online(Arc::new(directory)),
+            Err(fault @ (StorageFault::Mismatch { .. } | StorageFault::Locked { .. })) => return Err(fault.into()),
+            Err(fault) if path == metadata_path => return Err(fault.into()),
+            Err(fault) => {
+                error!(directory = %path.display(), %fault, "the log directory cannot be used; its partitions are offline");
+                State::Offline(fault)
+            }
+        };
+        slots.push(Slot { path, state: Mutex::new(state), stop: stop.child_token() });
+    }
+    if slots.iter().all(|slot| slot.online().is_none()) {
+        let each = |slot: &Slot| slot.fault().map(|fault| fault.to_string());
+        return Err(DirectoriesFault::None(slots.iter().filter_map(each).collect::<Vec<_>>().join("; ")));
+    }
+    Ok(slots)
+}
+
+/// The cluster that the first of these directories belongs to that says so. What cannot be read is told of later.
+async fn known_cluster(disk: &dyn Disk, paths: impl Iterator<Item = &PathBuf>) -> Option<String> {
+    for path in paths {
+        if let Ok(Some(found)) = MetaProperties::read(disk, path).await {
+            return Some(found.cluster_id);
+        }
+    }
+    None
+}
+
+/// A broker that found no metadata where it looks, and founded a cluster on partitions of another, would serve none of
+/// them. So it looks around first.
+async fn metadata_is_where_it_should_be(
+    disk: &dyn Disk,
+    paths: &[PathBuf],
+    expected: &Path,
+    folder: &str,
+) -> Result<(), DirectoriesFault> {
+    if disk.list(&expected.join(folder)).await.is_ok() {
+        return Ok(());
+    }
+    for path in paths {
+        if disk.list(&path.join(folder)).await.is_ok() {
+            return Err(DirectoriesFault::MetadataElsewhere { found: path.clone(), expected: expected.to_owned() });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! The answer to a fetch, from what was found.
+
+use std::collections::BTreeSet;
+
+use ottla_protocol::fetch::{EpochEndOffset, LeaderIdAndEpoch, NodeEndpoint};
+use ottla_protocol::{FetchedPartition, FetchedTopic, RecordsAt, TopicKey};
+use ottla_storage::Slice;
+use ottla_types::{BrokerId, ErrorCode, Uuid};
+
+use super::Request;
+use super::read::{Got, Outcome};
+use super::session::Partitions;
+use crate::node::Node;
+
+/// `READ_COMMITTED` on the wire.
+const READ_COMMITTED: i8 = 1;
+/// The first version whose clients know KAFKA_STORAGE_ERROR; older ones take it for the end.
+const STORAGE_ERROR_FROM: i16 = 6;
+/// The first version that names leaders in errors.
+const LEADERS_FROM: i16 = 16;
+
+/// Where the records of an answer are; `None` if there are none.
+pub(super) type RecordsPlace = Option<Slice>;
+
+/// How a client wants its answer.
+#[derive(Clone, Copy)]
+pub(super) struct Form {
+    pub(super) version: i16,
+    pub(super) isolation_level: i8,
+}
+
+/// The topics of an answer, in the order in which they were read: one entry for neighbours of one topic.
+pub(super) fn topics(partitions: &Partitions, got: Vec<Got>, form: Form) -> Vec<FetchedTopic<'_, RecordsPlace>> {
+    let mut topics: Vec<FetchedTopic<'_, RecordsPlace>> = Vec::new();
+    let mut last = None;
+    for Got { place, outcome, .. } in got {
+        if last.is_none_or(|last| !partitions.same_topic(last, place)) {
+            let (topic, topic_id) = match partitions.topic(place).key() {
+                TopicKey::Name(name) => (name, Uuid::ZERO),
+                TopicKey::Id(id) => ("", id),
+            };
+            topics.push(FetchedTopic { topic, topic_id, partitions: Vec::new() });
+        }
+        last = Some(place);
+        let index = partitions.followed(place).index.0;
+        let topic = topics.last_mut().expect("one was pushed for the first partition");
+        topic.partitions.push(partition(index, outcome, form));
+    }
+    topics
+}
+
+fn partition(index: i32, outcome: Outcome, form: Form) -> FetchedPartition<RecordsPlace> {
+    // No records at all, which is not null: clients may count on a field that is there.
+    let records = Some(RecordsAt { length: 0, place: None });
+    let empty = FetchedPartition { partition_index: index, records, ..FetchedPartition::default() };
+    match outcome {
+        Outcome::Refused { error, leader } => FetchedPartition {
+            error_code: error_in(form.version, error).raw(),
+            high_watermark: -1,
+            current_leader: leader
+                .filter(|_| form.version >= LEADERS_FROM)
+                .map(|(id, epoch)| LeaderIdAndEpoch { leader_id: id.0, leader_epoch: epoch.0 })
+                .unwrap_or_default(),
+            ..empty
+        },
+        Outcome::Unknown(error) => FetchedPartition {
+            error_code: error.raw(),
+            high_watermark: -1,
+            // As Kafka says it, whatever the isolation level.
+            aborted_transactions: Some(Vec::new()),
+            ..empty
+        },
+        Outcome::Records { bounds, slice, diverging } => FetchedPartition {
+            high_watermark: bounds.high_watermark.0,
+            last_stable_offset: bounds.high_watermark.0,
+            log_start_offset: bounds.log_start.0,
+            aborted_transactions: (form.isolation_level == READ_COMMITTED).then(Vec::new),
+            diverging_epoch: diverging
+                .map(|end| EpochEndOffset { epoch: end.epoch.0, end_offset: end.end_offset.0 })
+                .unwrap_or_default(),
+            records: Some(RecordsAt { length: slice.as_ref().map_or(0, |slice| slice.bytes), place: slice }),
+            ..empty
+        },
+    }
+}
+
+/// An error as clients of the version understand it: what makes them ask again elsewhere.
+const fn error_in(version: i16, error: ErrorCode) -> ErrorCode {
+    match error {
+        ErrorCode::KafkaStorageError if version < STORAGE_ERROR_FROM => ErrorCode::NotLeaderOrFollower,
+        error => error,
+    }
+}
+
+/// The addresses of the leaders that partitions name, on the listener that the client came in on (KIP-951). Followers
+/// know them.
+pub(super) fn leaders(node: &Node, request: &Request, replica_id: i32, got: &[Got]) -> Vec<NodeEndpoint> {
+    if request.version < LEADERS_FROM || replica_id >= 0 {
+        return Vec::new();
+    }
+    let named = got.iter().filter_map(|got| match &got.outcome {
+        Outcome::Refused { leader, .. } => leader.map(|(id, _)| id),
+        Outcome::Records { .. } | Outcome::Unknown(_) => None,
+    });
+    let named: BTreeSet<BrokerId> = named.collect();
+    if named.is_empty() {
+        return Vec::new();
+    }
+    let image = node.image();
+    let brokers = image.brokers_at(&request.listener).filter(|(broker, _)| named.contains(&broker.id));
+    let endpoints = brokers.map(|(broker, endpoint)| NodeEndpoint {
+        node_id: broker.id.0,
+        host: endpoint.host.clone(),
+        port: i32::from(endpoint.port),
+        rack: broker.rack.clone(),
+    });
+    endpoints.collect()
+}

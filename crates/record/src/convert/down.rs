@@ -1,0 +1,82 @@
+//! Batches into what readers before Kafka 0.11 understand: Fetch v0 to v3.
+//!
+//! As Kafka 3.9's `RecordsUtil.downConvert`: offsets stay, so gaps do; headers and producers are lost, and timestamps in
+//! magic 0; batches of control records vanish (KIP-98); zstd has no place in the old formats (KIP-110). A batch that is
+//! old enough is handed on as it is. Where nothing is compressed, records below the offset asked for are left out; a
+//! compressed batch is whole.
+//!
+//! A batch at a time: whoever converts a range of a log decides after each one whether that is enough.
+
+use ottla_types::Offset;
+use thiserror::Error;
+
+use crate::build::{BuildError, Compressor};
+use crate::check::Scratch;
+use crate::compress::{Codec, Packing};
+use crate::error::BatchError;
+use crate::header::TimestampType;
+use crate::message_set::{MessageSetBuilder, OldMagic};
+use crate::read::RecordBatch;
+
+/// Why a batch has no old form.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum DownError {
+    /// It is compressed with zstd: UNSUPPORTED_COMPRESSION_TYPE.
+    #[error("zstd has no place in message formats before magic 2")]
+    Zstd,
+    /// It would be larger than an old format can say.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// It cannot be read.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+}
+
+/// Converts the batches of one partition for one reader.
+#[derive(Debug)]
+pub struct DownConverter {
+    magic: OldMagic,
+    from: Offset,
+    records_bytes_max: usize,
+    scratch: Scratch,
+    compressor: Compressor,
+}
+
+impl DownConverter {
+    /// For a reader that understands `magic` and asks from `from` on. A batch with more than `records_bytes_max` bytes of
+    /// records is an error.
+    #[must_use]
+    pub fn new(magic: OldMagic, from: Offset, records_bytes_max: usize) -> Self {
+        let (scratch, compressor) = (Scratch::default(), Compressor::default());
+        Self { magic, from, records_bytes_max, scratch, compressor }
+    }
+
+    /// Appends the old form of `batch` to `out`: nothing for a batch that such a reader does not get to see.
+    pub fn convert(&mut self, batch: &RecordBatch<'_>, out: &mut Vec<u8>) -> Result<(), DownError> {
+        let header = batch.header();
+        if header.attributes.is_control() {
+            return Ok(());
+        }
+        if header.attributes.codec() == Ok(Codec::Zstd) {
+            return Err(DownError::Zstd);
+        }
+        if header.magic <= self.magic as i8 {
+            out.extend_from_slice(batch.bytes());
+            return Ok(());
+        }
+        let packing = Packing { codec: header.codec()?, level: None };
+        let append_time = match header.attributes.timestamp_type() {
+            TimestampType::CreateTime => None,
+            TimestampType::LogAppendTime => Some(header.max_timestamp),
+        };
+        let mut set = MessageSetBuilder::new(self.magic, packing, append_time)?;
+        for record in batch.records(&mut self.scratch, self.records_bytes_max)? {
+            let record = record?;
+            if packing.codec != Codec::None || record.offset >= self.from {
+                set.append(record.offset, record.timestamp, record.key, record.value)?;
+            }
+        }
+        set.build(&mut self.compressor, out)?;
+        Ok(())
+    }
+}

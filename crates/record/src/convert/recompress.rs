@@ -1,0 +1,38 @@
+//! A producer's batch into the codec of its topic (`compression.type`).
+//!
+//! The records stay as they are, byte for byte, so that only the header and their compression change: producer, flags
+//! and bits without a meaning survive. Kafka writes each record anew, which comes to the same.
+
+use bytes::Bytes;
+
+use super::Converted;
+use crate::build::Compressor;
+use crate::check::{CheckedBatch, Limits, Rules, Scratch, check_and_keep, crc32c};
+use crate::compress::Packing;
+use crate::error::BatchError;
+use crate::header::{BATCH_HEADER_BYTES, BatchHeader, CRC_START, LOG_OVERHEAD, MAGIC};
+
+/// [`check_batch`](crate::check_batch), and the same records in another codec. The size is checked before and, as the
+/// new form may be larger, behind.
+pub fn check_and_recompress(
+    bytes: &[u8],
+    limits: &Limits,
+    rules: &Rules,
+    packing: Packing,
+    scratch: &mut Scratch,
+    compressor: &mut Compressor,
+) -> Result<Converted, BatchError> {
+    let mut records = Vec::new();
+    let CheckedBatch { header, .. } = check_and_keep(bytes, limits, rules, scratch, Some(&mut records))?;
+    let mut bytes = compressor.compress(packing, MAGIC, &records, vec![0; BATCH_HEADER_BYTES]);
+    let too_large = BatchError::TooLarge { bytes: bytes.len(), bytes_max: limits.batch_bytes_max };
+    if bytes.len() > limits.batch_bytes_max {
+        return Err(too_large);
+    }
+    let batch_length = i32::try_from(bytes.len() - LOG_OVERHEAD).map_err(|_| too_large)?;
+    let mut header = BatchHeader { batch_length, attributes: header.attributes.with_codec(packing.codec), ..header };
+    bytes[..BATCH_HEADER_BYTES].copy_from_slice(&header.to_bytes());
+    header.crc = crc32c(&bytes[CRC_START..]);
+    bytes[..BATCH_HEADER_BYTES].copy_from_slice(&header.to_bytes());
+    Ok(Converted { header, bytes: Bytes::from(bytes) })
+}

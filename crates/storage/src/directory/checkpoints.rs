@@ -1,0 +1,91 @@
+//! Saving what is in a directory: the logs that changed, the checkpoint files, and at the end the mark of a clean stop.
+
+use bytes::Bytes;
+use ottla_types::{Offset, TopicPartition};
+
+use super::{LogDirectory, clean_stop};
+use crate::checkpoint::{self, PartitionOffsets};
+use crate::fault::StorageFault;
+use crate::log::{Log, SavedPoint};
+
+pub(super) const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+pub(super) const LOG_STARTS: &str = "log-start-offset-checkpoint";
+pub(super) const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
+
+impl LogDirectory {
+    /// Saves every log that changed and writes the three checkpoint files, the last with what `high_watermarks` says of
+    /// this directory's partitions. An offline log keeps its last point.
+    pub async fn write_checkpoints(&self, high_watermarks: &PartitionOffsets) -> Result<(), StorageFault> {
+        let _turn = self.turns.next().await;
+        for (name, partition) in self.partitions() {
+            if !self.is_saved(&name, &partition.log) {
+                self.note(&name, partition.log.save().await);
+            }
+        }
+        self.write_points().await?;
+        self.write_high_watermarks(high_watermarks).await
+    }
+
+    /// Closes all logs, writes the checkpoint files and, last, the mark of a clean stop; that one only if every log
+    /// could be closed, and none is there that could not be opened: the mark would say that it is whole.
+    pub async fn close(&self, high_watermarks: &PartitionOffsets) -> Result<(), StorageFault> {
+        let _turn = self.turns.next().await;
+        let mut failed = None;
+        for (name, partition) in self.partitions() {
+            let closed = partition.log.close().await;
+            failed = failed.or(closed.as_ref().err().cloned());
+            self.note(&name, closed);
+        }
+        self.write_points().await?;
+        self.write_high_watermarks(high_watermarks).await?;
+        match failed {
+            Some(fault) => Err(fault),
+            None if !self.faulty.lock().is_empty() => Ok(()),
+            None => clean_stop::write(&*self.disk, self.path()).await,
+        }
+    }
+
+    fn is_saved(&self, name: &TopicPartition, log: &Log) -> bool {
+        let ends = log.ends();
+        let now = SavedPoint { recovery_point: ends.log_end, log_start_offset: ends.log_start };
+        self.saved.lock().get(name) == Some(&now)
+    }
+
+    fn note(&self, name: &TopicPartition, point: Result<SavedPoint, StorageFault>) {
+        match point {
+            Ok(point) => {
+                self.saved.lock().insert(name.clone(), point);
+            }
+            Err(fault) => tracing::warn!(partition = %name, %fault, "not saved"),
+        }
+    }
+
+    pub(super) async fn write_points(&self) -> Result<(), StorageFault> {
+        let (recovery_points, log_starts) = {
+            let saved = self.saved.lock();
+            let each = |offset: fn(&SavedPoint) -> Offset| -> PartitionOffsets {
+                saved.iter().map(|(name, point)| (name.clone(), offset(point))).collect()
+            };
+            let mut log_starts = each(|point| point.log_start_offset);
+            // As Kafka: only what a segment's name does not say.
+            log_starts.retain(|_, start| *start > Offset::ZERO);
+            (each(|point| point.recovery_point), log_starts)
+        };
+        self.write(RECOVERY_POINTS, &recovery_points).await?;
+        self.write(LOG_STARTS, &log_starts).await
+    }
+
+    async fn write_high_watermarks(&self, all: &PartitionOffsets) -> Result<(), StorageFault> {
+        let own: PartitionOffsets = {
+            let open = self.partitions.lock();
+            let is_here = |name: &TopicPartition| open.contains_key(name);
+            all.iter().filter(|(name, _)| is_here(name)).map(|(name, offset)| (name.clone(), *offset)).collect()
+        };
+        self.write(HIGH_WATERMARKS, &own).await
+    }
+
+    async fn write(&self, file: &str, offsets: &PartitionOffsets) -> Result<(), StorageFault> {
+        let text = Bytes::from(checkpoint::encode_offsets(offsets));
+        checkpoint::replace(&*self.disk, &self.path().join(file), text).await
+    }
+}

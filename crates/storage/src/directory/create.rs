@@ -1,0 +1,68 @@
+//! Making partitions, many at a time.
+
+use std::sync::Arc;
+
+use ottla_types::{TopicId, TopicPartition};
+
+use super::LogDirectory;
+use crate::fault::StorageFault;
+use crate::log::{Log, LogConfig};
+use crate::partition_metadata;
+
+/// A partition that is to be made.
+#[derive(Clone, Debug)]
+pub struct NewPartition {
+    /// Its topic and number.
+    pub name: TopicPartition,
+    /// Its topic's id.
+    pub topic_id: TopicId,
+    /// What its log follows.
+    pub config: LogConfig,
+}
+
+impl LogDirectory {
+    /// Makes a partition with an empty log. Its names are durable with the log's first flush.
+    pub async fn create(
+        &self,
+        partition: &TopicPartition,
+        topic_id: TopicId,
+        config: LogConfig,
+    ) -> Result<Arc<Log>, StorageFault> {
+        let new = NewPartition { name: partition.clone(), topic_id, config };
+        self.create_all(&[new]).await.pop().expect("an answer for each")
+    }
+
+    /// Makes several, and answers in their order. One that fails does not keep the others from being made.
+    pub async fn create_all(&self, new: &[NewPartition]) -> Vec<Result<Arc<Log>, StorageFault>> {
+        let _turn = self.turns.next().await;
+        if let Err(fault) = self.forget_namesakes(new).await {
+            return new.iter().map(|_| Err(fault.clone())).collect();
+        }
+        let mut made = Vec::with_capacity(new.len());
+        for new in new {
+            made.push(self.create_one(new).await);
+        }
+        made
+    }
+
+    /// What is left of namesakes in the checkpoint files is not these ones'.
+    async fn forget_namesakes(&self, new: &[NewPartition]) -> Result<(), StorageFault> {
+        let forgotten = {
+            let mut saved = self.saved.lock();
+            let is_new = |new: &&NewPartition| self.get(&new.name).is_none() && self.faulty(&new.name).is_none();
+            new.iter().filter(is_new).filter(|new| saved.remove(&new.name).is_some()).count()
+        };
+        if forgotten > 0 { self.write_points().await } else { Ok(()) }
+    }
+
+    async fn create_one(&self, new: &NewPartition) -> Result<Arc<Log>, StorageFault> {
+        let directory = self.directory_of(&new.name);
+        if self.get(&new.name).is_some() || self.faulty(&new.name).is_some() {
+            return Err(StorageFault::Partition { path: directory, state: "is there already" });
+        }
+        let log = Log::create(self.disk.clone(), &directory, new.config).await?;
+        partition_metadata::write(&*self.disk, &directory, new.topic_id).await?;
+        self.adopt(&new.name, log.clone(), Some(new.topic_id));
+        Ok(log)
+    }
+}
