@@ -11,6 +11,7 @@
 mod answer;
 mod buffers;
 mod checkpoints;
+mod client_metrics;
 mod config_rules;
 mod connection;
 mod connection_quota;
@@ -34,6 +35,7 @@ mod seldom;
 mod settings;
 mod start;
 mod sweep;
+mod telemetry;
 mod wait;
 
 pub use directories::DirectoriesFault;

@@ -21,6 +21,7 @@ use crate::partition::Partition;
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
 use crate::settings::Settings;
+use crate::telemetry;
 
 /// One broker, as its handlers see it.
 pub(crate) struct Node {
@@ -38,6 +39,8 @@ pub(crate) struct Node {
     /// Cancelled when the broker stops: no new requests are read, nobody waits any longer.
     pub(crate) stop: CancellationToken,
     pub(crate) metrics: Metrics,
+    /// What clients push about themselves.
+    pub(crate) client_metrics: telemetry::Shared,
     /// Those who are connected.
     pub(crate) connections: Arc<Connections>,
 }

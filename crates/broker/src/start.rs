@@ -12,12 +12,12 @@ use ottla_quorum::{Options, Quorum, QuorumFault};
 use ottla_runtime::{Lane, ListenOptions, Listener, Runtime, system};
 use ottla_storage::StorageFault;
 use ottla_storage::disk::Disk;
-use ottla_types::Uuid;
+use ottla_types::{Instant, Uuid};
 use thiserror::Error;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::buffers::Buffers;
 use crate::checkpoints::Checkpoints;
@@ -34,7 +34,7 @@ use crate::node::Node;
 use crate::partitions::{Keeper, Partitions};
 use crate::producer_ids::ProducerIds;
 use crate::settings::Settings;
-use crate::{flusher, handlers, listener};
+use crate::{flusher, handlers, listener, telemetry};
 
 /// The folder of the metadata log within the log directory. Never `__cluster_metadata-0`: a Kafka that finds a folder of
 /// its own with foreign content in it renames every partition to a stray.
@@ -108,6 +108,7 @@ impl Broker {
         disk: Arc<dyn Disk>,
         log_levels: Arc<dyn LogLevels>,
     ) -> Result<Self, StartFault> {
+        let began = runtime.clock.now();
         // Ports first: a second broker on the same ports should say so before it touches anything.
         let listeners = bind(&config, &runtime).await?;
         let addresses = addresses(&listeners)?;
@@ -141,6 +142,9 @@ impl Broker {
 
         let connections = connections(&settings, &runtime);
         runtime.spawn(Lane::Control, loops.track_future(connections.clone().sweep(drained.clone())));
+        let client_metrics = telemetry::Shared::default();
+        let forget = telemetry::forget_silent(client_metrics.clone(), runtime.clock.clone(), drained.clone());
+        runtime.spawn(Lane::Control, loops.track_future(forget));
         let node = Arc::new(Node {
             producer_ids: ProducerIds::new(config.node_id, broker_epoch),
             fetch_sessions: FetchSessions::new(config.fetch_sessions_max),
@@ -154,12 +158,31 @@ impl Broker {
             stop,
             connections,
             metrics: Metrics::new(handlers::count()),
+            client_metrics: client_metrics.clone(),
         });
         watched.started(node.clone());
         for (name, bound) in listeners {
             runtime.spawn(Lane::Data, loops.track_future(listener::accept(node.clone(), bound, name.into())));
         }
-        Ok(Self { node, directories, addresses, http_address, loops, drained })
+        let started = Self { node, directories, addresses, http_address, loops, drained };
+        started.tell(began);
+        Ok(started)
+    }
+
+    /// Says what was started, once.
+    fn tell(&self, began: Instant) {
+        let listeners: Vec<_> = self.addresses.iter().map(|(name, address)| format!("{name}://{address}")).collect();
+        let ms = u64::try_from(self.node.runtime.clock.now().since(began).as_millis()).unwrap_or_default();
+        info!(
+            version = env!("CARGO_PKG_VERSION"),
+            node_id = %self.node.config().node_id,
+            cluster_id = self.cluster_id(),
+            listeners = listeners.join(","),
+            http = self.http_address.map(tracing::field::display),
+            partitions = self.node.partitions.all().len(),
+            ms,
+            "broker started"
+        );
     }
 
     /// Where it listens: the listener's name and the address it got.
@@ -205,6 +228,7 @@ impl Broker {
     /// Reads no further request, answers what was begun, flushes everything and leaves the mark of a clean stop. After an
     /// error, such as that of a log whose disk failed, all else is closed as well, and only the mark is missing.
     pub async fn stop(self) -> Result<(), StartFault> {
+        info!("broker stops");
         self.node.stop.cancel();
         self.node.connections.tasks.close();
         // A client that does not read its answers keeps nobody from stopping.
@@ -220,7 +244,9 @@ impl Broker {
         let directories = self.directories.close(&self.node.partitions.high_watermarks()).await;
         let quorum = self.node.quorum.shutdown().await;
         directories?;
-        Ok(quorum?)
+        quorum?;
+        info!("broker stopped");
+        Ok(())
     }
 }
 

@@ -44,6 +44,8 @@ pub struct BrokerConfig {
     pub request_bytes_max: i32,
     /// How many connections, from whom, how fast, for how long, and how much memory they get.
     pub connections: ConnectionLimits,
+    /// `telemetry.max.bytes`: what one push of a client's metrics may have, compressed.
+    pub telemetry_bytes_max: i32,
     /// `ottla.http.listener`; `None` opens none.
     pub http: Option<HttpListener>,
     /// `fetch.max.bytes`: a fetch answer stops there, whatever the consumer asked for.
@@ -108,6 +110,7 @@ impl BrokerConfig {
             delete_topics: settings.boolean("delete.topic.enable"),
             request_bytes_max: int("socket.request.max.bytes"),
             connections,
+            telemetry_bytes_max: int("telemetry.max.bytes"),
             http,
             fetch_bytes_max: int("fetch.max.bytes"),
             fetch_sessions_max: count("max.incremental.fetch.session.cache.slots"),

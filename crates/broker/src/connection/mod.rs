@@ -56,6 +56,7 @@ pub(crate) async fn serve(node: Arc<Node>, socket: Box<dyn Socket>, place: Place
         () = place.peer.closed() => {}
         () = connection.run_to_end() => {}
     }
+    connection.node.client_metrics.lock().disconnected(place.peer.id);
 }
 
 struct Connection {

@@ -9,10 +9,12 @@ mod api_versions;
 mod create_topics;
 mod delete_topics;
 mod fetch;
+mod get_telemetry_subscriptions;
 mod init_producer_id;
 mod list_offsets;
 mod metadata;
 mod produce;
+mod push_telemetry;
 mod request;
 
 use std::ops::RangeInclusive;
@@ -48,6 +50,8 @@ static APIS: &[Api] = &[
     create_topics::API,
     delete_topics::API,
     init_producer_id::API,
+    get_telemetry_subscriptions::API,
+    push_telemetry::API,
 ];
 
 /// An API and its place in the table.
