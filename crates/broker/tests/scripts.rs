@@ -18,6 +18,7 @@
 //! - `alter-configs RESOURCE… set:KEY=VALUE null:KEY validate-only`
 //! - `incremental-alter-configs RESOURCE… set:KEY=VALUE append: subtract: NUMBER: delete:KEY null:KEY validate-only`
 //! - `produce TOPIC/PARTITION… records=KEY:VALUE,… acks= time= codec= producer=ID,EPOCH,SEQUENCE transactional broken=`
+//!   and `magic=` for a message set of magic 0 or 1
 //! - `fetch TOPIC/PARTITION@OFFSET… wait= min= max= partition-max= isolation= replica= rack= epoch= fetched=
 //!   session=ID|NAME,EPOCH as=NAME forget=TOPIC/PARTITION,…`; `as` gives the answer's session a name
 //! - `list-offsets TOPIC/PARTITION@TIMESTAMP… epoch= replica=`
