@@ -6,9 +6,11 @@ mod broker;
 mod check;
 mod connections;
 mod fix;
+mod fuzz;
 mod interop;
 mod kill;
 mod process;
+mod schemas;
 mod sim;
 mod tidy;
 
@@ -19,6 +21,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   fix        what a machine can repair: generated code, simple lints, format
   tidy       the house rules alone
   codegen [--check]    the message types, from their schemas
+  schemas RELEASE CLASSPATH [--write]    the schemas' facts, printed anew from Kafka's jars
+  fuzz [TARGET...] [--seconds N]    every decoder against bytes that nobody meant
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
   kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count
   connections [N] [--binary PATH] [--bootstrap ADDRESS:PORT --pid PID]    what N connections cost a broker
@@ -34,6 +38,8 @@ fn main() -> ExitCode {
         "fix" => fix::run(),
         "tidy" => tidy::run(),
         "codegen" => xtask::codegen::run(&rest),
+        "schemas" => schemas::run(&rest),
+        "fuzz" => fuzz::run(&rest),
         "interop" => interop::run(&rest),
         "kill" => kill::run(&rest),
         "connections" => connections::run(&rest),

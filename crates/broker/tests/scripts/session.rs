@@ -44,7 +44,13 @@ impl Session {
     pub(super) fn new() -> Self {
         if let Ok(oracle) = std::env::var(ORACLE) {
             let address = oracle.parse().expect("an address and a port");
-            return Self { running: None, address, client: None, ids: BTreeMap::new(), fetch_sessions: BTreeMap::new() };
+            return Self {
+                running: None,
+                address,
+                client: None,
+                ids: BTreeMap::new(),
+                fetch_sessions: BTreeMap::new(),
+            };
         }
         let running = Running::start();
         let address = running.address();

@@ -93,7 +93,8 @@ fn change(broker: &mut Broker, random: &impl Random) {
 
 /// Nobody is passed over more often than there are others to serve.
 fn check_fairness(broker: &Broker, client: &mut Client, before: &BTreeMap<(String, i32), Known>, lines: &[Line]) {
-    let served: BTreeSet<_> = lines.iter().filter(|line| matches!(line.told, Some((_, 1..)))).map(|line| &line.partition).collect();
+    let served: BTreeSet<_> =
+        lines.iter().filter(|line| matches!(line.told, Some((_, 1..)))).map(|line| &line.partition).collect();
     for (partition, known) in &mut client.follows {
         let log = broker.logs.get(partition).copied().unwrap_or_default();
         let had = before.get(partition).is_some_and(|known| known.offset < log.high && known.offset >= log.start);
