@@ -5,6 +5,7 @@
 mod broker;
 mod check;
 mod connections;
+mod docs;
 mod fix;
 mod fuzz;
 mod interop;
@@ -23,6 +24,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   codegen [--check]    the message types, from their schemas
   schemas RELEASE CLASSPATH [--write]    the schemas' facts, printed anew from Kafka's jars
   fuzz [TARGET...] [--seconds N]    every decoder against bytes that nobody meant
+  docs [--check]    docs/configuration.md, from the tables of keys
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
   kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count
   connections [N] [--binary PATH] [--bootstrap ADDRESS:PORT --pid PID]    what N connections cost a broker
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         "codegen" => xtask::codegen::run(&rest),
         "schemas" => schemas::run(&rest),
         "fuzz" => fuzz::run(&rest),
+        "docs" => docs::run(&rest),
         "interop" => interop::run(&rest),
         "kill" => kill::run(&rest),
         "connections" => connections::run(&rest),
