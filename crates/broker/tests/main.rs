@@ -12,3 +12,4 @@ mod restart;
 mod scripts;
 mod support;
 mod versions;
+mod watch;
