@@ -9,15 +9,18 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use arc_swap::ArcSwap;
-use ottla_config::{TimestampType, TopicConfig};
-use ottla_record::{Limits, Rules, TimestampRule};
+use ottla_config::{CompressionType, TimestampType, TopicConfig};
+use ottla_record::{Codec, Limits, Packing, Rules, TimestampRule};
 use ottla_replication::{BecomeLeader, Input, Leader, Output};
 use ottla_runtime::{Lane, Runtime};
-use ottla_storage::{AppendRefusal, Appended, Batch, Log, LogConfig, ReadRefusal, Retention, Slice, StorageFault};
+use ottla_storage::{
+    AppendRefusal, Appended, Batch, Log, LogConfig, ReadRefusal, Retention, Retired, Slice, StorageFault,
+};
 use ottla_types::{BrokerId, ErrorCode, Instant, LeaderEpoch, Offset, Timestamp, TopicPartition};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::metrics::Traffic;
 use crate::wait::{Registration, Waits};
 
 /// Bytes that may wait for one log's writer before the connections that feed it are held back.
@@ -49,6 +52,7 @@ impl Acks {
 /// A partition that this broker leads.
 pub(crate) struct Partition {
     pub(crate) name: TopicPartition,
+    pub(crate) traffic: Traffic,
     log: Arc<Log>,
     leader: Mutex<Leader>,
     config: ArcSwap<TopicConfig>,
@@ -86,6 +90,7 @@ impl Partition {
         let high_watermark = AtomicI64::new(leader.high_watermark().0);
         let partition = Arc::new(Self {
             name,
+            traffic: Traffic::default(),
             leader: Mutex::new(leader),
             config: ArcSwap::from_pointee(config),
             high_watermark,
@@ -134,6 +139,20 @@ impl Partition {
             },
         };
         (Limits { batch_bytes_max, ..Limits::default() }, Rules { timestamps, compacted: config.compact })
+    }
+
+    /// How a batch is kept that came in `sent` (`compression.type`).
+    pub(crate) fn packing(&self, sent: Codec) -> Packing {
+        let config = self.config.load();
+        let (codec, level) = match config.compression {
+            CompressionType::Producer => (sent, None),
+            CompressionType::Uncompressed => (Codec::None, None),
+            CompressionType::Gzip => (Codec::Gzip, config.compression_gzip_level),
+            CompressionType::Snappy => (Codec::Snappy, None),
+            CompressionType::Lz4 => (Codec::Lz4, None),
+            CompressionType::Zstd => (Codec::Zstd, Some(config.compression_zstd_level)),
+        };
+        Packing { codec, level }
     }
 
     /// Whether acks=all may be asked for: `min.insync.replicas` of them are in sync, or all if there are fewer.
@@ -258,6 +277,15 @@ impl Partition {
         at_least_one: bool,
     ) -> Result<Option<Slice>, ReadRefusal> {
         self.log.read(from, bytes_max, self.high_watermark(), at_least_one).await
+    }
+
+    /// Lets the segments leave that the topic does not keep. Their files are still to be removed.
+    pub(crate) async fn retire(&self, now: Timestamp) -> Result<Option<Retired>, StorageFault> {
+        let retired = self.log.retire(self.high_watermark(), now).await?;
+        if retired.is_some() {
+            self.tell(Input::LocalStartAdvanced(self.log.log_start_offset()));
+        }
+        Ok(retired)
     }
 
     /// The log, for look-ups that are neither reads nor appends.

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use std::collections::BTreeMap;
+
 use arc_swap::ArcSwap;
 use imbl::OrdMap;
 use ottla_config::TopicConfig;
@@ -15,7 +17,7 @@ use ottla_storage::{Log, LogConfig, NewPartition, PartitionOffsets};
 use ottla_types::{PartitionIndex, TopicId, TopicName, TopicPartition};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use crate::directories::{Directories, Found};
 use crate::partition::Partition;
@@ -31,6 +33,11 @@ impl Partitions {
     /// The partition, if this broker leads it.
     pub(crate) fn get(&self, topic_id: TopicId, index: PartitionIndex) -> Option<Arc<Partition>> {
         self.0.load().get(&(topic_id, index)).cloned()
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Arc<Partition>> {
+        self.0.load().values().cloned().collect()
     }
 
     /// Below which offset each partition's records are safe: what the checkpoint says.
@@ -173,6 +180,9 @@ impl Keeper {
             }
         }
         self.partitions.0.store(Arc::new(partitions));
+        if !is_first {
+            tell_topics(&difference, &self.image);
+        }
         self.settled.send_replace(next.position());
     }
 
@@ -210,7 +220,7 @@ impl Keeper {
     async fn delete(&self, change: &PartitionChange) {
         let name = name_of(change);
         match self.directories.delete(&name, change.topic_id, self.runtime.random.wide_bits()).await {
-            Ok(()) => info!(partition = %name, "deleted"),
+            Ok(()) => debug!(partition = %name, "deleted"),
             Err(fault) => error!(partition = %name, %fault, "the log could not be deleted"),
         }
     }
@@ -231,6 +241,27 @@ impl Keeper {
 
     fn topic_config(&self, topic: &TopicName) -> TopicConfig {
         self.settings.present().topic_config(&overrides(&self.image, &Resource::topic(topic)))
+    }
+}
+
+/// Says which topics came, went, or got more partitions: a line for each, whatever it has of them.
+fn tell_topics(difference: &Difference, image: &Image) {
+    let count = |changes: &[PartitionChange]| {
+        let mut topics = BTreeMap::new();
+        for change in changes {
+            *topics.entry((change.topic.to_string(), change.topic_id)).or_insert(0) += 1;
+        }
+        topics
+    };
+    for ((topic, id), partitions) in count(&difference.partitions_created) {
+        let all = image.topic_by_id(id).map_or(0, |topic| topic.partitions().count());
+        let what = if all == partitions { "topic created" } else { "partitions added" };
+        info!(%topic, %id, partitions, "{what}");
+    }
+    for ((topic, id), partitions) in count(&difference.partitions_removed) {
+        if image.topic_by_id(id).is_none() {
+            info!(%topic, %id, partitions, "topic deleted");
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use ottla_types::BrokerId;
 
 use crate::connections::{self, ConnectionLimits};
-use crate::endpoints::{self, Endpoints};
+use crate::endpoints::{self, Endpoints, HttpListener};
 use crate::listener::Listener;
 use crate::report::{ConfigError, Notice, Origin};
 use crate::settings::{Findings, Settings};
@@ -44,8 +44,14 @@ pub struct BrokerConfig {
     pub request_bytes_max: i32,
     /// How many connections, from whom, how fast, for how long, and how much memory they get.
     pub connections: ConnectionLimits,
+    /// `telemetry.max.bytes`: what one push of a client's metrics may have, compressed.
+    pub telemetry_bytes_max: i32,
+    /// `ottla.http.listener`; `None` opens none.
+    pub http: Option<HttpListener>,
     /// `fetch.max.bytes`: a fetch answer stops there, whatever the consumer asked for.
     pub fetch_bytes_max: i32,
+    /// `max.request.partition.size.limit`: how many partitions one answer to DescribeTopicPartitions holds.
+    pub partitions_described_max: i32,
     /// `max.incremental.fetch.session.cache.slots`: fetch sessions that are kept at a time; 0 for none.
     pub fetch_sessions_max: usize,
     /// `num.network.threads`.
@@ -56,6 +62,8 @@ pub struct BrokerConfig {
     pub recovery_threads_per_dir: usize,
     /// `log.flush.offset.checkpoint.interval.ms`: between two writes of the recovery points.
     pub recovery_point_interval_ms: i32,
+    /// `log.retention.check.interval.ms`: between two looks for segments to delete.
+    pub retention_check_interval_ms: i64,
     /// `producer.id.expiration.ms`: after which an idle producer is forgotten.
     pub producer_id_expiration_ms: i32,
     /// What a topic without overrides gets.
@@ -79,6 +87,7 @@ impl BrokerConfig {
         check_rules(&settings, &mut findings);
         let Endpoints { listeners, advertised } = endpoints::resolve(&settings, &mut findings);
         let connections = connections::resolve(&settings, &listeners, &mut findings);
+        let http = endpoints::http(&settings, &mut findings);
         let log_dirs = log_dirs(&settings);
         if !findings.problems.is_empty() {
             findings.problems.sort_by_key(|problem| problem.origin);
@@ -105,11 +114,15 @@ impl BrokerConfig {
             delete_topics: settings.boolean("delete.topic.enable"),
             request_bytes_max: int("socket.request.max.bytes"),
             connections,
+            telemetry_bytes_max: int("telemetry.max.bytes"),
+            http,
             fetch_bytes_max: int("fetch.max.bytes"),
+            partitions_described_max: int("max.request.partition.size.limit"),
             fetch_sessions_max: count("max.incremental.fetch.session.cache.slots"),
             network_threads: count("num.network.threads"),
             io_threads: count("num.io.threads"),
             recovery_threads_per_dir: count("num.recovery.threads.per.data.dir"),
+            retention_check_interval_ms: settings.number("log.retention.check.interval.ms"),
             recovery_point_interval_ms: int("log.flush.offset.checkpoint.interval.ms"),
             producer_id_expiration_ms: int("producer.id.expiration.ms"),
             topic_defaults: TopicConfig::resolve(&Overrides::new(), &settings),

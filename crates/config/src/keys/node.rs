@@ -21,7 +21,7 @@ keys! {
     /// How many replicas a partition gets when the topic's creator does not say.
     "default.replication.factor": Int = "1", ANY, Medium, ReadOnly, HONOURED;
     /// The most partitions that one DescribeTopicPartitions answer holds.
-    "max.request.partition.size.limit": Int = "2000", at_least(1), Medium, ReadOnly, ACCEPTED;
+    "max.request.partition.size.limit": Int = "2000", at_least(1), Medium, ReadOnly, HONOURED;
     /// Threads for housekeeping work.
     "background.threads": Int = "10", at_least(1), High, ClusterWide, ACCEPTED;
     /// Whether a stopping broker first hands its leaderships to others.
@@ -37,5 +37,5 @@ keys! {
         LIST, Low, ClusterWide,
         Status::Refused("Java classes cannot be loaded, so ${file:path:key} would be taken as plain text");
     /// The largest push of client metrics that is taken.
-    "telemetry.max.bytes": Int = "1048576", at_least(1), Low, ReadOnly, ACCEPTED;
+    "telemetry.max.bytes": Int = "1048576", at_least(1), Low, ReadOnly, HONOURED;
 }
