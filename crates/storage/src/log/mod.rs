@@ -19,6 +19,7 @@
 mod append;
 mod close;
 mod config;
+mod copy;
 mod flush;
 mod queue;
 mod read;
@@ -45,6 +46,7 @@ use parking_lot::Mutex;
 pub use append::{AppendRefusal, Appended, Batch};
 pub use close::SavedPoint;
 pub use config::LogConfig;
+pub(crate) use copy::LogCopy;
 pub use flush::Flush;
 pub use read::{ReadRefusal, Slice};
 pub use recover::Recovery;
@@ -52,6 +54,7 @@ pub use retention::{Retention, SegmentSummary};
 pub use retire::Retired;
 pub use search::TimestampedOffset;
 pub(crate) use together::Saving;
+pub(crate) use truncate::remove;
 
 use crate::disk::Disk;
 use crate::fault::StorageFault;
