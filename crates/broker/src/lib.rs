@@ -15,6 +15,7 @@ mod config_rules;
 mod connection;
 mod connection_quota;
 mod connections;
+mod conversions;
 mod controller;
 mod fetch_sessions;
 mod directories;

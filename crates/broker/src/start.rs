@@ -22,6 +22,7 @@ use tracing::warn;
 use crate::buffers::Buffers;
 use crate::checkpoints::Checkpoints;
 use crate::config_rules::Rules;
+use crate::conversions::Conversions;
 use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
 use crate::fetch_sessions::FetchSessions;
@@ -139,6 +140,7 @@ impl Broker {
             controller,
             partitions,
             buffers: Arc::new(Buffers::default()),
+            conversions: Conversions::default(),
             stop,
             connections,
         });
