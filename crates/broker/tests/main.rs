@@ -7,6 +7,7 @@ mod connection;
 mod crowd;
 mod directories;
 mod faults;
+mod fetch_sessions;
 mod restart;
 mod scripts;
 mod support;

@@ -73,7 +73,8 @@ fn forgotten(session: &Session, word: &str, version: i16) -> ForgottenTopic {
 fn printed(session: &Session, answer: &FetchResponse) -> String {
     let mut lines = Vec::new();
     if answer.error_code != 0 || answer.session_id != 0 {
-        let name = session.fetch_sessions.iter().find(|(_, id)| **id == answer.session_id).map(|(name, _)| name.as_str());
+        let name =
+            session.fetch_sessions.iter().find(|(_, id)| **id == answer.session_id).map(|(name, _)| name.as_str());
         let id = if answer.session_id == 0 { "0" } else { name.unwrap_or("some") };
         lines.push(format!("{} session={id}", error(answer.error_code, None)));
     }
