@@ -16,6 +16,7 @@ mod config_rules;
 mod connection;
 mod connection_quota;
 mod connections;
+mod conversions;
 mod controller;
 mod directories;
 mod fetch_sessions;

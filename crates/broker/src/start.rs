@@ -22,6 +22,7 @@ use tracing::{info, warn};
 use crate::buffers::Buffers;
 use crate::checkpoints::Checkpoints;
 use crate::config_rules::Rules;
+use crate::conversions::Conversions;
 use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
 use crate::directories::{Directories, DirectoriesFault, Slot};
@@ -158,6 +159,7 @@ impl Broker {
             controller,
             partitions,
             buffers: Arc::new(Buffers::default()),
+            conversions: Conversions::default(),
             stop,
             connections,
             metrics: Metrics::new(handlers::count()),
