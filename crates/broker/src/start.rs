@@ -141,6 +141,7 @@ impl Broker {
             quorum,
             controller,
             partitions,
+            directories: directories.clone(),
             buffers: Arc::new(Buffers::default()),
             stop,
             connections,

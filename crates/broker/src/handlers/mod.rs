@@ -7,11 +7,14 @@
 
 mod api_versions;
 mod create_topics;
+mod delete_records;
 mod delete_topics;
+mod describe_producers;
 mod fetch;
 mod init_producer_id;
 mod list_offsets;
 mod metadata;
+mod offset_for_leader_epoch;
 mod produce;
 mod request;
 
@@ -47,7 +50,10 @@ static APIS: &[Api] = &[
     api_versions::API,
     create_topics::API,
     delete_topics::API,
+    delete_records::API,
     init_producer_id::API,
+    offset_for_leader_epoch::API,
+    describe_producers::API,
 ];
 
 fn api_of(key: i16) -> Option<&'static Api> {
