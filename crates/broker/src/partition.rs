@@ -9,8 +9,8 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use arc_swap::ArcSwap;
-use ottla_config::{TimestampType, TopicConfig};
-use ottla_record::{Limits, Rules, TimestampRule};
+use ottla_config::{CompressionType, TimestampType, TopicConfig};
+use ottla_record::{Codec, Limits, Packing, Rules, TimestampRule};
 use ottla_replication::{BecomeLeader, Input, Leader, Output};
 use ottla_runtime::{Lane, Runtime};
 use ottla_storage::{
@@ -136,6 +136,20 @@ impl Partition {
             },
         };
         (Limits { batch_bytes_max, ..Limits::default() }, Rules { timestamps, compacted: config.compact })
+    }
+
+    /// How a batch is kept that came in `sent` (`compression.type`).
+    pub(crate) fn packing(&self, sent: Codec) -> Packing {
+        let config = self.config.load();
+        let (codec, level) = match config.compression {
+            CompressionType::Producer => (sent, None),
+            CompressionType::Uncompressed => (Codec::None, None),
+            CompressionType::Gzip => (Codec::Gzip, config.compression_gzip_level),
+            CompressionType::Snappy => (Codec::Snappy, None),
+            CompressionType::Lz4 => (Codec::Lz4, None),
+            CompressionType::Zstd => (Codec::Zstd, Some(config.compression_zstd_level)),
+        };
+        Packing { codec, level }
     }
 
     /// Whether acks=all may be asked for: `min.insync.replicas` of them are in sync, or all if there are fewer.

@@ -46,6 +46,8 @@ pub struct BrokerConfig {
     pub connections: ConnectionLimits,
     /// `fetch.max.bytes`: a fetch answer stops there, whatever the consumer asked for.
     pub fetch_bytes_max: i32,
+    /// `max.request.partition.size.limit`: how many partitions one answer to DescribeTopicPartitions holds.
+    pub partitions_described_max: i32,
     /// `max.incremental.fetch.session.cache.slots`: fetch sessions that are kept at a time; 0 for none.
     pub fetch_sessions_max: usize,
     /// `num.network.threads`.
@@ -108,6 +110,7 @@ impl BrokerConfig {
             request_bytes_max: int("socket.request.max.bytes"),
             connections,
             fetch_bytes_max: int("fetch.max.bytes"),
+            partitions_described_max: int("max.request.partition.size.limit"),
             fetch_sessions_max: count("max.incremental.fetch.session.cache.slots"),
             network_threads: count("num.network.threads"),
             io_threads: count("num.io.threads"),

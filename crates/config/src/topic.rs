@@ -41,6 +41,10 @@ pub struct TopicConfig {
     pub timestamp_after_max_ms: i64,
     /// `compression.type`.
     pub compression: CompressionType,
+    /// `compression.gzip.level`; `None` is the library's own choice.
+    pub compression_gzip_level: Option<i32>,
+    /// `compression.zstd.level`.
+    pub compression_zstd_level: i32,
     /// Whether `cleanup.policy` holds `compact`: records must have keys.
     pub compact: bool,
     /// Whether `cleanup.policy` holds `delete`: retention applies.
@@ -112,6 +116,8 @@ impl TopicConfig {
             timestamp_before_max_ms: values.long("message.timestamp.before.max.ms"),
             timestamp_after_max_ms: values.long("message.timestamp.after.max.ms"),
             compression: compression(&values.text("compression.type")),
+            compression_gzip_level: Some(values.int("compression.gzip.level")).filter(|level| *level > 0),
+            compression_zstd_level: values.int("compression.zstd.level"),
             compact: policy.iter().any(|policy| policy == "compact"),
             delete: policy.iter().any(|policy| policy == "delete"),
             retention_ms: limit(values.long("retention.ms")),

@@ -13,6 +13,8 @@ fn other_value(key: &Key) -> String {
         "controller.quorum.voters" => "2@h:1",
         "process.roles" => "broker",
         "log.message.timestamp.type" | "message.timestamp.type" => "LogAppendTime",
+        "compression.type" => "gzip",
+        "compression.gzip.level" => "1",
         "inter.broker.listener.name" => "nix",
         "max.connections.per.ip.overrides" => "127.0.0.1:1",
         "max.connection.creation.rate" | "max.connections" | "max.connections.per.ip" => "5",

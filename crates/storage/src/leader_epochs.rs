@@ -47,7 +47,8 @@ impl LeaderEpochs {
 
     /// The same for a batch found in the log: only an epoch above all known ones counts.
     pub(crate) fn assign_if_newer(&mut self, epoch: LeaderEpoch, start: Offset) {
-        if self.latest().is_none_or(|latest| epoch > latest) {
+        // Messages of magic 0 and 1 name none.
+        if epoch > self.latest().unwrap_or(LeaderEpoch::UNKNOWN) {
             self.assign(epoch, start);
         }
     }

@@ -1,5 +1,8 @@
 //! Walking over the batches of a segment's file from a position on.
 //!
+//! Batches of magic 2, and messages of magic 0 and 1 that an older Kafka left: nothing here tells them apart, as a message
+//! has the one offset, the last one, that a log is searched by ([`BatchHeader::parse_any`]).
+//!
 //! Reads in pieces and keeps one piece in memory. What cannot be a batch ends the walk as [`Step::Bad`]: recovery cuts
 //! there, a look-up calls it damage. CRCs are the caller's business.
 
@@ -63,11 +66,9 @@ impl<'a> Walk<'a> {
             return Ok(Step::End);
         }
         let position = self.at;
-        if left < BATCH_HEADER_BYTES as u64 {
-            return Ok(Step::Bad { position, reason: format!("{left} bytes, expected a batch") });
-        }
-        let bytes = self.bytes(position, BATCH_HEADER_BYTES).await?;
-        let header = match BatchHeader::parse(&bytes) {
+        // A message of magic 0 or 1 may be shorter than the header of a batch.
+        let bytes = self.bytes(position, left.min(BATCH_HEADER_BYTES as u64) as usize).await?;
+        let header = match BatchHeader::parse_any(&bytes) {
             Ok(header) => header,
             Err(error) => return Ok(Step::Bad { position, reason: error.to_string() }),
         };

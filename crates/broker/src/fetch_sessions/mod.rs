@@ -50,6 +50,16 @@ pub(crate) struct FetchSessions<H> {
     next: AtomicUsize,
 }
 
+/// How much the sessions are (Kafka's `FetchSessionCache` metrics).
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Counts {
+    pub(crate) sessions: usize,
+    /// Those that the sessions had when they were last used.
+    pub(crate) partitions: usize,
+    /// Sessions that were given up for others since the start.
+    pub(crate) evictions: u64,
+}
+
 /// A session in the hands of a request. Dropped it goes back, also when the request is given up half-way.
 #[derive(Debug)]
 pub(crate) struct Taken<'a, H> {
@@ -107,19 +117,17 @@ impl<H> FetchSessions<H> {
         self.shard_of(id).lock().remove(id);
     }
 
-    /// How many sessions there are.
-    pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().len()).sum()
-    }
-
-    /// How many partitions they had when they were last used.
-    pub(crate) fn partitions(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().partitions()).sum()
-    }
-
-    /// How many sessions were given up for others since the start.
-    pub(crate) fn evictions(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.lock().evictions()).sum()
+    /// What the sessions come to at this moment.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for metrics to read"))]
+    pub(crate) fn counts(&self) -> Counts {
+        self.shards.iter().fold(Counts::default(), |sum, shard| {
+            let shard = shard.lock();
+            Counts {
+                sessions: sum.sessions + shard.len(),
+                partitions: sum.partitions + shard.partitions(),
+                evictions: sum.evictions + shard.evictions(),
+            }
+        })
     }
 
     fn shard_of(&self, id: SessionId) -> &Mutex<Cache<H>> {

@@ -3,10 +3,10 @@
 use ottla_protocol::fetch::{
     FetchPartition, FetchRequest, FetchResponse, FetchTopic, ForgottenTopic, PartitionData, ReplicaState,
 };
-use ottla_record::{Batches, RecordBatch, Scratch};
+use ottla_record::{Batches, Codec, RecordBatch, Scratch};
 use ottla_testkit::Command;
 
-use super::session::{Session, error, joined};
+use super::session::{Session, error, joined, now};
 
 /// The first version that names topics by id.
 const IDS_FROM: i16 = 13;
@@ -113,6 +113,12 @@ fn printed_partition(topic: &str, partition: &PartitionData) -> String {
     line
 }
 
+/// A timestamp, by the broker's date where that is near.
+fn moment(timestamp: i64) -> String {
+    let after = timestamp - now();
+    if after.abs() < 10_000_000 { format!("now{after:+}") } else { timestamp.to_string() }
+}
+
 /// Each batch on a line: its offsets, its epoch and its records; and what is left of one that was cut.
 fn printed_records(bytes: &[u8]) -> String {
     let mut text = String::new();
@@ -129,8 +135,23 @@ fn printed_records(bytes: &[u8]) -> String {
         let header = *batch.header();
         let records = batch.records(&mut scratch, 1 << 20).expect("records");
         let records = records.map(|record| record.expect("a record"));
+        if !header.is_current() {
+            // Each record of an old format with its offset and timestamp, which only conversion could have changed.
+            let records = records.map(|record| {
+                let (key, value) = (short(record.key), short(record.value));
+                format!("{}:{key}:{value}@{}", record.offset, moment(record.timestamp.0))
+            });
+            let records: Vec<_> = records.collect();
+            let codec = header.codec().expect("a codec").name();
+            text += &format!("\n  {} magic={} {codec} {}", header.base_offset, header.magic, records.join(","));
+            continue;
+        }
         let records: Vec<_> = records.map(|record| format!("{}:{}", short(record.key), short(record.value))).collect();
-        text += &format!("\n  {}-{} {}", header.base_offset.0, header.last_offset().0, records.join(","));
+        let codec = match header.codec().expect("a codec") {
+            Codec::None => String::new(),
+            codec => format!("{} ", codec.name()),
+        };
+        text += &format!("\n  {}-{} {codec}{}", header.base_offset.0, header.last_offset().0, records.join(","));
     }
     let cut = bytes.len() - batches.position();
     if cut > 0 {

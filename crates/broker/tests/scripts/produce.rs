@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use ottla_protocol::produce::{PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData};
-use ottla_record::Codec;
+use ottla_record::{Codec, OldMagic};
 use ottla_testkit::Command;
 use ottla_types::Timestamp;
 
 use super::session::{Session, error, joined, now};
-use crate::support::{Recipe, built, corrupted};
+use crate::support::{Recipe, built, corrupted, message_set};
 
 /// The first version that names topics by id.
 const IDS_FROM: i16 = 13;
@@ -65,7 +65,7 @@ fn printed(session: &Session, version: i16, answer: &ProduceResponse) -> String 
     joined(lines)
 }
 
-/// The field: `records=null`, `records=` for none, or a batch; `twice` has it two times.
+/// The field: `records=null`, `records=` for none, or a batch, with `magic=` a message set; `twice` has it two times.
 fn records(command: &Command<'_>) -> Option<Bytes> {
     let recipe = match command.argument("records") {
         Some("null") => return None,
@@ -73,6 +73,11 @@ fn records(command: &Command<'_>) -> Option<Bytes> {
         None => recipe(command, "k:v"),
         Some(records) => recipe(command, records),
     };
+    if let Some(magic) = command.argument("magic") {
+        let magic = if magic == "0" { OldMagic::V0 } else { OldMagic::V1 };
+        let set = message_set(magic, &recipe, command.argument("broken").unwrap_or_default());
+        return Some(if command.has("twice") { [&set[..], &set[..]].concat().into() } else { set });
+    }
     let batch = built(&recipe);
     let batch = command.argument("broken").map_or(batch.clone(), |how| corrupted(&batch, how));
     Some(if command.has("twice") { [&batch[..], &batch[..]].concat().into() } else { batch })

@@ -11,7 +11,7 @@ use ottla_runtime::{Runtime, SeededRandom, TokioClock, WallClock, system};
 use ottla_storage::disk::simulated::{Faults, SimulatedDisk};
 use ottla_types::Timestamp;
 
-use super::Client;
+use super::{Client, Loggers};
 
 /// The date, for the broker: it stands still, unless a test moves it.
 pub(crate) const WALL: Timestamp = Timestamp(1_700_000_000_000);
@@ -128,7 +128,9 @@ impl Running {
             let clock = Arc::new(TokioClock::start(StillWall(self.later_ms.clone())));
             Runtime { clock, random: Arc::new(SeededRandom::new(self.seed)), ..seams }
         };
-        let broker = executor.block_on(Broker::start(config, runtime, self.disk.clone()))?;
+        let loggers = Arc::new(Loggers::default());
+        let broker = Broker::start_logging(config, runtime, self.disk.clone(), loggers);
+        let broker = executor.block_on(broker)?;
         self.alive = Some(Alive { executor, broker });
         Ok(())
     }

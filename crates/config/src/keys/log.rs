@@ -64,13 +64,14 @@ keys! {
     "message.max.bytes": Int = "1048588", at_least(0), High, ClusterWide, HONOURED;
     /// How batches are compressed on disk; `producer` keeps them as they came.
     "compression.type": String = "producer",
-        Allowed::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), High, ClusterWide, ACCEPTED;
+        Allowed::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), High, ClusterWide, HONOURED;
     /// The level of gzip; -1 is the library's own choice.
-    "compression.gzip.level": Int = "-1", between_or(1, 9, -1), Medium, ClusterWide, ACCEPTED;
+    "compression.gzip.level": Int = "-1", between_or(1, 9, -1), Medium, ClusterWide, HONOURED;
     /// The level of lz4.
-    "compression.lz4.level": Int = "9", between(1, 17), Medium, ClusterWide, ACCEPTED;
+    "compression.lz4.level": Int = "9", between(1, 17), Medium, ClusterWide,
+        Status::Accepted("lz4 has one level here, the fast one");
     /// The level of zstd.
-    "compression.zstd.level": Int = "3", between(-131_072, 22), Medium, ClusterWide, ACCEPTED;
+    "compression.zstd.level": Int = "3", between(-131_072, 22), Medium, ClusterWide, HONOURED;
     /// How many logs of a directory are opened or recovered at once.
     "num.recovery.threads.per.data.dir": Int = "2", at_least(1), High, ClusterWide, HONOURED;
     /// Whether an acknowledgement means that the records are on disk, not only in memory. Ottla's own key.

@@ -69,15 +69,15 @@ topic_keys! {
         Accepted("where it holds compact, records without a key are refused, and nothing is compacted yet")
         <- ["log.cleanup.policy"];
     /// The level of gzip; -1 is the library's own choice.
-    "compression.gzip.level": Int = "-1", between_or(1, 9, -1), Medium, ACCEPTED <- ["compression.gzip.level"];
+    "compression.gzip.level": Int = "-1", between_or(1, 9, -1), Medium, HONOURED <- ["compression.gzip.level"];
     /// The level of lz4.
-    "compression.lz4.level": Int = "9", between(1, 17), Medium, ACCEPTED <- ["compression.lz4.level"];
+    "compression.lz4.level": Int = "9", between(1, 17), Medium, Accepted("lz4 has one level here, the fast one") <- ["compression.lz4.level"];
     /// How batches are compressed on disk; `producer` keeps them as they came.
     "compression.type": String = "producer",
         Allowed::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), Medium,
-        ACCEPTED <- ["compression.type"];
+        HONOURED <- ["compression.type"];
     /// The level of zstd.
-    "compression.zstd.level": Int = "3", between(-131_072, 22), Medium, ACCEPTED <- ["compression.zstd.level"];
+    "compression.zstd.level": Int = "3", between(-131_072, 22), Medium, HONOURED <- ["compression.zstd.level"];
     /// How long the marker of a deleted key stays readable in a compacted topic.
     "delete.retention.ms": Long = "86400000", at_least(0), Medium, ACCEPTED <- ["log.cleaner.delete.retention.ms"];
     /// How long a deleted segment's files stay under another name.

@@ -143,7 +143,9 @@ async fn first_record(
     wanted: impl Fn(Offset, Timestamp) -> bool,
 ) -> Result<Option<TimestampedOffset>, StorageFault> {
     let leader_epoch = header.partition_leader_epoch;
+    // Where a compressed message of an old format begins, only its content says.
     if header.attributes.timestamp_type() == TimestampType::LogAppendTime
+        && header.record_count > 0
         && wanted(header.base_offset, header.max_timestamp)
     {
         let (offset, timestamp) = (header.base_offset, header.max_timestamp);

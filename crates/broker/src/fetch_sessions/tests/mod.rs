@@ -10,7 +10,7 @@ use std::time::Duration;
 use ottla_protocol::TopicKey;
 use ottla_types::{ErrorCode, Instant, LeaderEpoch, Offset, PartitionIndex};
 
-use super::{Claim, FetchSessions, Newcomer, Session, Wanted, ids};
+use super::{Claim, Counts, FetchSessions, Newcomer, Session, Wanted, ids};
 
 const CLIENT: Newcomer = Newcomer { privileged: false, by_id: false };
 
@@ -53,7 +53,7 @@ fn the_slots_are_all_of_use_and_no_more() {
         let sessions = FetchSessions::<()>::new(slots);
         let made = (0..200).filter(|random| sessions.open(Instant::START, CLIENT, session_of(1), *random).is_ok());
         assert_eq!(made.count(), slots);
-        assert_eq!((sessions.len(), sessions.partitions(), sessions.evictions()), (slots, slots, 0));
+        assert_eq!(sessions.counts(), Counts { sessions: slots, partitions: slots, evictions: 0 });
     }
 }
 
@@ -73,7 +73,7 @@ fn a_request_that_is_given_up_leaves_its_session_to_the_next() {
     let mut taken = sessions.take(claim(id, 1), Instant::START).expect("there");
     taken.follow(&TopicKey::Name("t"), PartitionIndex(9), from(0));
     drop(taken);
-    assert_eq!(sessions.partitions(), 3);
+    assert_eq!(sessions.counts().partitions, 3);
     assert_eq!(sessions.take(claim(id, 2), Instant::START).expect("there").len(), 3);
 }
 
@@ -97,7 +97,7 @@ fn a_session_that_was_ended_under_a_request_does_not_come_back() {
     let taken = sessions.take(claim(id, 1), Instant::START).expect("there");
     sessions.remove(id);
     drop(taken);
-    assert_eq!(sessions.len(), 0);
+    assert_eq!(sessions.counts(), Counts::default());
 }
 
 #[test]
@@ -127,5 +127,5 @@ fn a_full_cache_with_many_slots_finds_the_longest_unused() {
         assert!(sessions.open(now, CLIENT, session_of(1), 77).is_ok());
         assert_eq!(sessions.take(claim(*id, 1), now).err(), Some(ErrorCode::FetchSessionIdNotFound));
     }
-    assert_eq!(sessions.evictions(), 8);
+    assert_eq!(sessions.counts().evictions, 8);
 }

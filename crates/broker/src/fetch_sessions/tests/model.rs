@@ -108,23 +108,24 @@ fn check_fairness(broker: &Broker, client: &mut Client, before: &BTreeMap<(Strin
 fn a_client_learns_of_every_change_and_no_partition_starves() {
     for seed in 0..300 {
         let random = SeededRandom::new(seed);
+        let one_in = |n: u64| random.bits().is_multiple_of(n);
         let mut broker = Broker::new(1);
         let mut client = Client::default();
         for step in 0..400 {
             (0..random.bits() % 4).for_each(|_| change(&mut broker, &random));
-            if random.bits() % 5 == 0 {
+            if one_in(5) {
                 let partition = some_partition(&random);
                 let start = broker.logs.get(&partition).map_or(0, |log| log.start);
                 client.change_mind(partition, start);
             }
-            if random.bits() % 60 == 0 {
+            if one_in(60) {
                 // Somebody else's session takes its place.
                 broker.wait(200_000);
                 broker.fetch(&Request::default()).expect("a full fetch");
                 broker.wait(200_000);
             }
             // Sometimes there is room for one record only.
-            let room = if random.bits() % 3 == 0 { 100 } else { 1 };
+            let room = if one_in(3) { 100 } else { 1 };
             let before = client.follows.clone();
             let answer = broker.fetch(&client.request(room));
             let refused = answer.is_err();

@@ -1,21 +1,16 @@
 //! One partition's records: found a home, checked, appended; or refused with everything the answer says about it.
 
-use std::cell::RefCell;
 use std::fmt;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_protocol::TopicKey;
-use ottla_record::{BatchError, Codec, Scratch, check_batch, single_batch};
-use ottla_storage::Batch;
+use ottla_record::BatchError;
 use ottla_types::{BrokerId, ErrorCode, LeaderEpoch, PartitionIndex};
 
 use super::Placed;
+use super::batch::batch_of;
 use crate::node::{Lookup, Node};
-use crate::partition::{Acks, Partition};
-
-/// The first version that may carry zstd (KIP-110).
-const ZSTD_FROM: i16 = 7;
+use crate::partition::Acks;
 
 /// Why a partition's records were not taken.
 #[derive(Debug)]
@@ -34,7 +29,7 @@ impl Refused {
         Self { error, message: None, record_errors: Vec::new(), current_leader }
     }
 
-    fn saying(error: ErrorCode, message: String) -> Self {
+    pub(super) fn saying(error: ErrorCode, message: String) -> Self {
         Self { message: Some(message), ..Self::because(error) }
     }
 }
@@ -55,12 +50,8 @@ impl fmt::Display for Refused {
     }
 }
 
-thread_local! {
-    /// Room to decompress into, one for each thread that checks.
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
-}
-
-/// Checks `records` and puts them into the partition's queue; nothing is written yet.
+/// Checks `records` and puts them into the partition's queue; nothing is written yet. `None` for an empty message set:
+/// that is fine, and goes nowhere.
 pub(super) fn append_one(
     node: &Node,
     topic: &TopicKey<'_>,
@@ -68,7 +59,7 @@ pub(super) fn append_one(
     records: Option<Bytes>,
     acks: Acks,
     version: i16,
-) -> Result<Placed, Refused> {
+) -> Result<Option<Placed>, Refused> {
     let partition = match node.partition(topic, PartitionIndex(index)) {
         Lookup::Here(partition) => partition,
         Lookup::Elsewhere { leader, epoch } => {
@@ -80,26 +71,17 @@ pub(super) fn append_one(
         Lookup::Unknown(error) => return Err(Refused::because(error)),
     };
     let records = records.unwrap_or_default();
-    let bytes = single_batch(&records)?;
-    let batch = checked(node, &partition, records.slice_ref(bytes), version)?;
+    let Some(batch) = batch_of(&partition, &records, version, node.runtime.clock.wall())? else {
+        return Ok(None);
+    };
+    if batch.header.attributes.is_transactional() {
+        return Err(Refused::saying(ErrorCode::InvalidTxnState, "transactions are not served yet".to_owned()));
+    }
     if acks == Acks::All && !partition.has_enough_replicas() {
         return Err(Refused::because(ErrorCode::NotEnoughReplicas));
     }
     let appended = partition
         .append(batch, node.runtime.clock.wall())
         .map_err(|refusal| Refused::saying(refusal.error_code(), refusal.to_string()))?;
-    Ok(Placed { partition, place: appended })
-}
-
-fn checked(node: &Node, partition: &Arc<Partition>, bytes: Bytes, version: i16) -> Result<Batch, Refused> {
-    let (limits, rules) = partition.batch_rules(node.runtime.clock.wall());
-    let batch = SCRATCH.with_borrow_mut(|scratch| check_batch(&bytes, &limits, &rules, scratch))?;
-    if batch.codec == Codec::Zstd && version < ZSTD_FROM {
-        let message = format!("zstd needs Produce v{ZSTD_FROM}, this is v{version}");
-        return Err(Refused::saying(ErrorCode::UnsupportedCompressionType, message));
-    }
-    if batch.header.attributes.is_transactional() {
-        return Err(Refused::saying(ErrorCode::InvalidTxnState, "transactions are not served yet".to_owned()));
-    }
-    Ok(Batch { header: batch.header, bytes })
+    Ok(Some(Placed { partition, place: appended }))
 }

@@ -1,7 +1,8 @@
 //! `Produce` (key 0): appends record batches to the partitions that this broker leads.
 //!
-//! - v3: batches of magic 2; the lowest version served (KIP-98). v0 to v2 are advertised all the same, as Kafka 4 does:
-//!   old librdkafka concludes from them that the broker knows compression.
+//! - v0, v1: message sets of magic 0, in v1 with the throttle time in the answer; v2: of magic 1, and the time of the
+//!   append (KIP-32). Both become batches of magic 2. Kafka 4 serves neither.
+//! - v3: one batch of magic 2 for each partition (KIP-98).
 //! - v7: zstd (KIP-110). v8: which records were refused, and why (KIP-467). v9: flexible.
 //! - v10: the present leader in errors (KIP-951). v12 joins transactions (KIP-890), of which there are none yet.
 //! - v13: topics by id (KIP-516).
@@ -14,6 +15,7 @@
 //! an error closes the connection.
 
 mod append;
+mod batch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +35,7 @@ use append::{Refused, append_one};
 
 pub(super) const API: Api = Api {
     key: ApiKey::Produce,
-    served: 3..=13,
+    served: 0..=13,
     advertised: 0..=13,
     handle: |node, request| Box::pin(async move { handle(&node, request).await }),
 };
@@ -42,7 +44,8 @@ pub(super) const API: Api = Api {
 struct Appended {
     name: String,
     topic_id: Uuid,
-    partitions: Vec<(i32, Result<Placed, Refused>)>,
+    /// `None` of one whose message set was empty.
+    partitions: Vec<(i32, Result<Option<Placed>, Refused>)>,
 }
 
 /// Records that are in the log, if not yet as safe as asked for.
@@ -56,7 +59,8 @@ async fn handle(node: &Arc<Node>, request: Request) -> Result<Answer, Hangup> {
     let view = ProduceRequestView::parse(&body, request.version).map_err(|error| request.malformed(&error))?;
     let acks = Acks::from_raw(view.acks);
     let topics = append_all(node, &view, &body, acks, request.version);
-    let placed = topics.iter().flat_map(|topic| &topic.partitions).filter_map(|(_, placed)| placed.as_ref().ok());
+    let placed =
+        topics.iter().flat_map(|topic| &topic.partitions).filter_map(|(_, placed)| placed.as_ref().ok()?.as_ref());
     // Here and now if it is quick, else on a task of its own.
     placed.clone().for_each(|placed| placed.partition.start_writing(&node.runtime));
     let patience = Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or_default());
@@ -124,14 +128,16 @@ async fn acknowledge(
         let mut partition_responses = Vec::with_capacity(topic.partitions.len());
         for (index, placed) in topic.partitions {
             let outcome = match placed {
-                Ok(placed) => {
+                Ok(None) => Ok(None),
+                Ok(Some(placed)) => {
                     let safe = placed.partition.acknowledged(&placed.place, acks, &node.runtime, deadline).await;
-                    safe.map(|()| placed).map_err(Refused::because)
+                    safe.map(|()| Some(placed)).map_err(Refused::because)
                 }
                 Err(refused) => Err(refused),
             };
             partition_responses.push(match outcome {
-                Ok(placed) => placed_response(index, &placed),
+                Ok(Some(placed)) => placed_response(index, &placed),
+                Ok(None) => PartitionProduceResponse { index, base_offset: -1, ..PartitionProduceResponse::default() },
                 Err(refused) => refused_response(index, refused),
             });
         }

@@ -3,6 +3,7 @@
 mod crash;
 mod golden;
 mod model;
+mod old_formats;
 mod progress;
 mod retire;
 

@@ -1,0 +1,90 @@
+//! What a partition is sent, as the batch that it stores.
+//!
+//! A batch of magic 2 in the topic's codec is checked where it lies and never copied. Message sets of magic 0 and 1, and
+//! batches in another codec than `compression.type` asks for, are made anew.
+
+use std::cell::RefCell;
+
+use bytes::Bytes;
+use ottla_record::{
+    BatchError, BatchHeader, Codec, Compressor, MessageSet, Scratch, check_and_recompress, check_batch, convert_up,
+    single_batch,
+};
+use ottla_storage::Batch;
+use ottla_types::{ErrorCode, Timestamp};
+
+use super::append::Refused;
+use crate::partition::Partition;
+
+/// The first version that has one batch of magic 2 and nothing else (KIP-98).
+const BATCHES_FROM: i16 = 3;
+/// The first version of those with batches that may carry zstd (KIP-110).
+const ZSTD_FROM: i16 = 7;
+
+/// Room to decompress into, and the contexts of compression.
+#[derive(Default)]
+struct Codecs {
+    scratch: Scratch,
+    compressor: Compressor,
+}
+
+thread_local! {
+    /// One for each thread that checks.
+    static CODECS: RefCell<Codecs> = RefCell::default();
+}
+
+/// The batch that `records`, a partition's part of a request, are stored as. `None` for a message set that holds
+/// nothing, which is fine in the versions that have them.
+pub(super) fn batch_of(
+    partition: &Partition,
+    records: &Bytes,
+    version: i16,
+    now: Timestamp,
+) -> Result<Option<Batch>, Refused> {
+    let set = if version < BATCHES_FROM { MessageSet::of(records)? } else { MessageSet::Current };
+    CODECS.with_borrow_mut(|codecs| match set {
+        MessageSet::Empty => Ok(None),
+        MessageSet::Old(sent) => Ok(Some(convert(partition, records, sent, now, codecs)?)),
+        MessageSet::Current => {
+            let bytes = single_batch(records)?;
+            // One that is unknown is refused by the check, behind what weighs more.
+            let sent = BatchHeader::parse(bytes)?.codec().unwrap_or_default();
+            if sent == Codec::Zstd && (BATCHES_FROM..ZSTD_FROM).contains(&version) {
+                let message = format!("zstd needs Produce v{ZSTD_FROM}, this is v{version}");
+                return Err(Refused::saying(ErrorCode::UnsupportedCompressionType, message));
+            }
+            Ok(Some(check(partition, records.slice_ref(bytes), sent, now, codecs)?))
+        }
+    })
+}
+
+fn convert(
+    partition: &Partition,
+    records: &[u8],
+    sent: Codec,
+    now: Timestamp,
+    codecs: &mut Codecs,
+) -> Result<Batch, BatchError> {
+    let Codecs { scratch, compressor } = codecs;
+    let (limits, rules) = partition.batch_rules(now);
+    let made = convert_up(records, &limits, &rules, partition.packing(sent), scratch, compressor)?;
+    Ok(Batch { header: made.header, bytes: made.bytes })
+}
+
+fn check(
+    partition: &Partition,
+    bytes: Bytes,
+    sent: Codec,
+    now: Timestamp,
+    codecs: &mut Codecs,
+) -> Result<Batch, BatchError> {
+    let Codecs { scratch, compressor } = codecs;
+    let (limits, rules) = partition.batch_rules(now);
+    let packing = partition.packing(sent);
+    if packing.codec == sent {
+        let header = check_batch(&bytes, &limits, &rules, scratch)?.header;
+        return Ok(Batch { header, bytes });
+    }
+    let made = check_and_recompress(&bytes, &limits, &rules, packing, scratch, compressor)?;
+    Ok(Batch { header: made.header, bytes: made.bytes })
+}
