@@ -67,8 +67,11 @@ static APIS: &[Api] = &[
     delete_records::API,
     init_producer_id::API,
     offset_for_leader_epoch::API,
+    describe_configs::API,
+    alter_configs::API,
     create_partitions::API,
     elect_leaders::API,
+    incremental_alter_configs::API,
     alter_partition_reassignments::API,
     list_partition_reassignments::API,
     describe_quorum::API,
@@ -76,11 +79,8 @@ static APIS: &[Api] = &[
     describe_cluster::API,
     describe_producers::API,
     unregister_broker::API,
-    describe_topic_partitions::API,
-    describe_configs::API,
-    alter_configs::API,
-    incremental_alter_configs::API,
     list_config_resources::API,
+    describe_topic_partitions::API,
 ];
 
 fn api_of(key: i16) -> Option<&'static Api> {
