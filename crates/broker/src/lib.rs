@@ -11,6 +11,7 @@
 mod answer;
 mod buffers;
 mod checkpoints;
+mod client_metrics;
 mod config_rules;
 mod connection;
 mod connection_quota;
@@ -20,9 +21,11 @@ mod directories;
 mod fetch_sessions;
 mod flusher;
 mod handlers;
+mod http;
 mod listener;
 mod log_levels;
 mod memory;
+mod metrics;
 mod node;
 mod partition;
 mod partitions;
@@ -33,6 +36,7 @@ mod seldom;
 mod settings;
 mod start;
 mod sweep;
+mod telemetry;
 mod wait;
 
 pub use directories::DirectoriesFault;

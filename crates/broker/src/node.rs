@@ -17,10 +17,12 @@ use crate::controller::ControllerHandle;
 use crate::directories::Directories;
 use crate::fetch_sessions::FetchSessions;
 use crate::log_levels::LogLevels;
+use crate::metrics::Metrics;
 use crate::partition::Partition;
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
 use crate::settings::Settings;
+use crate::telemetry;
 
 /// One broker, as its handlers see it.
 pub(crate) struct Node {
@@ -37,6 +39,9 @@ pub(crate) struct Node {
     pub(crate) buffers: Arc<Buffers>,
     /// Cancelled when the broker stops: no new requests are read, nobody waits any longer.
     pub(crate) stop: CancellationToken,
+    pub(crate) metrics: Metrics,
+    /// What clients push about themselves.
+    pub(crate) client_metrics: telemetry::Shared,
     /// Those who are connected.
     pub(crate) connections: Arc<Connections>,
 }

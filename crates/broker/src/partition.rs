@@ -20,6 +20,7 @@ use ottla_types::{BrokerId, ErrorCode, Instant, LeaderEpoch, Offset, Timestamp, 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::metrics::Traffic;
 use crate::wait::{Registration, Waits};
 
 /// Bytes that may wait for one log's writer before the connections that feed it are held back.
@@ -51,6 +52,7 @@ impl Acks {
 /// A partition that this broker leads.
 pub(crate) struct Partition {
     pub(crate) name: TopicPartition,
+    pub(crate) traffic: Traffic,
     log: Arc<Log>,
     leader: Mutex<Leader>,
     config: ArcSwap<TopicConfig>,
@@ -88,6 +90,7 @@ impl Partition {
         let high_watermark = AtomicI64::new(leader.high_watermark().0);
         let partition = Arc::new(Self {
             name,
+            traffic: Traffic::default(),
             leader: Mutex::new(leader),
             config: ArcSwap::from_pointee(config),
             high_watermark,

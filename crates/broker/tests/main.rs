@@ -13,3 +13,4 @@ mod retention;
 mod scripts;
 mod support;
 mod versions;
+mod watch;

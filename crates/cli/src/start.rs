@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use ottla_broker::Broker;
@@ -16,6 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::failure::{Failure, say};
+use crate::logging::Levels;
 use crate::output::Output;
 
 /// Threads that flush at most: more wait for the same device.
@@ -41,7 +43,7 @@ fn setting(text: &str) -> Result<(String, String), String> {
 }
 
 /// Runs the broker until a signal ends it.
-pub(crate) fn run(args: &StartArgs) -> Result<(), Failure> {
+pub(crate) fn run(args: &StartArgs, levels: Arc<Levels>) -> Result<(), Failure> {
     let (config, notices) = configuration(args)?;
     for notice in notices {
         let text = in_file(args.config.as_deref(), notice.origin, &notice.to_string());
@@ -56,7 +58,7 @@ pub(crate) fn run(args: &StartArgs) -> Result<(), Failure> {
     let result = data.block_on(async {
         let runtime = ottla_runtime::system::runtime(data.handle().clone(), control.handle().clone());
         let stop = stop_signal()?;
-        serve(config, runtime, stop).await
+        serve(config, runtime, levels, stop).await
     });
     data.shutdown_background();
     control.shutdown_background();
@@ -124,10 +126,15 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
 }
 
 /// Starts the broker, says that it listens, stops it when `stop` completes.
-async fn serve(config: BrokerConfig, runtime: Runtime, stop: oneshot::Receiver<()>) -> Result<(), Failure> {
+async fn serve(
+    config: BrokerConfig,
+    runtime: Runtime,
+    levels: Arc<Levels>,
+    stop: oneshot::Receiver<()>,
+) -> Result<(), Failure> {
     let log_dirs = config.log_dirs.clone();
     let threads = Threads { writers: 1, syncers: config.io_threads.clamp(1, SYNCERS_MAX), readers: READERS };
-    let broker = Broker::start(config, runtime, SystemDisk::threaded(threads));
+    let broker = Broker::start_logging(config, runtime, SystemDisk::threaded(threads), levels);
     let broker = broker.await.map_err(|fault| Failure::new(format!("the broker does not start: {fault}")))?;
     let mut output = Output::stdout();
     output.write(ready(broker.addresses(), &log_dirs, &called()).as_bytes())?;

@@ -3,6 +3,7 @@
 mod batch;
 mod client;
 mod gate;
+mod http;
 mod loggers;
 mod message_set;
 mod requests;
@@ -11,6 +12,7 @@ mod running;
 pub(crate) use batch::{Recipe, built, corrupted};
 pub(crate) use client::{Client, PATIENCE};
 pub(crate) use gate::Gate;
+pub(crate) use http::http_get;
 pub(crate) use loggers::Loggers;
 pub(crate) use message_set::message_set;
 pub(crate) use requests::{ListOffsetsOf, create, fetch_of, list_offsets_of, produce_of};

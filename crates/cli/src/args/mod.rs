@@ -21,6 +21,7 @@ pub(crate) use dump::DumpArgs;
 pub(crate) use produce::{InputKind, ProduceArgs};
 pub(crate) use topic::{AlterArgs, CreateArgs, TopicCommand, TruncateArgs};
 
+use crate::logging::LogFormat;
 use crate::start::StartArgs;
 
 const FIRST_STEPS: &str = "\
@@ -48,9 +49,14 @@ pub(crate) struct Cli {
     )]
     pub bootstrap: Bootstrap,
 
-    /// What to log on stderr: error, warn, info, debug, trace, or a filter as in RUST_LOG
+    /// What to log on stderr: error, warn, info, debug, trace, or levels by module as in warn,ottla_broker=debug. Without
+    /// it RUST_LOG says; without that the broker logs at info, other commands at warn
     #[arg(long, global = true, value_name = "LEVEL")]
     pub log_level: Option<String>,
+
+    /// How log lines look
+    #[arg(long, global = true, value_name = "FORM", value_enum, default_value = "text")]
+    pub log_format: LogFormat,
 
     /// How results are printed
     #[arg(long, global = true, value_name = "FORM", value_enum, default_value = "table")]

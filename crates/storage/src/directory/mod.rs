@@ -24,6 +24,7 @@ mod clean_stop;
 mod create;
 mod open;
 mod retire;
+mod threads;
 mod turns;
 
 use std::collections::BTreeMap;
@@ -68,7 +69,13 @@ pub struct LogDirectory {
     high_watermarks: PartitionOffsets,
     dirty: Arc<DirtyLogs>,
     turns: Turns,
+    /// How many may work on its partitions side by side.
+    threads: usize,
 }
+
+/// From so many partitions on, what they have to make durable is synced with the whole file system. Below, each syncs its
+/// own files: others may have much to write on the same file system.
+const TOGETHER_FROM: usize = if cfg!(test) { 3 } else { 16 };
 
 impl LogDirectory {
     /// Where it is.
@@ -180,5 +187,7 @@ impl std::fmt::Debug for LogDirectory {
     }
 }
 
+#[cfg(test)]
+mod crash;
 #[cfg(test)]
 mod tests;

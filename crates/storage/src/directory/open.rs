@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ottla_types::{Offset, TopicPartition};
 use parking_lot::Mutex;
 
 use super::checkpoints::{HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
+use super::threads::for_each;
 use super::{ClaimedDirectory, LogDirectory, Partition, Turns, clean_stop};
 use crate::checkpoint::{self, PartitionOffsets};
 use crate::disk::{Disk, block_on};
@@ -69,7 +69,7 @@ impl LogDirectory {
             .into_iter()
             .map(|name| Todo { config: (options.config)(&name), saved: saved.get(&name).copied(), name })
             .collect();
-        let opened = open_all(&disk, path, &todo, was_clean, options.recovery_threads).await;
+        let opened = open_all(&disk, path, &todo, was_clean, options.recovery_threads).await?;
         if was_clean {
             clean_stop::remove(&*disk, path).await?;
         }
@@ -85,6 +85,7 @@ impl LogDirectory {
             high_watermarks,
             dirty: Arc::new(DirtyLogs::default()),
             turns: Turns::default(),
+            threads: options.recovery_threads,
         };
         for (todo, opened) in todo.into_iter().zip(opened) {
             match opened {
@@ -157,37 +158,25 @@ struct Todo {
     saved: Option<SavedPoint>,
 }
 
+/// Opens each. What recovery repaired is synced together at the end: before that nobody is served.
 async fn open_all(
     disk: &Arc<dyn Disk>,
     path: &Path,
     todo: &[Todo],
     clean: bool,
     threads: usize,
-) -> Vec<Result<Partition, StorageFault>> {
-    if threads <= 1 {
-        let mut opened = Vec::with_capacity(todo.len());
-        for todo in todo {
-            opened.push(open_one(disk, path, todo, clean).await);
-        }
-        return opened;
+) -> Result<Vec<Result<Partition, StorageFault>>, StorageFault> {
+    let opened = for_each(todo.len(), threads, |i| Box::pin(open_one(disk, path, &todo[i], clean))).await;
+    if !clean && !todo.is_empty() {
+        disk.sync_all(path).await.trying("sync", path)?;
     }
-    let next = AtomicUsize::new(0);
-    let slots: Vec<Mutex<Option<Result<Partition, StorageFault>>>> = todo.iter().map(|_| Mutex::new(None)).collect();
-    std::thread::scope(|scope| {
-        for _ in 0..threads.min(todo.len()) {
-            scope.spawn(|| {
-                while let Some(i) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|i| *i < todo.len()) {
-                    *slots[i].lock() = Some(block_on(open_one(disk, path, &todo[i], clean)));
-                }
-            });
-        }
-    });
-    slots.into_iter().map(|slot| slot.into_inner().expect("every partition was opened by one of the threads")).collect()
+    Ok(opened)
 }
 
 async fn open_one(disk: &Arc<dyn Disk>, path: &Path, todo: &Todo, clean: bool) -> Result<Partition, StorageFault> {
     let directory = path.join(todo.name.to_string());
     let topic_id = partition_metadata::read(&**disk, &directory).await?;
-    let log = Log::open(disk.clone(), &directory, todo.config, recovery(todo.saved.as_ref(), clean)).await?;
+    let recovery = recovery(todo.saved.as_ref(), clean);
+    let log = Log::open_unsynced(disk.clone(), &directory, todo.config, recovery).await?;
     Ok(Partition { log, topic_id })
 }

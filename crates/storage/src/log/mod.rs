@@ -31,6 +31,7 @@ mod room;
 mod search;
 #[cfg(test)]
 mod tests;
+mod together;
 mod truncate;
 mod trusted;
 mod write;
@@ -50,6 +51,7 @@ pub use recover::Recovery;
 pub use retention::{Retention, SegmentSummary};
 pub use retire::Retired;
 pub use search::TimestampedOffset;
+pub(crate) use together::Saving;
 
 use crate::disk::Disk;
 use crate::fault::StorageFault;

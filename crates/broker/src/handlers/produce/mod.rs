@@ -100,6 +100,9 @@ fn append_all(
                 Some(acks) => append_one(node, &topic.topic, partition.index, records, acks, version),
                 None => Err(Refused::because(ErrorCode::InvalidRequiredAcks)),
             };
+            if placed.is_err() {
+                node.metrics.traffic.refused_produce();
+            }
             appended.partitions.push((partition.index, placed));
         }
         topics.push(appended);
