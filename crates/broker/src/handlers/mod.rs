@@ -81,10 +81,10 @@ static APIS: &[Api] = &[
     describe_cluster::API,
     describe_producers::API,
     unregister_broker::API,
-    list_config_resources::API,
-    describe_topic_partitions::API,
     get_telemetry_subscriptions::API,
     push_telemetry::API,
+    list_config_resources::API,
+    describe_topic_partitions::API,
 ];
 
 /// An API and its place in the table.
