@@ -158,6 +158,7 @@ impl Broker {
             quorum,
             controller,
             partitions,
+            directories: directories.clone(),
             buffers: Arc::new(Buffers::default()),
             conversions: Conversions::default(),
             stop,
