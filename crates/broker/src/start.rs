@@ -157,6 +157,7 @@ impl Broker {
             quorum,
             controller,
             partitions,
+            directories: directories.clone(),
             buffers: Arc::new(Buffers::default()),
             stop,
             connections,

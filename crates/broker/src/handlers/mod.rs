@@ -13,6 +13,7 @@ mod create_topics;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_log_dirs;
 mod describe_quorum;
 mod describe_topic_partitions;
 mod elect_leaders;
@@ -64,6 +65,7 @@ static APIS: &[Api] = &[
     create_topics::API,
     delete_topics::API,
     init_producer_id::API,
+    describe_log_dirs::API,
     create_partitions::API,
     elect_leaders::API,
     alter_partition_reassignments::API,
