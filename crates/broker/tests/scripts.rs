@@ -17,6 +17,7 @@
 //! - `describe-configs RESOURCE… keys=KEY,… synonyms docs`, `list-config-resources KIND… of=BEGINNING`
 //! - `alter-configs RESOURCE… set:KEY=VALUE null:KEY validate-only`
 //! - `incremental-alter-configs RESOURCE… set:KEY=VALUE append: subtract: NUMBER: delete:KEY null:KEY validate-only`
+//! - `get-telemetry-subscriptions new` and `push-telemetry name= codec= bytes= nobody other terminating`
 //! - `produce TOPIC/PARTITION… records=KEY:VALUE,… acks= time= codec= producer=ID,EPOCH,SEQUENCE transactional broken=`
 //!   and `magic=` for a message set of magic 0 or 1
 //! - `fetch TOPIC/PARTITION@OFFSET… wait= min= max= partition-max= isolation= replica= rack= epoch= fetched=
@@ -37,6 +38,7 @@ mod log;
 mod partitions;
 mod produce;
 mod session;
+mod telemetry;
 
 use ottla_testkit::{Command, run_scripts};
 

@@ -10,7 +10,7 @@ use ottla_protocol::metadata::MetadataRequest;
 use ottla_testkit::Command;
 use ottla_types::{ErrorCode, Uuid};
 
-use super::{admin, cluster, configs, fetch, list_offsets, log, partitions, produce};
+use super::{admin, cluster, configs, fetch, list_offsets, log, partitions, produce, telemetry};
 use crate::support::{Client, Running, WALL};
 
 /// Names another broker to ask.
@@ -38,6 +38,8 @@ pub(super) struct Session {
     ids: BTreeMap<String, Uuid>,
     /// The ids of fetch sessions, by the names that the script gives them.
     pub(super) fetch_sessions: BTreeMap<String, i32>,
+    /// The instance and the subscription that it has for its metrics.
+    pub(super) telemetry: Option<(Uuid, i32)>,
 }
 
 impl Session {
@@ -50,11 +52,19 @@ impl Session {
                 client: None,
                 ids: BTreeMap::new(),
                 fetch_sessions: BTreeMap::new(),
+                telemetry: None,
             };
         }
         let running = Running::start();
         let address = running.address();
-        Self { running: Some(running), address, client: None, ids: BTreeMap::new(), fetch_sessions: BTreeMap::new() }
+        Self {
+            running: Some(running),
+            address,
+            client: None,
+            ids: BTreeMap::new(),
+            fetch_sessions: BTreeMap::new(),
+            telemetry: None,
+        }
     }
 
     pub(super) fn run(&mut self, command: &Command<'_>) -> String {
@@ -80,6 +90,8 @@ impl Session {
             "alter-configs" => configs::alter(self, command),
             "incremental-alter-configs" => configs::amend(self, command),
             "list-config-resources" => configs::list(self, command),
+            "get-telemetry-subscriptions" => telemetry::subscriptions(self, command),
+            "push-telemetry" => telemetry::push(self, command),
             "produce" => produce::produce(self, command),
             "fetch" => fetch::fetch(self, command),
             "list-offsets" => list_offsets::list_offsets(self, command),
