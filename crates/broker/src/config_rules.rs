@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use ottla_config::key::{Key, Kind};
+use ottla_config::key::{Key, Kind, Status};
 use ottla_config::{
     Overrides, Refusal, Scope, keys, validate_broker_configs, validate_client_metrics_configs, validate_group_configs,
     validate_topic_configs,
 };
-use ottla_controller::{ConfigOverrides, ConfigRefusal, ConfigRules};
+use ottla_controller::{AlteredResource, ConfigChange, ConfigOverrides, ConfigRefusal, ConfigRules};
 use ottla_metadata::{Resource, ResourceKind};
+use tracing::warn;
 
 use crate::settings::Settings;
 
@@ -44,9 +45,27 @@ impl ConfigRules for Rules {
         let key: &Key = match kind {
             ResourceKind::Topic => &keys::topic_key(name)?.key,
             ResourceKind::Broker => keys::broker_key(name)?,
-            ResourceKind::ClientMetrics => keys::client_metrics_key(name)?,
-            ResourceKind::Group => keys::group_key(name)?,
+            // Kafka adds nothing to their lists.
+            ResourceKind::ClientMetrics | ResourceKind::Group => return None,
         };
         (key.kind == Kind::List).then(|| key.default.unwrap_or_default().to_owned())
+    }
+}
+
+/// Says in the log which of the topic's new overrides are kept and change nothing. Of brokers' `settings.rs` says it.
+pub(crate) fn warn_of(resource: &AlteredResource) {
+    if ResourceKind::from_raw(resource.kind) != Some(ResourceKind::Topic) {
+        return;
+    }
+    let names: Vec<&str> = match &resource.change {
+        ConfigChange::Replace(overrides) => overrides.iter().map(|(key, _)| key.as_str()).collect(),
+        ConfigChange::Amend(operations) => {
+            operations.iter().filter(|one| one.value.is_some()).map(|one| one.key.as_str()).collect()
+        }
+    };
+    for name in names {
+        if let Some(Status::Accepted(reason)) = keys::topic_key(name).map(|topic| topic.key.status) {
+            warn!(topic = resource.name, key = name, reason, "an override was set that has no effect");
+        }
     }
 }

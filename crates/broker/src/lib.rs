@@ -3,8 +3,8 @@
 //! A tour, from the socket inwards: [`listener`] accepts, [`connection`] reads frames and answers in order, [`handlers`]
 //! translate, [`partition`] appends and reads, [`partitions`] keeps them as the cluster's image says. Beside the way of a
 //! request stand the loops: [`controller`] drives the machine that decides, [`flusher`] makes written records durable,
-//! [`checkpoints`] notes how far, for each of the [`directories`]. Nothing in here decides what can be decided without the world: that is in
-//! `controller`, `replication`, `record` and `metadata`.
+//! [`checkpoints`] notes how far, for each of the [`directories`], [`retention`] lets old segments leave. Nothing in here
+//! decides what can be decided without the world: that is in `controller`, `replication`, `record` and `metadata`.
 //!
 //! [`Broker::start`] brings it all up, in the order in which one thing needs another, and [`Broker::stop`] takes it down.
 
@@ -28,6 +28,7 @@ mod partition;
 mod partitions;
 mod producer_ids;
 mod request_memory;
+mod retention;
 mod seldom;
 mod settings;
 mod start;

@@ -24,7 +24,6 @@ use crate::settings::Settings;
 /// One broker, as its handlers see it.
 pub(crate) struct Node {
     pub(crate) settings: Arc<Settings>,
-    #[expect(dead_code, reason = "DescribeConfigs and IncrementalAlterConfigs are next")]
     pub(crate) log_levels: Arc<dyn LogLevels>,
     pub(crate) runtime: Runtime,
     pub(crate) quorum: Arc<Quorum>,

@@ -13,7 +13,9 @@ use ottla_config::{TimestampType, TopicConfig};
 use ottla_record::{Limits, Rules, TimestampRule};
 use ottla_replication::{BecomeLeader, Input, Leader, Output};
 use ottla_runtime::{Lane, Runtime};
-use ottla_storage::{AppendRefusal, Appended, Batch, Log, LogConfig, ReadRefusal, Retention, Slice, StorageFault};
+use ottla_storage::{
+    AppendRefusal, Appended, Batch, Log, LogConfig, ReadRefusal, Retention, Retired, Slice, StorageFault,
+};
 use ottla_types::{BrokerId, ErrorCode, Instant, LeaderEpoch, Offset, Timestamp, TopicPartition};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -258,6 +260,15 @@ impl Partition {
         at_least_one: bool,
     ) -> Result<Option<Slice>, ReadRefusal> {
         self.log.read(from, bytes_max, self.high_watermark(), at_least_one).await
+    }
+
+    /// Lets the segments leave that the topic does not keep. Their files are still to be removed.
+    pub(crate) async fn retire(&self, now: Timestamp) -> Result<Option<Retired>, StorageFault> {
+        let retired = self.log.retire(self.high_watermark(), now).await?;
+        if retired.is_some() {
+            self.tell(Input::LocalStartAdvanced(self.log.log_start_offset()));
+        }
+        Ok(retired)
     }
 
     /// The log, for look-ups that are neither reads nor appends.

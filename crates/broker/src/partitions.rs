@@ -33,6 +33,11 @@ impl Partitions {
         self.0.load().get(&(topic_id, index)).cloned()
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Arc<Partition>> {
+        self.0.load().values().cloned().collect()
+    }
+
     /// Below which offset each partition's records are safe: what the checkpoint says.
     pub(crate) fn high_watermarks(&self) -> PartitionOffsets {
         self.0.load().values().map(|partition| (partition.name.clone(), partition.high_watermark())).collect()

@@ -32,7 +32,7 @@ use crate::node::Node;
 use crate::partitions::{Keeper, Partitions};
 use crate::producer_ids::ProducerIds;
 use crate::settings::Settings;
-use crate::{flusher, listener};
+use crate::{flusher, listener, retention};
 
 /// The folder of the metadata log within the log directory. Never `__cluster_metadata-0`: a Kafka that finds a folder of
 /// its own with foreign content in it renames every partition to a stray.
@@ -126,6 +126,9 @@ impl Broker {
         keeper.follow().await;
         runtime.spawn(Lane::Control, loops.track_future(keeper.run(drained.clone())));
         keep_durable(&config, &runtime, &directories, &partitions, &loops);
+        let interval = Duration::from_millis(u64::try_from(config.retention_check_interval_ms).unwrap_or_default());
+        let retention = retention::run(runtime.clone(), partitions.clone(), interval, drained.clone());
+        runtime.spawn(Lane::Control, loops.track_future(retention));
 
         let connections = connections(&settings, &runtime);
         runtime.spawn(Lane::Control, loops.track_future(connections.clone().sweep(drained.clone())));

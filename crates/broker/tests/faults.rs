@@ -74,13 +74,24 @@ fn a_sync_that_fails_takes_one_partition_offline() {
 }
 
 #[test]
-fn a_write_that_fails_takes_one_partition_offline() {
-    let (running, mut client, topics) = two_topics();
+fn a_full_disk_refuses_what_finds_no_room_and_goes_on_when_it_has_some() {
+    let (mut running, mut client, topics) = two_topics();
+    let [full, other] = topics;
     running.disk.set_faults(Faults { full_after_bytes: Some(0), ..Faults::default() });
     // With acks=1 too: the answer comes when the records are written.
-    assert_eq!(produce(&mut client, topics[0], 1, &Recipe::of(1, BEYOND_RESERVED)), ErrorCode::KafkaStorageError);
+    for acks in [1, -1] {
+        let refused = produce(&mut client, full, acks, &Recipe::of(1, BEYOND_RESERVED));
+        assert_eq!(refused, ErrorCode::KafkaStorageError);
+        running.pass_wall_time(10_000);
+    }
+    let earlier = fetch(&mut client, full);
+    assert_eq!((earlier.error_code, earlier.high_watermark), (0, 1), "reading goes on");
+    assert_eq!(produce(&mut client, other, -1, &Recipe::default()), ErrorCode::None, "it has room set aside");
     running.disk.set_faults(Faults::default());
-    only_the_broken_partition_suffers(running, client, topics);
+    assert_eq!(produce(&mut client, full, -1, &Recipe::of(1, BEYOND_RESERVED)), ErrorCode::None);
+    let later = fetch(&mut client, full);
+    assert_eq!((later.error_code, later.high_watermark), (0, 2), "the next offset, without a gap");
+    running.stop();
 }
 
 #[test]

@@ -9,6 +9,14 @@
 //! - `create-topics NAME… partitions= factor= validate-only config:KEY=VALUE assign:PARTITION=BROKER,…`
 //! - `delete-topics NAME|<ID>…`, `metadata NAME|<ID>… all none auto-create=`, `init-producer-id txn=`
 //! - `api-versions software=`
+//! - `create-partitions TOPIC=COUNT:BROKER,…/…` `elect-leaders preferred|unclean TOPIC=PARTITION,… all`
+//!   `reassign TOPIC/PARTITION=BROKER,…|cancel same-factor` `list-reassignments TOPIC=PARTITION,… all`
+//!   `describe-topic-partitions TOPIC… limit= from=TOPIC/PARTITION`
+//! - `describe-cluster operations fenced type=` `describe-quorum TOPIC/PARTITION…` `update-features NAME=LEVEL,TYPE`
+//!   `unregister-broker ID`
+//! - `describe-configs RESOURCE… keys=KEY,… synonyms docs`, `list-config-resources KIND… of=BEGINNING`
+//! - `alter-configs RESOURCE… set:KEY=VALUE null:KEY validate-only`
+//! - `incremental-alter-configs RESOURCE… set:KEY=VALUE append: subtract: NUMBER: delete:KEY null:KEY validate-only`
 //! - `produce TOPIC/PARTITION… records=KEY:VALUE,… acks= time= codec= producer=ID,EPOCH,SEQUENCE transactional broken=`
 //! - `fetch TOPIC/PARTITION@OFFSET… wait= min= max= partition-max= isolation= replica= rack= epoch= fetched=
 //!   session=ID|NAME,EPOCH as=NAME forget=TOPIC/PARTITION,…`; `as` gives the answer's session a name
@@ -18,8 +26,11 @@
 //! hold no topics; with `OTTLA_REWRITE=1` the difference shows in the scripts.
 
 mod admin;
+mod cluster;
+mod configs;
 mod fetch;
 mod list_offsets;
+mod partitions;
 mod produce;
 mod session;
 

@@ -32,7 +32,7 @@ fn the_table_of_versions_is_the_same_in_every_version_of_api_versions() {
     let mut client = running.connect();
     let first = client.ask(0, &ApiVersionsRequest::default()).api_keys;
     let keys: Vec<_> = first.iter().map(|api| api.api_key).collect();
-    assert_eq!(keys, [0, 1, 2, 3, 18, 19, 20, 22]);
+    assert!(keys.is_sorted() && keys.contains(&ApiKey::ApiVersions.raw()), "{keys:?}");
     for version in advertised(&mut client, ApiKey::ApiVersions) {
         let answer = client.ask(version, &api_versions(version, "tests"));
         assert_eq!((answer.error_code, &answer.api_keys), (0, &first), "v{version}");

@@ -46,6 +46,8 @@ pub struct BrokerConfig {
     pub connections: ConnectionLimits,
     /// `fetch.max.bytes`: a fetch answer stops there, whatever the consumer asked for.
     pub fetch_bytes_max: i32,
+    /// `max.request.partition.size.limit`: how many partitions one answer to DescribeTopicPartitions holds.
+    pub partitions_described_max: i32,
     /// `max.incremental.fetch.session.cache.slots`: fetch sessions that are kept at a time; 0 for none.
     pub fetch_sessions_max: usize,
     /// `num.network.threads`.
@@ -56,6 +58,8 @@ pub struct BrokerConfig {
     pub recovery_threads_per_dir: usize,
     /// `log.flush.offset.checkpoint.interval.ms`: between two writes of the recovery points.
     pub recovery_point_interval_ms: i32,
+    /// `log.retention.check.interval.ms`: between two looks for segments to delete.
+    pub retention_check_interval_ms: i64,
     /// `producer.id.expiration.ms`: after which an idle producer is forgotten.
     pub producer_id_expiration_ms: i32,
     /// What a topic without overrides gets.
@@ -106,10 +110,12 @@ impl BrokerConfig {
             request_bytes_max: int("socket.request.max.bytes"),
             connections,
             fetch_bytes_max: int("fetch.max.bytes"),
+            partitions_described_max: int("max.request.partition.size.limit"),
             fetch_sessions_max: count("max.incremental.fetch.session.cache.slots"),
             network_threads: count("num.network.threads"),
             io_threads: count("num.io.threads"),
             recovery_threads_per_dir: count("num.recovery.threads.per.data.dir"),
+            retention_check_interval_ms: settings.number("log.retention.check.interval.ms"),
             recovery_point_interval_ms: int("log.flush.offset.checkpoint.interval.ms"),
             producer_id_expiration_ms: int("producer.id.expiration.ms"),
             topic_defaults: TopicConfig::resolve(&Overrides::new(), &settings),

@@ -49,9 +49,21 @@ const THREADS: &[&str] = &[
     "num.replica.fetchers",
 ];
 
+/// The one key of a single broker that can be changed while it runs.
+const CORDONED: &str = "cordoned.log.dirs";
+
 /// Honoured keys that this broker reads when it starts and never again. What is set while the cluster runs comes later
 /// than that, at a restart as well.
 const READ_AT_START: &[&str] = &["num.io.threads", "num.network.threads", "num.recovery.threads.per.data.dir"];
+
+impl Key {
+    /// When and for whom this broker changes the key. Some that Kafka changes while it runs need a restart here.
+    #[must_use]
+    pub fn update_here(&self) -> UpdateMode {
+        let waits = self.update == UpdateMode::PerBroker && self.name != CORDONED;
+        if waits || READ_AT_START.contains(&self.name) { UpdateMode::ReadOnly } else { self.update }
+    }
+}
 
 impl BrokerConfig {
     /// What the broker runs with where `cluster_default` is set for all brokers and `broker` for this one; what was set so
@@ -111,7 +123,8 @@ fn check_threads(name: &str, present: &Settings, next: &Settings) -> Result<(), 
 
 fn check_cordoned(settings: &Settings) -> Result<(), Refusal> {
     let dirs = settings.list(if settings.explicit("log.dirs").is_some() { "log.dirs" } else { "log.dir" });
-    match settings.list("cordoned.log.dirs").into_iter().find(|cordoned| !dirs.contains(cordoned)) {
+    let cordoned = settings.list(CORDONED);
+    match cordoned.into_iter().find(|cordoned| cordoned != "*" && !dirs.contains(cordoned)) {
         Some(stranger) => {
             let message = format!("cordoned.log.dirs: {stranger} is not one of log.dirs={}", dirs.join(","));
             Err(Refusal::request(message))
@@ -182,7 +195,7 @@ fn refusal(scope: Scope, name: &str, text: &str) -> Option<String> {
     };
     match (key.update, scope) {
         (UpdateMode::PerBroker, Scope::ClusterDefault) => return Some(NEEDS_ID.to_owned()),
-        (UpdateMode::PerBroker, Scope::Broker) if name != "cordoned.log.dirs" => {
+        (UpdateMode::PerBroker, Scope::Broker) if name != CORDONED => {
             return Some("cannot be changed while the broker runs yet, only in its file".to_owned());
         }
         _ => {}

@@ -1,6 +1,6 @@
 //! A key may only be called honoured if setting it changes what the broker runs with, or stops it from starting.
 
-use ottla_config::key::{Key, Status};
+use ottla_config::key::{Key, Kind, Status};
 use ottla_config::{BrokerConfig, Overrides, Value, keys, parse_value};
 
 /// A legal value other than the default.
@@ -25,8 +25,9 @@ fn other_value(key: &Key) -> String {
     }
     match key.default.map(|default| parse_value(key, default).expect("a default is allowed")) {
         Some(Value::Boolean(on)) => (!on).to_string(),
-        Some(Value::Number(number)) => (number + 1).to_string(),
+        Some(Value::Number(number)) => number.checked_add(1).unwrap_or(number - 1).to_string(),
         Some(Value::Double(number)) => (number / 2.0).to_string(),
+        None if matches!(key.kind, Kind::Int | Kind::Long) => "5".to_owned(),
         Some(Value::Text(_) | Value::List(_)) | None => "other".to_owned(),
     }
 }

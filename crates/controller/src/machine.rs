@@ -123,7 +123,7 @@ impl Controller {
         match input {
             Input::BecameLeader { term, image } => self.lead(term, image),
             Input::LostLeadership => self.stand_by(),
-            Input::Request { id, request, deadline } => self.take(id, request, deadline),
+            Input::Request { id, request, deadline } => self.take(now, Waiting { id, request, deadline }),
             Input::Committed { position } => self.commit(position),
             Input::ProposeFailed { term } => {
                 if self.leading.as_ref().is_some_and(|leading| leading.term == term) {
@@ -180,16 +180,18 @@ impl Controller {
         self.outputs.extend(decided.chain(waiting).map(refused));
     }
 
-    fn take(&mut self, id: RequestId, request: Request, deadline: Instant) {
+    fn take(&mut self, now: Instant, asked: Waiting) {
         let refusal = if self.leading.is_none() {
             Refusal::NotController
+        } else if asked.deadline <= now {
+            Refusal::TimedOut
         } else if self.waiting.len() >= self.settings.queue_max {
             Refusal::Overloaded(self.waiting.len())
         } else {
-            self.waiting.push_back(Waiting { id, request, deadline });
+            self.waiting.push_back(asked);
             return;
         };
-        self.outputs.push_back(Output::Reply { id, reply: Reply::Refused(refusal) });
+        self.outputs.push_back(Output::Reply { id: asked.id, reply: Reply::Refused(refusal) });
     }
 
     fn commit(&mut self, position: Position) {

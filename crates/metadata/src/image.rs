@@ -7,7 +7,7 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 use ottla_types::{BrokerId, PartitionIndex, ProducerId, TopicId, TopicName};
 
-use crate::{Broker, BrokerEpoch, Endpoint, FACTS_VERSION, Partition, Position, Resource, Topic};
+use crate::{Broker, BrokerEpoch, Endpoint, FACTS_VERSION, Partition, Position, Resource, ResourceKind, Topic};
 
 /// Overrides of one resource, by key.
 pub(crate) type Overrides = OrdMap<Arc<str>, Arc<str>>;
@@ -148,6 +148,11 @@ impl Image {
     /// The overrides of a resource as keys and values, in the order of the keys; empty if it has none.
     pub fn configs<'a>(&'a self, resource: &Resource) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.configs.get(resource).into_iter().flatten().map(|(key, value)| (&**key, &**value))
+    }
+
+    /// The resources of a kind that have overrides, in the order of their names.
+    pub fn configured(&self, kind: ResourceKind) -> impl Iterator<Item = &Resource> {
+        self.configs.keys().filter(move |resource| resource.kind == kind)
     }
 
     /// One override of a resource.

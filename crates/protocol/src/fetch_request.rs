@@ -9,8 +9,8 @@ use ottla_types::Uuid;
 use ottla_wire::{DecodeError, DecodeErrorKind, Form, Reader};
 
 use crate::ApiKey;
-use crate::codec::skip_tags;
 use crate::elements::{Element, Elements, TopicKey};
+use ottla_wire::codec::skip_tags;
 
 /// The first version that names topics by id.
 const TOPIC_ID: i16 = 13;

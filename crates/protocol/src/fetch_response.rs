@@ -7,10 +7,10 @@ use bytes::Bytes;
 use ottla_types::TopicId;
 use ottla_wire::{EncodeError, Form, Writer};
 
-use crate::codec::{Codec, no_tags, require_default, write_array, write_nullable_array};
 use crate::fetch::{AbortedTransaction, EpochEndOffset, LeaderIdAndEpoch, NodeEndpoint, SnapshotId};
 use crate::frame::write_response_header;
 use crate::{ApiKey, Message};
+use ottla_wire::codec::{Codec, no_tags, require_default, write_array, write_nullable_array};
 
 /// A piece of a frame.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -5,9 +5,9 @@ use std::fmt;
 
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
-use crate::codec::Codec;
 use crate::header::{RequestHeader, ResponseHeader};
 use crate::{ApiKey, Message, Request};
+use ottla_wire::Codec;
 
 /// Bytes of the size before a frame.
 pub const SIZE_PREFIX: usize = 4;

@@ -11,7 +11,6 @@
 //! Nothing here does I/O or decides anything; which versions a broker offers, and what it answers, is its own affair.
 
 mod api_key;
-pub mod codec;
 mod elements;
 mod fetch_request;
 mod fetch_response;
@@ -21,7 +20,6 @@ mod message;
 mod produce_request;
 
 pub use api_key::ApiKey;
-pub use codec::Codec;
 pub use elements::{Element, Elements, TopicKey};
 pub use fetch_request::{FetchPartitionView, FetchRequestView, FetchTopicView, ForgottenTopicView};
 pub use fetch_response::{FetchReply, FetchedPartition, FetchedTopic, FramedParts, Part, RecordsAt};

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use ottla_wire::{DecodeError, DecodeErrorKind, EncodeError, Form, Reader, Writer};
 
 use crate::ApiKey;
-use crate::codec::Codec;
+use ottla_wire::Codec;
 
 /// A request or a response. Generated for every API.
 pub trait Message: Codec + Default {

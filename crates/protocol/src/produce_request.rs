@@ -8,8 +8,8 @@ use std::ops::Range;
 use ottla_wire::{DecodeError, DecodeErrorKind, Form, Reader};
 
 use crate::ApiKey;
-use crate::codec::skip_tags;
 use crate::elements::{Element, Elements, TopicKey};
+use ottla_wire::codec::skip_tags;
 
 /// The first version with a transactional id (KIP-98).
 const TRANSACTIONAL_ID: i16 = 3;

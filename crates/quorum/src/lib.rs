@@ -60,7 +60,7 @@ pub use entry::UnreadableEntry;
 pub use fault::QuorumFault;
 pub use propose::{Committed, ENTRY_BYTES_MAX, ProposeRefused};
 pub use quorum::{Options, Quorum};
-pub use standing::{Standing, Term};
+pub use standing::{Standing, Term, Voter};
 
 /// CRC-32C.
 pub(crate) fn checksum(bytes: &[u8]) -> u32 {

@@ -21,7 +21,7 @@ use crate::propose::{Committed, Proposal, ProposeRefused, Proposer};
 use crate::raft::{Types, broker_id, raft_id, seeded};
 use crate::snapshot::SnapshotFile;
 use crate::vote::VoteFile;
-use crate::{QuorumFault, Standing, Term};
+use crate::{QuorumFault, Standing, Term, Voter};
 
 /// Proposals that may wait for their turn; further callers wait to be let in.
 const PROPOSALS_MAX: usize = 16;
@@ -303,7 +303,16 @@ fn rank(metrics: &openraft::RaftMetrics<Types>, faults: &FirstFault) -> Standing
     // The blank entry that begins a term is applied after all that earlier terms committed.
     let leads = metrics.state == ServerState::Leader && metrics.vote.committed && applied_term == Some(term);
     let stopped = metrics.running_state.as_ref().err().map(|fatal| faults.or_raft(fatal));
+    let node = metrics.id;
+    let log_end = |voter: u64| match &metrics.replication {
+        _ if voter == node => Some(metrics.last_log_index.map_or(0, |index| index + 1)),
+        Some(logs) => logs.get(&voter).and_then(|last| last.as_ref()).map(|last| last.index() + 1),
+        None => None,
+    };
+    let voters = metrics.membership_config.membership().voter_ids();
     Standing {
+        term: Term(term),
+        voters: voters.map(|voter| Voter { id: broker_id(voter), log_end: log_end(voter) }).collect(),
         leading: (leads && stopped.is_none()).then_some(Term(term)),
         leader: metrics.current_leader.map(broker_id),
         applied: Position::default(),

@@ -29,10 +29,23 @@ pub struct Standing {
     pub leading: Option<Term>,
     /// The node that leads as far as this one knows, itself included.
     pub leader: Option<BrokerId>,
+    /// The highest term seen: the leader's, if there is one.
+    pub term: Term,
+    /// Who votes, and how far each has come. Followers' logs are known to the leader only.
+    pub voters: Vec<Voter>,
     /// The last entry that the published image holds.
     pub applied: Position,
     /// Why the quorum has stopped on this node; it does not come back without a restart.
     pub stopped: Option<Arc<QuorumFault>>,
+}
+
+/// A node that votes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Voter {
+    /// Which node.
+    pub id: BrokerId,
+    /// The index behind the last entry of its log; `None` if it is not known here.
+    pub log_end: Option<u64>,
 }
 
 impl Standing {

@@ -4,19 +4,29 @@
 //! Numbers are big-endian. Strings, bytes and arrays come in two [`Form`]s: plain (a fixed-width length) and compact
 //! (a varint of the length plus one, KIP-482). Tagged fields follow the compact form only.
 //!
-//! A reader never panics, never allocates, and checks every length against the bytes that are left. What is built of
-//! these words, the messages, is in the `protocol` crate; what is inside a batch is in the `record` crate.
+//! A reader never panics, never allocates, and checks every length against the bytes that are left.
+//!
+//! Of these words two things are built here: [`codec`], what generated structs are made of, and with it [`records`],
+//! everything that Kafka persists in bytes of its own; [`framing`] is how each is told from the others. Requests and
+//! responses are in the `protocol` crate; what a batch is, is in the `record` crate.
 
+pub mod codec;
 mod error;
 mod form;
+pub mod framing;
+mod generated;
 mod reader;
+mod record;
+pub mod records;
 mod tagged;
 mod varint;
 mod writer;
 
+pub use codec::Codec;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use form::Form;
 pub use reader::Reader;
+pub use record::{Record, TypedRecord};
 pub use tagged::{TaggedFields, TaggedFieldsWriter};
 pub use varint::{unsigned_varint_size, unsigned_varlong_size, varint_size, varlong_size};
 pub use writer::{Mark, Writer};

@@ -14,8 +14,14 @@ enum Verdict {
     Skipped(&'static str),
 }
 
-const STEPS: [Step; 5] =
-    [("format", format), ("clippy", clippy), ("codegen", codegen), ("tidy", rules), ("licences", licences)];
+const STEPS: [Step; 6] = [
+    ("format", format),
+    ("clippy", clippy),
+    ("codegen", codegen),
+    ("docs", docs),
+    ("tidy", rules),
+    ("licences", licences),
+];
 
 /// Runs every check, even after one failed, and sums up.
 pub(crate) fn run() -> Result<(), String> {
@@ -50,6 +56,11 @@ fn clippy() -> Result<Verdict, String> {
 
 fn codegen() -> Result<Verdict, String> {
     xtask::codegen::run(&["--check".to_owned()])?;
+    Ok(Verdict::Clean)
+}
+
+fn docs() -> Result<Verdict, String> {
+    crate::docs::run(&["--check".to_owned()])?;
     Ok(Verdict::Clean)
 }
 

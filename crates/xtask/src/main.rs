@@ -5,6 +5,7 @@
 mod broker;
 mod check;
 mod connections;
+mod docs;
 mod fix;
 mod interop;
 mod kill;
@@ -19,6 +20,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   fix        what a machine can repair: generated code, simple lints, format
   tidy       the house rules alone
   codegen [--check]    the message types, from their schemas
+  docs [--check]    docs/configuration.md, from the tables of keys
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
   kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count
   connections [N] [--binary PATH] [--bootstrap ADDRESS:PORT --pid PID]    what N connections cost a broker
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         "fix" => fix::run(),
         "tidy" => tidy::run(),
         "codegen" => xtask::codegen::run(&rest),
+        "docs" => docs::run(&rest),
         "interop" => interop::run(&rest),
         "kill" => kill::run(&rest),
         "connections" => connections::run(&rest),

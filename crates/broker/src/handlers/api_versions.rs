@@ -4,27 +4,35 @@
 //! - v1: throttle time.
 //! - v3: flexible, but never in the response's header; the client's software name and version (KIP-511); features
 //!   (KIP-584).
-//! - v4: features whose lowest level is 0 are listed.
+//! - v4: features whose lowest level is 0 are listed; there are none such.
+//!
+//! The features are those of `ottla_metadata::FEATURES`, with the levels that the cluster has agreed on and, as their epoch,
+//! the place in the metadata log. What Kafka has and this broker has not (`transaction.version`, `group.version`, …) is
+//! not listed, and clients do without.
 //!
 //! Needs no permission. Errors: UNSUPPORTED_VERSION, answered in the form of v0, for a version that is not known here;
 //! INVALID_REQUEST for a software name or version that is not one.
 
+use ottla_metadata::{FEATURES, Feature};
 use ottla_protocol::ApiKey;
-use ottla_protocol::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
+use ottla_protocol::api_versions::{
+    ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
+};
 use ottla_types::ErrorCode;
 
 use super::{APIS, Api, Request};
 use crate::answer::{Answer, Hangup};
 use crate::connections::Software;
+use crate::node::Node;
 
 pub(super) const API: Api = Api {
     key: ApiKey::ApiVersions,
     served: 0..=4,
     advertised: 0..=4,
-    handle: |_node, request| Box::pin(async move { handle(&request) }),
+    handle: |node, request| Box::pin(async move { handle(&node, &request) }),
 };
 
-fn handle(request: &Request) -> Result<Answer, Hangup> {
+fn handle(node: &Node, request: &Request) -> Result<Answer, Hangup> {
     if !API.served.contains(&request.version) {
         let refusal = ApiVersionsResponse {
             error_code: ErrorCode::UnsupportedVersion.raw(),
@@ -45,15 +53,28 @@ fn handle(request: &Request) -> Result<Answer, Hangup> {
         // A client that tells twice is known by what it told first.
         let _ = request.peer.software.set(Software { name, version });
     }
+    let image = node.image();
     request.answer(&ApiVersionsResponse {
         error_code: ErrorCode::None.raw(),
         api_keys: APIS.iter().map(offered).collect(),
+        supported_features: FEATURES.iter().map(supported).collect(),
+        finalized_features_epoch: i64::try_from(image.position().index).expect("a log is shorter than 2^63"),
+        finalized_features: image.features().map(finalized).collect(),
         ..ApiVersionsResponse::default()
     })
 }
 
 fn offered(api: &Api) -> ApiVersion {
     ApiVersion { api_key: api.key.raw(), min_version: *api.advertised.start(), max_version: *api.advertised.end() }
+}
+
+fn supported(feature: &Feature) -> SupportedFeatureKey {
+    SupportedFeatureKey { name: feature.name.to_owned(), min_version: feature.min, max_version: feature.max }
+}
+
+/// A level on which the cluster has agreed, as the range that the wire has for it.
+fn finalized((name, level): (&str, i16)) -> FinalizedFeatureKey {
+    FinalizedFeatureKey { name: name.to_owned(), max_version_level: level, min_version_level: level }
 }
 
 /// Letters and digits, with dots and dashes within: what KIP-511 takes for a name or version.

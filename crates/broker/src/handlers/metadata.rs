@@ -9,7 +9,7 @@
 //!
 //! A topic that is made on demand is in the same answer; Kafka has the client ask again. Errors by topic:
 //! UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, INVALID_TOPIC_EXCEPTION, INVALID_REQUEST; by partition:
-//! LEADER_NOT_AVAILABLE, LISTENER_NOT_FOUND.
+//! LEADER_NOT_AVAILABLE, LISTENER_NOT_FOUND, REPLICA_NOT_AVAILABLE.
 
 use std::collections::BTreeSet;
 
@@ -23,6 +23,7 @@ use ottla_protocol::metadata::{
 use ottla_types::{BrokerId, ErrorCode, PartitionIndex, TopicName, Uuid};
 
 use super::Api;
+use super::seen::{CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED, Seen, TOPIC_OPERATIONS, is_internal, raw};
 use crate::node::Node;
 
 pub(super) const API: Api = Api {
@@ -37,21 +38,14 @@ pub(super) const API: Api = Api {
     },
 };
 
-/// What the wire carries where authorized operations were not asked for.
-const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
-/// Every operation that exists on a cluster, as bits by Kafka's operation codes: who needs no permission may do all.
-const CLUSTER_OPERATIONS: i32 = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
-/// Every operation that exists on a topic.
-const TOPIC_OPERATIONS: i32 = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
-
 async fn handle(node: &Node, body: MetadataRequest, listener: &str, version: i16) -> MetadataResponse {
-    let asked = body.topics.filter(|topics| version > 0 || !topics.is_empty());
+    let asked = body.topics.filter(|topics| version > 0 || !topics.is_empty()).map(|topics| wanted(topics, version));
     let may_create = node.config().auto_create_topics && (version < 4 || body.allow_auto_topic_creation);
     let image = match &asked {
         Some(topics) if may_create => create_missing(node, topics).await,
         _ => node.image(),
     };
-    let view = View { image: &image, listener, version };
+    let view = View { seen: Seen { image: &image, listener }, version };
     let mut topics: Vec<_> = match &asked {
         None => image.topics().map(|topic| view.topic(topic)).collect(),
         Some(topics) => topics.iter().map(|topic| view.asked(topic)).collect(),
@@ -70,7 +64,15 @@ async fn handle(node: &Node, body: MetadataRequest, listener: &str, version: i16
     }
 }
 
-/// Makes the topics that are asked for by name and do not exist. What cannot be made is answered as unknown, or by what
+/// What a list of topics asks for, as Kafka reads it: each once; and where one is named by its id, only those that are.
+fn wanted(topics: Vec<MetadataRequestTopic>, version: i16) -> Vec<MetadataRequestTopic> {
+    let by_id = version >= 12 && topics.iter().any(|topic| !topic.topic_id.is_zero());
+    let mut seen = BTreeSet::new();
+    let mut first = |topic: &MetadataRequestTopic| seen.insert((topic.topic_id, topic.name.clone().filter(|_| !by_id)));
+    topics.into_iter().filter(|topic| !by_id || !topic.topic_id.is_zero()).filter(|topic| first(topic)).collect()
+}
+
+/// Makes the topics that are asked for by name and do not exist, but for the brokers' own. What cannot be made is answered as unknown, or by what
 /// is wrong with its name.
 async fn create_missing(node: &Node, asked: &[MetadataRequestTopic]) -> std::sync::Arc<Image> {
     let image = node.image();
@@ -78,7 +80,7 @@ async fn create_missing(node: &Node, asked: &[MetadataRequestTopic]) -> std::syn
     let missing: BTreeSet<_> = names.filter(|name| image.topic_by_name(name).is_none()).collect();
     let topics: Vec<_> = missing
         .into_iter()
-        .filter(|name| TopicName::new(name).is_ok())
+        .filter(|name| TopicName::new(name).is_ok() && !is_internal(name))
         .map(|name| NewTopic {
             name: name.to_owned(),
             id: node.random_id(),
@@ -100,16 +102,15 @@ async fn create_missing(node: &Node, asked: &[MetadataRequestTopic]) -> std::syn
     node.image()
 }
 
-/// The image as clients of one listener see it, in one version.
+/// What clients of one listener see, in one version.
 struct View<'a> {
-    image: &'a Image,
-    listener: &'a str,
+    seen: Seen<'a>,
     version: i16,
 }
 
 impl View<'_> {
     fn brokers(&self) -> Vec<MetadataResponseBroker> {
-        let brokers = self.image.brokers_at(self.listener).map(|(broker, endpoint)| MetadataResponseBroker {
+        let brokers = self.seen.image.brokers_at(self.seen.listener).map(|(broker, endpoint)| MetadataResponseBroker {
             node_id: broker.id.0,
             host: endpoint.host.clone(),
             port: i32::from(endpoint.port),
@@ -124,13 +125,13 @@ impl View<'_> {
             return refused(Some(asked.name.as_deref().unwrap_or_default()), Uuid::ZERO, ErrorCode::InvalidRequest);
         }
         if !asked.topic_id.is_zero() {
-            return match self.image.topic_by_id(asked.topic_id) {
+            return match self.seen.image.topic_by_id(asked.topic_id) {
                 Some(topic) => self.topic(topic),
                 None => refused(None, asked.topic_id, ErrorCode::UnknownTopicId),
             };
         }
         let name = asked.name.as_deref().unwrap_or_default();
-        match self.image.topic_by_name(name) {
+        match self.seen.image.topic_by_name(name) {
             Some(topic) => self.topic(topic),
             None if TopicName::new(name).is_err() => refused(Some(name), Uuid::ZERO, ErrorCode::InvalidTopicException),
             None => refused(Some(name), Uuid::ZERO, ErrorCode::UnknownTopicOrPartition),
@@ -142,34 +143,32 @@ impl View<'_> {
             error_code: ErrorCode::None.raw(),
             name: Some(topic.name.to_string()),
             topic_id: topic.id,
+            is_internal: is_internal(topic.name.as_str()),
             partitions: topic.partitions().map(|(index, partition)| self.partition(index, partition)).collect(),
             topic_authorized_operations: OPERATIONS_NOT_ASKED,
-            ..MetadataResponseTopic::default()
         }
     }
 
     fn partition(&self, index: PartitionIndex, partition: &Partition) -> MetadataResponsePartition {
-        let reachable = |id: &BrokerId| {
-            self.image.is_active(*id)
-                && self.image.broker(*id).is_some_and(|broker| broker.endpoint(self.listener).is_some())
+        let seen = self.seen.partition(partition);
+        // In the oldest version replicas that cannot be reached are left out, and that is an error.
+        let shown = |ids: &[BrokerId]| -> Vec<_> {
+            ids.iter().filter(|id| self.version > 0 || self.seen.reaches(**id)).map(|id| id.0).collect()
         };
-        let error = if !self.image.is_active(partition.leader) {
-            ErrorCode::LeaderNotAvailable
-        } else if !reachable(&partition.leader) {
+        let error = match seen.error {
             // Up to v5 a leader without this listener was as good as none.
-            if self.version >= 6 { ErrorCode::ListenerNotFound } else { ErrorCode::LeaderNotAvailable }
-        } else {
-            ErrorCode::None
+            ErrorCode::ListenerNotFound if self.version < 6 => ErrorCode::LeaderNotAvailable,
+            ErrorCode::None if self.version == 0 && !seen.offline.is_empty() => ErrorCode::ReplicaNotAvailable,
+            error => error,
         };
-        let ids = |brokers: &[BrokerId]| brokers.iter().map(|id| id.0).collect::<Vec<_>>();
         MetadataResponsePartition {
             error_code: error.raw(),
             partition_index: index.0,
-            leader_id: if error.is_none() { partition.leader.0 } else { BrokerId::NONE.0 },
+            leader_id: seen.leader.0,
             leader_epoch: partition.leader_epoch.0,
-            replica_nodes: ids(&partition.replicas),
-            isr_nodes: ids(&partition.isr),
-            offline_replicas: partition.replicas.iter().filter(|id| !reachable(id)).map(|id| id.0).collect(),
+            replica_nodes: shown(&partition.replicas),
+            isr_nodes: shown(&partition.isr),
+            offline_replicas: raw(&seen.offline),
         }
     }
 }
@@ -179,6 +178,7 @@ fn refused(name: Option<&str>, topic_id: Uuid, error: ErrorCode) -> MetadataResp
         error_code: error.raw(),
         name: name.map(str::to_owned),
         topic_id,
+        is_internal: name.is_some_and(is_internal),
         topic_authorized_operations: OPERATIONS_NOT_ASKED,
         ..MetadataResponseTopic::default()
     }

@@ -5,15 +5,29 @@
 //!
 //! The table is what is served and what ApiVersions advertises, so no version is advertised without its handler.
 
+mod alter_partition_reassignments;
+mod alter_configs;
 mod api_versions;
+mod create_partitions;
 mod create_topics;
 mod delete_topics;
+mod describe_cluster;
+mod describe_quorum;
+mod describe_topic_partitions;
+mod elect_leaders;
+mod describe_configs;
 mod fetch;
+mod incremental_alter_configs;
 mod init_producer_id;
+mod list_config_resources;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata;
 mod produce;
 mod request;
+mod seen;
+mod unregister_broker;
+mod update_features;
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -48,6 +62,19 @@ static APIS: &[Api] = &[
     create_topics::API,
     delete_topics::API,
     init_producer_id::API,
+    create_partitions::API,
+    elect_leaders::API,
+    alter_partition_reassignments::API,
+    list_partition_reassignments::API,
+    describe_quorum::API,
+    update_features::API,
+    describe_cluster::API,
+    unregister_broker::API,
+    describe_topic_partitions::API,
+    describe_configs::API,
+    alter_configs::API,
+    incremental_alter_configs::API,
+    list_config_resources::API,
 ];
 
 fn api_of(key: i16) -> Option<&'static Api> {

@@ -95,10 +95,13 @@ pub(super) fn metadata(session: &mut Session, command: &Command<'_>) -> String {
         let (name, topic_id) = session.topic(word);
         MetadataRequestTopic { topic_id, name }
     };
-    let words = command.words.iter().filter(|word| !["all", "none"].contains(word));
+    let words =
+        command.words.iter().filter(|word| !["all", "none", "cluster-operations", "topic-operations"].contains(word));
     let request = MetadataRequest {
         topics: (!command.has("all")).then(|| words.map(named).collect()),
         allow_auto_topic_creation: command.parsed("auto-create", true),
+        include_cluster_authorized_operations: command.has("cluster-operations"),
+        include_topic_authorized_operations: command.has("topic-operations"),
         ..MetadataRequest::default()
     };
     session.ask(version, &request, |session, answer| printed_metadata(session, version, &answer))
@@ -111,12 +114,19 @@ fn printed_metadata(session: &mut Session, version: i16, answer: &MetadataRespon
         format!("broker {}{rack}{controller}", broker.node_id)
     });
     let mut lines: Vec<_> = brokers.collect();
+    if answer.cluster_authorized_operations != i32::MIN {
+        lines.push(format!("cluster operations={:#x}", answer.cluster_authorized_operations));
+    }
     for topic in &answer.topics {
         let name = topic.name.as_deref().unwrap_or_default();
         let id = if name.is_empty() || topic.topic_id.is_zero() { "" } else { "<id>" };
         let internal = if topic.is_internal { " internal" } else { "" };
         let printed = session.printed(name, topic.topic_id);
-        lines.push(format!("{printed}{id} {}{internal}", error(topic.error_code, None)));
+        let operations = match topic.topic_authorized_operations {
+            i32::MIN => String::new(),
+            operations => format!(" operations={operations:#x}"),
+        };
+        lines.push(format!("{printed}{id} {}{internal}{operations}", error(topic.error_code, None)));
         if !name.is_empty() {
             session.note_id(name, topic.topic_id);
         }
@@ -155,6 +165,16 @@ pub(super) fn api_versions(session: &mut Session, command: &Command<'_>) -> Stri
         ApiVersionsRequest { client_software_name: named("software"), client_software_version: named("version") };
     session.ask(version, &request, |_, answer| {
         let apis = answer.api_keys.iter().map(|api| format!("{}:{}-{}", api.api_key, api.min_version, api.max_version));
-        format!("{} {}", error(answer.error_code, None), apis.collect::<Vec<_>>().join(" "))
+        let mut lines = vec![format!("{} {}", error(answer.error_code, None), apis.collect::<Vec<_>>().join(" "))];
+        let levels = &answer.finalized_features;
+        lines.extend(answer.supported_features.iter().map(|feature| {
+            let level =
+                levels.iter().find(|level| level.name == feature.name).map_or(0, |level| level.max_version_level);
+            format!("{}:{}-{} at {level}", feature.name, feature.min_version, feature.max_version)
+        }));
+        if version >= 3 && answer.error_code == 0 {
+            lines.push(format!("epoch={}", answer.finalized_features_epoch >= 0));
+        }
+        lines.join("\n")
     })
 }

@@ -10,7 +10,7 @@ use ottla_protocol::metadata::MetadataRequest;
 use ottla_testkit::Command;
 use ottla_types::{ErrorCode, Uuid};
 
-use super::{admin, fetch, list_offsets, produce};
+use super::{admin, cluster, configs, fetch, list_offsets, partitions, produce};
 use crate::support::{Client, Running, WALL};
 
 /// Names another broker to ask.
@@ -66,6 +66,19 @@ impl Session {
             "metadata" => admin::metadata(self, command),
             "init-producer-id" => admin::init_producer_id(self, command),
             "api-versions" => admin::api_versions(self, command),
+            "create-partitions" => partitions::create_partitions(self, command),
+            "elect-leaders" => partitions::elect_leaders(self, command),
+            "reassign" => partitions::reassign(self, command),
+            "list-reassignments" => partitions::list_reassignments(self, command),
+            "describe-topic-partitions" => partitions::describe_topic_partitions(self, command),
+            "describe-cluster" => cluster::describe_cluster(self, command),
+            "describe-quorum" => cluster::describe_quorum(self, command),
+            "update-features" => cluster::update_features(self, command),
+            "unregister-broker" => cluster::unregister_broker(self, command),
+            "describe-configs" => configs::describe(self, command),
+            "alter-configs" => configs::alter(self, command),
+            "incremental-alter-configs" => configs::amend(self, command),
+            "list-config-resources" => configs::list(self, command),
             "produce" => produce::produce(self, command),
             "fetch" => fetch::fetch(self, command),
             "list-offsets" => list_offsets::list_offsets(self, command),

@@ -3,11 +3,13 @@
 mod batch;
 mod client;
 mod gate;
+mod loggers;
 mod requests;
 mod running;
 
 pub(crate) use batch::{Recipe, built, corrupted};
 pub(crate) use client::{Client, PATIENCE};
 pub(crate) use gate::Gate;
+pub(crate) use loggers::Loggers;
 pub(crate) use requests::{ListOffsetsOf, create, fetch_of, list_offsets_of, produce_of};
 pub(crate) use running::{Running, WALL};

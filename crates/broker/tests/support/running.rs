@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use ottla_broker::{Broker, RunFault, StartFault};
@@ -10,9 +11,9 @@ use ottla_runtime::{Runtime, SeededRandom, TokioClock, WallClock, system};
 use ottla_storage::disk::simulated::{Faults, SimulatedDisk};
 use ottla_types::Timestamp;
 
-use super::Client;
+use super::{Client, Loggers};
 
-/// The date, for the broker: it stands still.
+/// The date, for the broker: it stands still, unless a test moves it.
 pub(crate) const WALL: Timestamp = Timestamp(1_700_000_000_000);
 
 /// What every test's broker has in its `server.properties`.
@@ -23,6 +24,8 @@ pub(crate) struct Running {
     pub(crate) disk: Arc<SimulatedDisk>,
     properties: String,
     seed: u64,
+    /// By how much the calendar was moved on, in milliseconds.
+    later_ms: Arc<AtomicI64>,
     alive: Option<Alive>,
 }
 
@@ -52,7 +55,7 @@ impl Running {
 
     /// The same, not started yet.
     pub(crate) fn stopped(disk: Arc<SimulatedDisk>, properties: &str) -> Self {
-        Self { disk, properties: format!("{PROPERTIES}{properties}"), seed: 0, alive: None }
+        Self { disk, properties: format!("{PROPERTIES}{properties}"), seed: 0, later_ms: Arc::default(), alive: None }
     }
 
     /// Where it listens.
@@ -64,6 +67,11 @@ impl Running {
     pub(crate) fn address_of(&self, listener: &str) -> SocketAddr {
         let addresses = self.alive.as_ref().expect("it runs").broker.addresses();
         addresses.iter().find(|(name, _)| name == listener).expect("a listener").1
+    }
+
+    /// Moves the calendar on. Timers do not notice.
+    pub(crate) fn pass_wall_time(&self, ms: i64) {
+        self.later_ms.fetch_add(ms, Ordering::SeqCst);
     }
 
     /// A new connection.
@@ -117,10 +125,12 @@ impl Running {
         let runtime = {
             let _entered = executor.enter();
             let seams = system::runtime(executor.handle().clone(), executor.handle().clone());
-            let clock = Arc::new(TokioClock::start(StillWall));
+            let clock = Arc::new(TokioClock::start(StillWall(self.later_ms.clone())));
             Runtime { clock, random: Arc::new(SeededRandom::new(self.seed)), ..seams }
         };
-        let broker = executor.block_on(Broker::start(config, runtime, self.disk.clone()))?;
+        let loggers = Arc::new(Loggers::default());
+        let broker = Broker::start_logging(config, runtime, self.disk.clone(), loggers);
+        let broker = executor.block_on(broker)?;
         self.alive = Some(Alive { executor, broker });
         Ok(())
     }
@@ -138,11 +148,11 @@ impl Running {
     }
 }
 
-/// A calendar on which it is always the same moment.
-struct StillWall;
+/// A calendar on which it is always the same moment, unless a test moves it.
+struct StillWall(Arc<AtomicI64>);
 
 impl WallClock for StillWall {
     fn wall(&self, _since_start: Duration) -> Timestamp {
-        WALL
+        Timestamp(WALL.0 + self.0.load(Ordering::SeqCst))
     }
 }

@@ -14,41 +14,41 @@ keys! {
     /// The size at which a segment is closed and the next begun.
     "log.segment.bytes": Int = "1073741824", at_least(1_048_576), High, ClusterWide, HONOURED;
     /// The age at which a segment is closed. Without it `log.roll.hours` counts.
-    "log.roll.ms": Long, ANY, High, ClusterWide, ACCEPTED;
+    "log.roll.ms": Long, ANY, High, ClusterWide, HONOURED;
     /// The age in hours at which a segment is closed.
-    "log.roll.hours": Int = "168", at_least(1), High, ReadOnly, ACCEPTED;
+    "log.roll.hours": Int = "168", at_least(1), High, ReadOnly, HONOURED;
     /// The most that is taken off the rolling age by chance, so that segments do not all roll at once.
-    "log.roll.jitter.ms": Long, ANY, High, ClusterWide, ACCEPTED;
+    "log.roll.jitter.ms": Long, ANY, High, ClusterWide, HONOURED;
     /// The same in hours, where `log.roll.jitter.ms` is not set.
-    "log.roll.jitter.hours": Int = "0", at_least(0), High, ReadOnly, ACCEPTED;
+    "log.roll.jitter.hours": Int = "0", at_least(0), High, ReadOnly, HONOURED;
     /// How long records are kept; -1 keeps them for good. Without it `log.retention.minutes` counts.
-    "log.retention.ms": Long, ANY, High, ClusterWide, ACCEPTED;
+    "log.retention.ms": Long, ANY, High, ClusterWide, HONOURED;
     /// How many minutes records are kept. Without it `log.retention.hours` counts.
-    "log.retention.minutes": Int, ANY, High, ReadOnly, ACCEPTED;
+    "log.retention.minutes": Int, ANY, High, ReadOnly, HONOURED;
     /// How many hours records are kept.
-    "log.retention.hours": Int = "168", ANY, High, ReadOnly, ACCEPTED;
+    "log.retention.hours": Int = "168", ANY, High, ReadOnly, HONOURED;
     /// The size of a partition beyond which its oldest segments go; -1 does not limit it.
-    "log.retention.bytes": Long = "-1", ANY, High, ClusterWide, ACCEPTED;
+    "log.retention.bytes": Long = "-1", ANY, High, ClusterWide, HONOURED;
     /// How often it is looked for segments to delete.
-    "log.retention.check.interval.ms": Long = "300000", at_least(1), Medium, ReadOnly, ACCEPTED;
+    "log.retention.check.interval.ms": Long = "300000", at_least(1), Medium, ReadOnly, HONOURED;
     /// How long a deleted segment's files stay under another name.
-    "log.segment.delete.delay.ms": Long = "60000", at_least(0), High, ClusterWide, ACCEPTED;
+    "log.segment.delete.delay.ms": Long = "60000", at_least(0), High, ClusterWide, HONOURED;
     /// What happens to old segments: delete, compact, both, or nothing.
     "log.cleanup.policy": List = "delete",
         Allowed::List { of: &["compact", "delete"], empty: true }, Medium, ClusterWide,
-        Status::Accepted("where it holds compact, records without a key are refused; nothing is removed yet");
+        Status::Accepted("where it holds compact, records without a key are refused, and nothing is compacted yet");
     /// How many bytes of records pass between two entries of the offset index.
     "log.index.interval.bytes": Int = "4096", at_least(0), Medium, ClusterWide, HONOURED;
     /// The size at which an index is full, so that its segment rolls.
     "log.index.size.max.bytes": Int = "10485760", at_least(4), Medium, ClusterWide, HONOURED;
     /// Whether a new segment's file gets its full size at once.
-    "log.preallocate": Boolean = "false", ANY, Medium, ClusterWide, ACCEPTED;
+    "log.preallocate": Boolean = "false", ANY, Medium, ClusterWide, HONOURED;
     /// A partition is flushed when so many records are not. `ottla.acks.flush` is the safer choice.
-    "log.flush.interval.messages": Long = "9223372036854775807", at_least(1), High, ClusterWide, ACCEPTED;
+    "log.flush.interval.messages": Long = "9223372036854775807", at_least(1), High, ClusterWide, HONOURED;
     /// A partition is flushed when a record has waited so long. Without it the scheduler's interval counts.
-    "log.flush.interval.ms": Long, ANY, High, ClusterWide, ACCEPTED;
+    "log.flush.interval.ms": Long, ANY, High, ClusterWide, HONOURED;
     /// How often it is looked for partitions to flush.
-    "log.flush.scheduler.interval.ms": Long = "9223372036854775807", ANY, High, ReadOnly, ACCEPTED;
+    "log.flush.scheduler.interval.ms": Long = "9223372036854775807", ANY, High, ReadOnly, HONOURED;
     /// How often the recovery points are written, from which logs are scanned after a crash.
     "log.flush.offset.checkpoint.interval.ms": Int = "60000", at_least(0), High, ReadOnly, HONOURED;
     /// How often the logs' start offsets are written.

@@ -52,27 +52,32 @@ pub use group::GroupSynonyms;
 pub use topic::{Synonym, TopicKey};
 
 /// The broker's keys, one table per theme.
-const BROKER: &[&[Key]] = &[
-    node::KEYS,
-    network::KEYS,
-    log::KEYS,
-    cleaner::KEYS,
-    replication::KEYS,
-    quorum::KEYS,
-    groups::KEYS,
-    share::KEYS,
-    transactions::KEYS,
-    security::KEYS,
-    oauth::KEYS,
-    tls::KEYS,
-    remote::KEYS,
-    quotas::KEYS,
-    metrics::KEYS,
+const BROKER: &[(&str, &[Key])] = &[
+    ("The node", node::KEYS),
+    ("Listeners, connections, threads", network::KEYS),
+    ("Logs", log::KEYS),
+    ("Compaction", cleaner::KEYS),
+    ("Replication", replication::KEYS),
+    ("The metadata quorum", quorum::KEYS),
+    ("Consumer groups, streams groups", groups::KEYS),
+    ("Share groups", share::KEYS),
+    ("Transactions", transactions::KEYS),
+    ("Authentication and authorisation", security::KEYS),
+    ("OAuth", oauth::KEYS),
+    ("TLS", tls::KEYS),
+    ("Tiered storage", remote::KEYS),
+    ("Quotas", quotas::KEYS),
+    ("Metrics", metrics::KEYS),
 ];
+
+/// The broker's tables, each with the theme that it is about, for documentation.
+pub fn broker_themes() -> impl Iterator<Item = (&'static str, &'static [Key])> {
+    BROKER.iter().copied()
+}
 
 /// Every key of a broker that Kafka 4.3.1 has, and Ottla's own; by theme.
 pub fn broker_keys() -> impl Iterator<Item = &'static Key> {
-    BROKER.iter().copied().flatten()
+    BROKER.iter().flat_map(|(_, table)| *table)
 }
 
 /// Keys of Kafka 0.8 to 3.9 that are gone by 4.3.1 but still stand in users' files.

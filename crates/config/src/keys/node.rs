@@ -21,7 +21,7 @@ keys! {
     /// How many replicas a partition gets when the topic's creator does not say.
     "default.replication.factor": Int = "1", ANY, Medium, ReadOnly, HONOURED;
     /// The most partitions that one DescribeTopicPartitions answer holds.
-    "max.request.partition.size.limit": Int = "2000", at_least(1), Medium, ReadOnly, ACCEPTED;
+    "max.request.partition.size.limit": Int = "2000", at_least(1), Medium, ReadOnly, HONOURED;
     /// Threads for housekeeping work.
     "background.threads": Int = "10", at_least(1), High, ClusterWide, ACCEPTED;
     /// Whether a stopping broker first hands its leaderships to others.

@@ -66,7 +66,7 @@ topic_keys! {
     /// What happens to old segments: delete, compact, both, or nothing.
     "cleanup.policy": List = "delete",
         Allowed::List { of: &["compact", "delete"], empty: true }, Medium,
-        Accepted("where it holds compact, records without a key are refused; nothing is removed yet")
+        Accepted("where it holds compact, records without a key are refused, and nothing is compacted yet")
         <- ["log.cleanup.policy"];
     /// The level of gzip; -1 is the library's own choice.
     "compression.gzip.level": Int = "-1", between_or(1, 9, -1), Medium, ACCEPTED <- ["compression.gzip.level"];
@@ -81,12 +81,12 @@ topic_keys! {
     /// How long the marker of a deleted key stays readable in a compacted topic.
     "delete.retention.ms": Long = "86400000", at_least(0), Medium, ACCEPTED <- ["log.cleaner.delete.retention.ms"];
     /// How long a deleted segment's files stay under another name.
-    "file.delete.delay.ms": Long = "60000", at_least(0), Medium, ACCEPTED <- ["log.segment.delete.delay.ms"];
+    "file.delete.delay.ms": Long = "60000", at_least(0), Medium, HONOURED <- ["log.segment.delete.delay.ms"];
     /// A partition is flushed when so many records are not. `ottla.acks.flush` is the safer choice.
-    "flush.messages": Long = "9223372036854775807", at_least(1), Medium, ACCEPTED <- ["log.flush.interval.messages"];
+    "flush.messages": Long = "9223372036854775807", at_least(1), Medium, HONOURED <- ["log.flush.interval.messages"];
     /// A partition is flushed when a record has waited so long.
     "flush.ms": Long = "9223372036854775807",
-        at_least(0), Medium, ACCEPTED <- ["log.flush.interval.ms", "log.flush.scheduler.interval.ms"];
+        at_least(0), Medium, HONOURED <- ["log.flush.interval.ms", "log.flush.scheduler.interval.ms"];
     /// Replicas that are throttled as followers: `partition:broker,...`, or `*` for all.
     "follower.replication.throttled.replicas": List = "", Allowed::ThrottledReplicas, Medium, ACCEPTED <- [];
     /// How many bytes of records pass between two entries of the offset index.
@@ -121,7 +121,7 @@ topic_keys! {
     /// Whether an acknowledgement means that the records are on disk, not only in memory. Ottla's own key.
     "ottla.acks.flush": Boolean = "true", ANY, High, HONOURED <- ["ottla.acks.flush"];
     /// Whether a new segment's file gets its full size at once.
-    "preallocate": Boolean = "false", ANY, Medium, ACCEPTED <- ["log.preallocate"];
+    "preallocate": Boolean = "false", ANY, Medium, HONOURED <- ["log.preallocate"];
     /// Whether copying to remote storage stops while what is there stays readable.
     "remote.log.copy.disable": Boolean = "false", ANY, Medium, ACCEPTED <- [];
     /// Whether remote segments are deleted when tiering is switched off.
@@ -129,20 +129,20 @@ topic_keys! {
     /// Whether closed segments of the topic go to remote storage.
     "remote.storage.enable": Boolean = "false", ANY, Medium, Refused("there is no tiered storage yet") <- [];
     /// The size of a partition beyond which its oldest segments go; -1 does not limit it.
-    "retention.bytes": Long = "-1", ANY, Medium, ACCEPTED <- ["log.retention.bytes"];
+    "retention.bytes": Long = "-1", ANY, Medium, HONOURED <- ["log.retention.bytes"];
     /// How long records are kept; -1 keeps them for good.
     "retention.ms": Long = "604800000",
         at_least(-1), Medium,
-        ACCEPTED <- ["log.retention.ms", "log.retention.minutes" * 60_000, "log.retention.hours" * 3_600_000];
+        HONOURED <- ["log.retention.ms", "log.retention.minutes" * 60_000, "log.retention.hours" * 3_600_000];
     /// The size at which a segment is closed and the next begun.
     "segment.bytes": Int = "1073741824", at_least(1_048_576), Medium, HONOURED <- ["log.segment.bytes"];
     /// The size at which an index is full, so that its segment rolls.
     "segment.index.bytes": Int = "10485760", at_least(4), Medium, HONOURED <- ["log.index.size.max.bytes"];
     /// The most that is taken off the rolling age by chance, so that segments do not all roll at once.
     "segment.jitter.ms": Long = "0",
-        at_least(0), Medium, ACCEPTED <- ["log.roll.jitter.ms", "log.roll.jitter.hours" * 3_600_000];
+        at_least(0), Medium, HONOURED <- ["log.roll.jitter.ms", "log.roll.jitter.hours" * 3_600_000];
     /// The age at which a segment is closed.
-    "segment.ms": Long = "604800000", at_least(1), Medium, ACCEPTED <- ["log.roll.ms", "log.roll.hours" * 3_600_000];
+    "segment.ms": Long = "604800000", at_least(1), Medium, HONOURED <- ["log.roll.ms", "log.roll.hours" * 3_600_000];
     /// Whether a replica that lacks records may lead when no other is left.
     "unclean.leader.election.enable": Boolean = "false", ANY, Medium, ACCEPTED <- ["unclean.leader.election.enable"];
 }

@@ -8,10 +8,10 @@
 
 use bytes::Bytes;
 use ottla_types::Uuid;
+use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::codec::{self, Codec};
 use crate::message::{Message, Request};
 
 /// The request of `FetchSnapshot`.

@@ -56,7 +56,46 @@ public class PrintSchemas {
             last = now;
         }
     }
-    public static void main(String[] args) {
+    // Every generated class with schemas that is neither a request nor a response: what Kafka persists.
+    static void records() throws Exception {
+        SortedSet<String> names = new TreeSet<>();
+        for (String path : System.getProperty("java.class.path").split(java.io.File.pathSeparator)) {
+            if (!path.endsWith(".jar") || !new java.io.File(path).getName().matches("kafka.*")) continue;
+            try (java.util.jar.JarFile jar = new java.util.jar.JarFile(path)) {
+                jar.stream().map(e -> e.getName()).filter(n -> n.matches("[^$]*(Key|Value|Record|Marker|Message|Schema|Subscription|Assignment|PrincipalData)[.]class"))
+                    .filter(n -> n.matches(".*(generated|common/metadata|common/message)/[^/]*")).forEach(names::add);
+            }
+        }
+        SortedMap<String, Schema[]> found = new TreeMap<>();
+        for (String name : names) {
+            Class<?> c = Class.forName(name.replace('/', '.').replaceFirst("[.]class$", ""));
+            try { found.put(c.getSimpleName(), (Schema[]) c.getField("SCHEMAS").get(null)); } catch (NoSuchFieldException e) { }
+        }
+        for (Map.Entry<String, Schema[]> e : found.entrySet()) print(e.getKey() + " record", e.getValue());
+        for (String name : names) defaults(Class.forName(name.replace('/', '.').replaceFirst("[.]class$", "")));
+    }
+    // The number of a record's kind, and what a tagged field is when it is not there, in the structs inside it too.
+    static void defaults(Class<?> c) throws Exception {
+        Schema[] schemas;
+        try { schemas = (Schema[]) c.getField("SCHEMAS").get(null); } catch (NoSuchFieldException e) { return; }
+        Object it = c.getConstructor().newInstance();
+        StringBuilder out = new StringBuilder();
+        short type = it instanceof org.apache.kafka.common.protocol.ApiMessage ? ((org.apache.kafka.common.protocol.ApiMessage) it).apiKey() : -1;
+        if (type >= 0) out.append("  type ").append(type).append('\n');
+        for (BoundField f : schemas[schemas.length - 1].fields()) {
+            if (!(f.def.type instanceof TaggedFields)) continue;
+            for (Field tag : tags(f.def.type).values()) {
+                String[] words = tag.name.split("_");
+                StringBuilder getter = new StringBuilder(words[0]);
+                for (int i = 1; i < words.length; i++) getter.append(Character.toUpperCase(words[i].charAt(0))).append(words[i].substring(1));
+                out.append("  ").append(tag.name).append(' ').append(c.getMethod(getter.toString()).invoke(it)).append('\n');
+            }
+        }
+        if (out.length() > 0) System.out.print(c.getName().replaceFirst(".*[.]", "").replace('$', '.') + " defaults 0-0\n" + out);
+        for (Class<?> inner : c.getClasses()) defaults(inner);
+    }
+    public static void main(String[] args) throws Exception {
+        if (args.length == 1 && args[0].equals("--records")) { records(); return; }
         Set<String> wanted = new HashSet<>(Arrays.asList(args));
         for (ApiKeys k : ApiKeys.values()) {
             if (!wanted.isEmpty() && !wanted.contains(k.messageType.name)) continue;

@@ -1,4 +1,4 @@
-//! What several tests of this crate share: the schemas, and samples made from them.
+//! What several tests of this crate and of `wire` share: the schemas, and samples made from them.
 //!
 //! A sample is the bytes of a message with random content, written straight from the schema by [`sample::bytes`]: a
 //! second way from schema to bytes, which shares with the generated code nothing but the notation and the words of
@@ -6,6 +6,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 
+pub(crate) mod facts;
 pub(crate) mod random;
 pub(crate) mod sample;
 
@@ -14,7 +15,7 @@ use std::sync::OnceLock;
 
 use xtask::codegen::model::{Message, SchemaFile};
 
-/// Every schema file.
+/// Every schema file of the crate that the test belongs to.
 pub(crate) fn schemas() -> &'static [SchemaFile] {
     static SCHEMAS: OnceLock<Vec<SchemaFile>> = OnceLock::new();
     SCHEMAS.get_or_init(|| {

@@ -71,11 +71,11 @@ impl Sampler<'_> {
         let form = if field.plain { Form::Plain } else { self.form };
         let null_allowed = field.nullable.is_some_and(|versions| versions.contains(self.version));
         if null_allowed && self.random.one_in(4) {
-            null(w, form, &field.kind);
+            null(w, form, field);
             return;
         }
         if field.nullable.is_some() && matches!(field.kind, Kind::Struct(_)) {
-            w.i8(1);
+            w.i8(1); // A tagged field has a varint here, of which this is one.
         }
         self.value(w, form, &field.kind);
     }
@@ -119,12 +119,12 @@ impl Sampler<'_> {
     fn write_default(&self, w: &mut Writer, field: &Field) {
         let form = if field.plain { Form::Plain } else { self.form };
         let number = match field.default {
-            Default::Natural => 0,
+            Default::Natural | Default::Empty => 0,
             Default::True => 1,
             Default::Number(number) => number,
         };
         match &field.kind {
-            kind if field.nullable.is_some() => null(w, form, kind),
+            _ if field.nullable.is_some() && field.default == Default::Natural => null(w, form, field),
             Kind::Bool | Kind::Int8 => w.i8(number as i8),
             Kind::Int16 | Kind::Uint16 => w.i16(number as i16),
             Kind::Int32 | Kind::Uint32 => w.i32(number as i32),
@@ -133,6 +133,9 @@ impl Sampler<'_> {
             Kind::String => w.string(form, "").unwrap(),
             Kind::Bytes | Kind::Records | Kind::Array(_) => w.bytes(form, &[]).unwrap(),
             Kind::Struct(name) => {
+                if field.nullable.is_some() {
+                    w.i8(1);
+                }
                 let body = self.file.structure(name).expect("the parser checks names");
                 for field in body.fields.iter().filter(|f| f.tag.is_none() && f.versions.contains(self.version)) {
                     self.write_default(w, field);
@@ -145,9 +148,10 @@ impl Sampler<'_> {
     }
 }
 
-fn null(w: &mut Writer, form: Form, kind: &Kind) {
-    match kind {
+fn null(w: &mut Writer, form: Form, field: &Field) {
+    match field.kind {
         Kind::String => w.nullable_string(form, None).unwrap(),
+        Kind::Struct(_) if field.tag.is_some() => w.unsigned_varint(0),
         Kind::Struct(_) => w.i8(-1),
         _ => w.nullable_bytes(form, None).unwrap(),
     }

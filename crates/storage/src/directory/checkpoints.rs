@@ -26,6 +26,16 @@ impl LogDirectory {
         self.write_high_watermarks(high_watermarks).await
     }
 
+    /// Makes durable where some partitions' logs start, so that what lies below does not come back (DeleteRecords).
+    pub async fn save_log_starts(&self, names: &[TopicPartition]) -> Result<(), StorageFault> {
+        let _turn = self.turns.next().await;
+        for (name, open) in names.iter().filter_map(|name| Some((name, self.get(name)?))) {
+            let nothing = SavedPoint { recovery_point: Offset::ZERO, log_start_offset: Offset::ZERO };
+            self.saved.lock().entry(name.clone()).or_insert(nothing).log_start_offset = open.log.log_start_offset();
+        }
+        self.write_points().await
+    }
+
     /// Closes all logs, writes the checkpoint files and, last, the mark of a clean stop; that one only if every log
     /// could be closed, and none is there that could not be opened: the mark would say that it is whole.
     pub async fn close(&self, high_watermarks: &PartitionOffsets) -> Result<(), StorageFault> {

@@ -29,8 +29,8 @@ pub(super) const ENDING: &str = ".deleted";
 pub struct Retired {
     /// How many segments they were.
     pub segments: usize,
-    /// When to remove them (`file.delete.delay.ms`), by the clock that was read for the decision.
-    pub remove_at: Timestamp,
+    /// After how many milliseconds to remove them (`file.delete.delay.ms`).
+    pub delay_ms: i64,
     paths: Vec<PathBuf>,
 }
 
@@ -69,7 +69,7 @@ impl Log {
         }
         // What was appended meanwhile may keep some.
         let decided = leaving(self).0;
-        self.alone(move |log| async move { log.retire_oldest(decided, now).await }).await
+        self.alone(move |log| async move { log.retire_oldest(decided).await }).await
     }
 
     /// Removes the files of segments that have left.
@@ -125,7 +125,7 @@ impl Log {
         made
     }
 
-    async fn retire_oldest(&self, leaving: Leaving, now: Timestamp) -> Result<Option<Retired>, StorageFault> {
+    async fn retire_oldest(&self, leaving: Leaving) -> Result<Option<Retired>, StorageFault> {
         let (gone, snapshots, delay_ms) = {
             let mut state = self.state.lock();
             let delay_ms = state.config.file_delete_delay_ms;
@@ -153,8 +153,7 @@ impl Log {
             remove(&*self.disk, &self.path(Kind::Snapshot.name(at))).await?;
         }
         self.disk.sync_directory(&self.directory).await.trying("sync", &self.directory)?;
-        let remove_at = Timestamp(now.0.saturating_add(delay_ms));
-        Ok(Some(Retired { segments: gone.len(), remove_at, paths }))
+        Ok(Some(Retired { segments: gone.len(), delay_ms, paths }))
     }
 
     /// Gives a file the ending of those that are to be removed; `None` if it is not there.

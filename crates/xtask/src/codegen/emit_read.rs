@@ -70,6 +70,7 @@ fn read(field: &Field) -> String {
         Kind::Uuid => "r.uuid()?",
         Kind::String => "string",
         Kind::Bytes | Kind::Records => "bytes",
+        Kind::Struct(_) if field.tag.is_some() && field.nullable.is_some() => "tagged_struct",
         Kind::Struct(_) => "struct",
         Kind::Array(_) => "array",
     };

@@ -51,17 +51,23 @@ pub(super) fn default_value(field: &Field) -> String {
         (Default::Number(number), _) if number.unsigned_abs() > 9_999 => grouped(number),
         (Default::Number(number), _) => number.to_string(),
         (Default::True, _) => "true".to_owned(),
+        (Default::Empty, kind) => format!("Some({})", natural_value(kind)),
         (Default::Natural, _) if field.nullable.is_some() => "None".to_owned(),
-        (Default::Natural, kind) => match kind {
-            Kind::Bool => "false".to_owned(),
-            Kind::Float64 => "0.0".to_owned(),
-            Kind::Uuid => "Uuid::ZERO".to_owned(),
-            Kind::String => "String::new()".to_owned(),
-            Kind::Bytes | Kind::Records => "Bytes::new()".to_owned(),
-            Kind::Struct(name) => format!("{name}::default()"),
-            Kind::Array(_) => "Vec::new()".to_owned(),
-            _ => "0".to_owned(),
-        },
+        (Default::Natural, kind) => natural_value(kind),
+    }
+}
+
+/// Zero, false or empty, as a Rust expression.
+fn natural_value(kind: &Kind) -> String {
+    match kind {
+        Kind::Bool => "false".to_owned(),
+        Kind::Float64 => "0.0".to_owned(),
+        Kind::Uuid => "Uuid::ZERO".to_owned(),
+        Kind::String => "String::new()".to_owned(),
+        Kind::Bytes | Kind::Records => "Bytes::new()".to_owned(),
+        Kind::Struct(name) => format!("{name}::default()"),
+        Kind::Array(_) => "Vec::new()".to_owned(),
+        _ => "0".to_owned(),
     }
 }
 
@@ -87,6 +93,7 @@ pub(super) fn has_natural_defaults(body: &Struct) -> bool {
 pub(super) fn is_default(field: &Field) -> String {
     let place = format!("self.{}", field_name(field));
     match (&field.kind, field.default) {
+        (kind, Default::Empty) => format!("{place} == Some({})", natural_value(kind)),
         _ if field.nullable.is_some() => format!("{place}.is_none()"),
         (Kind::Bool, Default::True) => place,
         (Kind::Bool, _) => format!("!{place}"),
@@ -99,7 +106,7 @@ pub(super) fn is_default(field: &Field) -> String {
 /// A Rust condition: the field does not have its default.
 pub(super) fn is_set(field: &Field) -> String {
     let condition = is_default(field);
-    if field.nullable.is_some() {
+    if field.nullable.is_some() && field.default != Default::Empty {
         return format!("self.{}.is_some()", field_name(field));
     }
     match condition.strip_prefix('!') {

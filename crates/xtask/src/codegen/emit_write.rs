@@ -87,6 +87,9 @@ fn statement(field: &Field) -> String {
         Kind::String => format!("w.{nullable}string({form}, {})?;\n", option("as_deref")),
         Kind::Bytes | Kind::Records => format!("w.{nullable}bytes({form}, {})?;\n", option("as_deref")),
         Kind::Struct(_) if field.nullable.is_none() => format!("{place}.write(w, form, version)?;\n"),
+        Kind::Struct(_) if field.tag.is_some() => {
+            format!("codec::write_tagged_nullable_struct(w, form, version, {place}.as_ref())?;\n")
+        }
         Kind::Struct(_) => format!("codec::write_nullable_struct(w, form, version, {place}.as_ref())?;\n"),
         Kind::Array(_) => format!("codec::write_{nullable}array(w, form, version, {})?;\n", option("as_deref")),
     }

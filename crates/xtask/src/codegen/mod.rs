@@ -6,6 +6,7 @@
 
 mod emit;
 mod emit_read;
+mod emit_root;
 mod emit_type;
 mod emit_write;
 pub mod model;
@@ -19,6 +20,28 @@ use std::process::{Command, Stdio};
 
 use model::SchemaFile;
 
+/// A crate with schemas.
+#[derive(Clone, Copy)]
+enum Home {
+    /// Requests and responses.
+    Protocol,
+    /// Persisted records.
+    Wire,
+}
+
+impl Home {
+    const fn crate_name(self) -> &'static str {
+        match self {
+            Self::Protocol => "protocol",
+            Self::Wire => "wire",
+        }
+    }
+
+    fn folder(self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(self.crate_name())
+    }
+}
+
 /// Runs the command with the words behind `codegen`.
 pub fn run(arguments: &[String]) -> Result<(), String> {
     let check = match arguments {
@@ -26,68 +49,98 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
         [flag] if flag == "--check" => true,
         _ => return Err("usage: cargo xtask codegen [--check]".to_owned()),
     };
-    let protocol = Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocol");
-    let target = protocol.join("src/generated");
-    let files = generate(&read_schemas(&protocol.join("schemas"))?)?;
-    if check { compare(&target, &files) } else { write(&target, &files) }
+    for home in [Home::Protocol, Home::Wire] {
+        let target = home.folder().join("src/generated");
+        let files = generate(home, &read_schemas(&home.folder().join("schemas"))?)?;
+        if check { compare(home, &target, &files)? } else { write(&target, &files)? }
+    }
+    Ok(())
 }
 
-/// Reads every `*.api` file of a directory, in the order of their names.
+/// Reads every schema of a directory and of the folders in it, in the order of their names.
 pub fn read_schemas(directory: &Path) -> Result<Vec<SchemaFile>, String> {
-    let entries = fs::read_dir(directory).map_err(|e| format!("{}: {e}", directory.display()))?;
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "api"));
-    paths.sort();
+    let mut paths = files_below(directory)?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "api" || extension == "record"));
     let read = |path: &PathBuf| {
-        let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let full = directory.join(path);
+        let text = fs::read_to_string(&full).map_err(|e| format!("{}: {e}", full.display()))?;
         let module = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        parse::parse(module, &text).map_err(|e| format!("{}:{e}", path.display()))
+        let folder = path.parent().and_then(Path::to_str).unwrap_or_default().to_owned();
+        let schema = parse::parse(module, &text).map_err(|e| format!("{}:{e}", full.display()))?;
+        Ok(SchemaFile { folder, ..schema })
     };
     paths.iter().map(read).collect()
 }
 
-/// A generated file: its name and its text.
-type Generated = (String, String);
+/// The files of a directory and of the folders in it, as paths below it, in the order of their names.
+fn files_below(directory: &Path) -> Result<Vec<PathBuf>, String> {
+    let failed = |e: std::io::Error| format!("{}: {e}", directory.display());
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = PathBuf::from(entry.file_name());
+        if entry.file_type().map_err(failed)?.is_dir() {
+            files.extend(files_below(&entry.path())?.into_iter().map(|inner| name.join(inner)));
+        } else {
+            files.push(name);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
 
-fn generate(schemas: &[SchemaFile]) -> Result<Vec<Generated>, String> {
-    let mut files = vec![("mod.rs".to_owned(), emit::root(schemas))];
-    files.extend(schemas.iter().map(|schema| (format!("{}.rs", schema.module), emit::file(schema))));
+/// A generated file: its path below the target directory and its text.
+type Generated = (PathBuf, String);
+
+fn generate(home: Home, schemas: &[SchemaFile]) -> Result<Vec<Generated>, String> {
+    let root = match home {
+        Home::Protocol => emit_root::apis(schemas),
+        Home::Wire => emit_root::records(schemas),
+    };
+    let mut files = vec![(PathBuf::from("mod.rs"), root)];
+    for schema in schemas {
+        let path = Path::new(&schema.folder).join(format!("{}.rs", schema.module));
+        files.push((path, emit::file(home, schema)));
+    }
     files.into_iter().map(|(name, text)| Ok((name, rustfmt(&text)?))).collect()
 }
 
 fn write(target: &Path, files: &[Generated]) -> Result<(), String> {
     let failed = |e: std::io::Error| format!("{}: {e}", target.display());
-    fs::create_dir_all(target).map_err(failed)?;
     for stale in strangers(target, files)? {
         fs::remove_file(target.join(stale)).map_err(failed)?;
     }
     for (name, text) in files {
-        fs::write(target.join(name), text).map_err(failed)?;
+        let path = target.join(name);
+        fs::create_dir_all(path.parent().unwrap_or(target)).map_err(failed)?;
+        fs::write(path, text).map_err(failed)?;
     }
     Ok(())
 }
 
-fn compare(target: &Path, files: &[Generated]) -> Result<(), String> {
+fn compare(home: Home, target: &Path, files: &[Generated]) -> Result<(), String> {
     let mut wrong = strangers(target, files)?;
     let differs = |(name, text): &&Generated| fs::read_to_string(target.join(name)).ok().as_ref() != Some(text);
     wrong.extend(files.iter().filter(differs).map(|(name, _)| name.clone()));
     if wrong.is_empty() {
         return Ok(());
     }
+    let wrong: Vec<String> = wrong.iter().map(|path| path.display().to_string()).collect();
     Err(format!(
-        "not what the schemas say: {} (in crates/protocol/src/generated); run `cargo xtask codegen`",
-        wrong.join(", ")
+        "not what the schemas say: {} (in crates/{}/src/generated); run `cargo xtask codegen`",
+        wrong.join(", "),
+        home.crate_name()
     ))
 }
 
 /// Files in the target directory that no schema asks for.
-fn strangers(target: &Path, files: &[Generated]) -> Result<Vec<String>, String> {
+fn strangers(target: &Path, files: &[Generated]) -> Result<Vec<PathBuf>, String> {
     if !target.exists() {
         return Ok(Vec::new());
     }
-    let entries = fs::read_dir(target).map_err(|e| format!("{}: {e}", target.display()))?;
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    Ok(names.filter(|name| files.iter().all(|(known, _)| known != name)).collect())
+    let mut found = files_below(target)?;
+    found.retain(|path| files.iter().all(|(known, _)| known != path));
+    Ok(found)
 }
 
 /// Passes text through the toolchain's formatter, with the workspace's settings.

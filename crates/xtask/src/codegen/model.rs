@@ -27,9 +27,11 @@ impl Versions {
     }
 }
 
-/// One schema file: an API's request and response, or messages without a key.
+/// One schema file: an API's request and response, or messages without a key, or persisted records.
 #[derive(Clone, PartialEq, Debug)]
 pub struct SchemaFile {
+    /// The folder below the schemas that the file is in: also a Rust module's name. Empty if it is in none.
+    pub folder: String,
     /// The file's name without its ending: also the Rust module's.
     pub module: String,
     /// What the file's messages have in common, if it says so: the API's description.
@@ -60,8 +62,17 @@ pub struct Message {
     pub versions: Versions,
     /// The first version in the compact form; `None` if there is none.
     pub flexible_from: Option<i16>,
+    /// What makes it a persisted record; `None` if it is none.
+    pub stored: Option<Stored>,
     /// Its fields.
     pub body: Struct,
+}
+
+/// How a persisted record is told from others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stored {
+    /// The number of its kind; `None` if its place says what it is.
+    pub record_type: Option<i16>,
 }
 
 impl Message {
@@ -154,4 +165,6 @@ pub enum Default {
     Number(i64),
     /// True.
     True,
+    /// Empty and not null, of what is nullable.
+    Empty,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::model::{Api, Default, Field, Kind, Message, SchemaFile, Struct, Versions};
+use super::model::{Api, Default, Field, Kind, Message, SchemaFile, Stored, Struct, Versions};
 use super::tokens::{Line, lines};
 
 /// What is wrong with a schema file, and in which line.
@@ -27,17 +27,20 @@ type Parsed<T> = Result<T, ParseError>;
 pub fn parse(module: &str, text: &str) -> Parsed<SchemaFile> {
     let (doc, lines) = lines(text);
     let mut parser = Parser { lines: lines.into_iter().peekable(), structs: Vec::new(), line: 0 };
-    let mut file = SchemaFile { module: module.to_owned(), doc, api: None, messages: Vec::new(), structs: Vec::new() };
+    let (folder, module) = (String::new(), module.to_owned());
+    let mut file = SchemaFile { folder, module, doc, api: None, messages: Vec::new(), structs: Vec::new() };
     while let Some(line) = parser.lines.next() {
         parser.line = line.number;
         match line.words[0].as_str() {
             "api" if file.messages.is_empty() => parser.api(&line, &mut file)?,
-            "message" if file.api.is_none() => {
+            "message" | "record" if file.api.is_none() => {
                 let name = parser.word(&line, 1, "a name")?;
+                let stored = (line.words[0] == "record").then(|| parser.stored(&line)).transpose()?;
                 let (versions, flexible_from, _) = parser.attributes()?;
                 parser.expect_line(&["{"])?;
                 let message = parser.message(name, line.doc, versions, flexible_from)?;
-                file.messages.push(message);
+                parser.shared_structs(Scope { versions, flexible_from })?;
+                file.messages.push(Message { stored, ..message });
             }
             other => return Err(parser.error(format!("`{other}` is not expected here"))),
         }
@@ -72,13 +75,25 @@ impl Parser {
         file.messages.push(self.message(format!("{name}Request"), Vec::new(), versions, flexible_from)?);
         self.expect_line(&["response", "{"])?;
         file.messages.push(self.message(format!("{name}Response"), Vec::new(), versions, flexible_from)?);
+        self.shared_structs(Scope { versions, flexible_from })?;
+        file.doc.extend(line.doc.iter().cloned());
+        file.api = Some(Api { name, key, unstable_from });
+        Ok(())
+    }
+
+    /// The number behind a record's name, if there is one.
+    fn stored(&self, line: &Line) -> Parsed<Stored> {
+        let number = |word: &String| word.parse().map_err(|_| self.error(format!("`{word}` is not a record's type")));
+        Ok(Stored { record_type: line.words.get(2).map(number).transpose()? })
+    }
+
+    /// Structs of their own, behind a message.
+    fn shared_structs(&mut self, scope: Scope) -> Parsed<()> {
         while self.lines.peek().is_some_and(|line| line.words[0] == "struct") {
             let line = self.next()?;
             let name = self.word(&line, 1, "a name")?;
-            self.structure(name, line.doc, Scope { versions, flexible_from })?;
+            self.structure(name, line.doc, scope)?;
         }
-        file.doc.extend(line.doc.iter().cloned());
-        file.api = Some(Api { name, key, unstable_from });
         Ok(())
     }
 
@@ -116,7 +131,7 @@ impl Parser {
     ) -> Parsed<Message> {
         let at = self.structs.len();
         self.structure(name, doc, Scope { versions, flexible_from })?;
-        Ok(Message { versions, flexible_from, body: self.structs.remove(at) })
+        Ok(Message { versions, flexible_from, stored: None, body: self.structs.remove(at) })
     }
 
     /// The fields of a struct, up to and with its closing brace.
@@ -193,6 +208,9 @@ impl Parser {
                 return Err(self.error(format!("{number} does not fit into the type")));
             }
             (Default::Number(_), None) => return Err(self.error("only a number has a number for its default")),
+            (Default::Empty, _) if field.nullable.is_none() => {
+                return Err(self.error("only what may be null need say that it is empty"));
+            }
             (Default::True, _) if field.kind != Kind::Bool => return Err(self.error("only a bool is true")),
             _ => {}
         }
@@ -213,6 +231,7 @@ impl Parser {
         };
         match (word, number) {
             ("true", _) => Ok(Default::True),
+            ("empty", _) => Ok(Default::Empty),
             (_, Some(0)) | ("false" | "null" | "\"\"", _) => Ok(Default::Natural),
             (_, Some(number)) => Ok(Default::Number(number)),
             _ => Err(self.error(format!("`{word}` is not a default"))),

@@ -1,11 +1,12 @@
 //! What the generated structs are made of: the trait that each implements, and the shapes that fields come in.
 //!
-//! Everything here takes the [`Form`] and the version from whoever holds the message; see
-//! [`Message`](crate::Message) for where they come from.
+//! Everything here takes the [`Form`] and the version from whoever holds the message: the `Message` trait of the
+//! `protocol` crate, or [`Record`](crate::Record).
 
 use bytes::Bytes;
 use ottla_types::Uuid;
-use ottla_wire::{DecodeError, DecodeErrorKind, EncodeError, Form, Reader, Writer};
+
+use crate::{DecodeError, DecodeErrorKind, EncodeError, Form, Reader, Writer};
 
 /// A struct of a message, or anything else that an array can hold.
 ///
@@ -159,6 +160,29 @@ pub fn write_nullable_struct<T: Codec>(
     value: Option<&T>,
 ) -> Result<(), EncodeError> {
     w.i8(if value.is_some() { 1 } else { -1 });
+    value.map_or(Ok(()), |value| value.write(w, form, version))
+}
+
+/// As [`read_struct_or_null`], for a tagged field: there an unsigned varint comes before it, and null is 0.
+pub fn read_tagged_struct_or_null<T: Codec>(
+    r: &mut Reader<'_>,
+    form: Form,
+    version: i16,
+    null_allowed: bool,
+) -> Result<Option<T>, DecodeError> {
+    let start = r.position();
+    let value = if r.unsigned_varint()? == 0 { None } else { Some(T::read(r, form, version)?) };
+    null_check(value, null_allowed, start)
+}
+
+/// As [`write_nullable_struct`], for a tagged field.
+pub fn write_tagged_nullable_struct<T: Codec>(
+    w: &mut Writer,
+    form: Form,
+    version: i16,
+    value: Option<&T>,
+) -> Result<(), EncodeError> {
+    w.unsigned_varint(u32::from(value.is_some()));
     value.map_or(Ok(()), |value| value.write(w, form, version))
 }
 

@@ -1,0 +1,66 @@
+//! Lets old segments leave, from time to time, and removes their files a little later.
+//!
+//! Which ones leave is decided in `storage`, by the topic's configuration.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ottla_runtime::Runtime;
+use ottla_storage::Retired;
+use ottla_types::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::partition::Partition;
+use crate::partitions::Partitions;
+
+/// The first look comes sooner, as Kafka's: a broker that was down for long has much that is old.
+const FIRST_LOOK_AFTER: Duration = Duration::from_secs(30);
+
+/// Longer is as good as never, and timers count no further.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Files that wait for their removal.
+struct Leaving {
+    due: Instant,
+    partition: Arc<Partition>,
+    retired: Retired,
+}
+
+/// Looks every `interval` until the broker stops. What waits for its removal then is removed by the next start.
+pub(crate) async fn run(runtime: Runtime, partitions: Arc<Partitions>, interval: Duration, stop: CancellationToken) {
+    let clock = &runtime.clock;
+    let interval = interval.min(NEVER);
+    let mut next_look = clock.now() + FIRST_LOOK_AFTER.min(interval);
+    let mut leaving: Vec<Leaving> = Vec::new();
+    loop {
+        let wake = leaving.iter().map(|leaving| leaving.due).fold(next_look, Instant::min);
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = clock.sleep_until(wake) => {}
+        }
+        for Leaving { partition, retired, .. } in leaving.extract_if(.., |leaving| leaving.due <= wake) {
+            if let Err(fault) = partition.log().remove_retired(retired).await {
+                // The next start removes them.
+                warn!(partition = %partition.name, %fault, "files of deleted segments could not be removed");
+            }
+        }
+        if wake < next_look {
+            continue;
+        }
+        for partition in partitions.all() {
+            match partition.retire(clock.wall()).await {
+                Ok(None) => {}
+                Ok(Some(retired)) => {
+                    let delay = Duration::from_millis(u64::try_from(retired.delay_ms).unwrap_or_default()).min(NEVER);
+                    leaving.push(Leaving { due: clock.now() + delay, partition, retired });
+                }
+                // Offline logs say so once, when they fail.
+                Err(_) if partition.log().failed().is_some() => {}
+                Err(fault) => warn!(partition = %partition.name, %fault, "old segments could not be deleted"),
+            }
+        }
+        next_look = clock.now() + interval;
+    }
+}
