@@ -5,17 +5,17 @@
 //!
 //! The table is what is served and what ApiVersions advertises, so no version is advertised without its handler.
 
-mod alter_partition_reassignments;
 mod alter_configs;
+mod alter_partition_reassignments;
 mod api_versions;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;
 mod describe_cluster;
+mod describe_configs;
 mod describe_quorum;
 mod describe_topic_partitions;
 mod elect_leaders;
-mod describe_configs;
 mod fetch;
 mod incremental_alter_configs;
 mod init_producer_id;
