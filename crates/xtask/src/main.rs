@@ -10,6 +10,7 @@ mod fix;
 mod fuzz;
 mod interop;
 mod kill;
+mod partitions;
 mod process;
 mod schemas;
 mod sim;
@@ -28,6 +29,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
   kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count
   connections [N] [--binary PATH] [--bootstrap ADDRESS:PORT --pid PID]    what N connections cost a broker
+  partitions [N] [--topics N] [--binary PATH] [--server COMMAND --bootstrap HOST:PORT]    what N partitions cost
   sim [SEED [POWER-FAILURES]]    the simulation of one seed, with its trace
   sown       bugs put in on purpose, and whether the simulation finds them";
 
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         "interop" => interop::run(&rest),
         "kill" => kill::run(&rest),
         "connections" => connections::run(&rest),
+        "partitions" => partitions::run(&rest),
         "sim" => sim::run(&rest),
         "sown" => sim::sown(),
         _ => Err(USAGE.to_owned()),

@@ -10,7 +10,7 @@ use ottla_protocol::metadata::MetadataRequest;
 use ottla_testkit::Command;
 use ottla_types::{ErrorCode, Uuid};
 
-use super::{admin, cluster, configs, fetch, list_offsets, partitions, produce};
+use super::{admin, cluster, configs, fetch, list_offsets, log, partitions, produce};
 use crate::support::{Client, Running, WALL};
 
 /// Names another broker to ask.
@@ -61,6 +61,7 @@ impl Session {
         match command.name {
             "start" => self.start(command),
             "restart" => self.restart(),
+            "power-loss" => self.lose_power(),
             "create-topics" => admin::create_topics(self, command),
             "delete-topics" => admin::delete_topics(self, command),
             "metadata" => admin::metadata(self, command),
@@ -82,6 +83,9 @@ impl Session {
             "produce" => produce::produce(self, command),
             "fetch" => fetch::fetch(self, command),
             "list-offsets" => list_offsets::list_offsets(self, command),
+            "delete-records" => log::delete_records(self, command),
+            "epoch-end" => log::epoch_end(self, command),
+            "describe-producers" => log::describe_producers(self, command),
             name => panic!("no command is called {name}"),
         }
     }
@@ -115,6 +119,16 @@ impl Session {
     fn restart(&mut self) -> String {
         if let Some(running) = &mut self.running {
             running.stop();
+            running.start_again();
+            self.address = running.address();
+            self.client = None;
+        }
+        String::new()
+    }
+
+    fn lose_power(&mut self) -> String {
+        if let Some(running) = &mut self.running {
+            running.lose_power();
             running.start_again();
             self.address = running.address();
             self.client = None;

@@ -8,6 +8,7 @@ use ottla_types::{Offset, TopicPartition};
 use parking_lot::Mutex;
 
 use super::checkpoints::{HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
+use super::moves::future_of;
 use super::threads::for_each;
 use super::{ClaimedDirectory, LogDirectory, Partition, Turns, clean_stop};
 use crate::checkpoint::{self, PartitionOffsets};
@@ -64,7 +65,7 @@ impl LogDirectory {
         let was_clean = clean_stop::exists(&*disk, path).await?;
         let mut saved = saved_points(&*disk, path).await?;
         let high_watermarks = offsets(&*disk, path, HIGH_WATERMARKS).await?;
-        let names = partitions_in(&*disk, path).await?;
+        let (names, futures) = partitions_in(&*disk, path).await?;
         let todo: Vec<Todo> = names
             .into_iter()
             .map(|name| Todo { config: (options.config)(&name), saved: saved.get(&name).copied(), name })
@@ -81,6 +82,7 @@ impl LogDirectory {
             was_clean,
             partitions: Mutex::default(),
             faulty: Mutex::default(),
+            futures: Mutex::new(futures),
             saved: Mutex::new(saved),
             high_watermarks,
             dirty: Arc::new(DirtyLogs::default()),
@@ -123,22 +125,30 @@ async fn saved_points(disk: &dyn Disk, path: &Path) -> Result<BTreeMap<TopicPart
     Ok(saved)
 }
 
-/// The partitions whose directories are there, sorted. Deleted ones are removed on the way.
-async fn partitions_in(disk: &dyn Disk, path: &Path) -> Result<Vec<TopicPartition>, StorageFault> {
-    let mut names = Vec::new();
+/// The partitions whose directories are there, sorted, and those that were being moved here. Deleted ones are removed on
+/// the way, and of several copies of one partition all but the first.
+async fn partitions_in(
+    disk: &dyn Disk,
+    path: &Path,
+) -> Result<(Vec<TopicPartition>, BTreeMap<TopicPartition, PathBuf>), StorageFault> {
+    let (mut names, mut futures) = (Vec::new(), BTreeMap::new());
     for entry in disk.list(path).await.trying("list", path)? {
         if !entry.is_directory || entry.name == KAFKAS_METADATA {
             continue;
         }
-        if entry.name.ends_with("-delete") {
+        let future = future_of(&entry.name);
+        let is_second = future.as_ref().is_some_and(|future| futures.contains_key(future));
+        if entry.name.ends_with("-delete") || is_second {
             let deleted = path.join(&entry.name);
             disk.remove_directory(&deleted).await.trying("remove", &deleted)?;
+        } else if let Some(future) = future {
+            futures.insert(future, path.join(&entry.name));
         } else {
             names.extend(TopicPartition::from_directory(&entry.name));
         }
     }
     names.sort();
-    Ok(names)
+    Ok((names, futures))
 }
 
 /// How a partition is to be opened, by what the checkpoint files say.
