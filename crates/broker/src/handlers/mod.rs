@@ -15,6 +15,7 @@ mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod describe_producers;
+mod describe_log_dirs;
 mod describe_quorum;
 mod describe_topic_partitions;
 mod elect_leaders;
@@ -71,6 +72,7 @@ static APIS: &[Api] = &[
     offset_for_leader_epoch::API,
     describe_configs::API,
     alter_configs::API,
+    describe_log_dirs::API,
     create_partitions::API,
     elect_leaders::API,
     incremental_alter_configs::API,

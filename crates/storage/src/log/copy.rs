@@ -56,7 +56,8 @@ impl LogCopy {
     pub(crate) async fn begin(source: Arc<Log>, target: &Path) -> Result<Self, StorageFault> {
         let disk = source.disk.clone();
         disk.create_directory(target).await.trying("make", target)?;
-        let (cuts, end) = (source.state.lock().cuts, source.log_start_offset());
+        let cuts = source.state.lock().cuts;
+        let end = source.log_start_offset();
         let mut copy = Self { disk, source, target: target.into(), copied: BTreeMap::new(), cuts, end };
         copy.resume().await?;
         Ok(copy)

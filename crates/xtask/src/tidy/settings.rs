@@ -4,10 +4,11 @@
 use super::{Breach, File};
 
 /// Where settings are typed: the file, and the struct.
-const TYPED: [(&str, &str); 3] = [
+const TYPED: [(&str, &str); 4] = [
     ("crates/config/src/broker.rs", "BrokerConfig"),
     ("crates/config/src/topic.rs", "TopicConfig"),
     ("crates/config/src/connections.rs", "ConnectionLimits"),
+    ("crates/config/src/client_metrics.rs", "ClientMetricsConfig"),
 ];
 
 /// Fields that nobody outside reads, and why. The list may only shrink.
