@@ -139,11 +139,8 @@ fn families(text: &str) -> BTreeMap<String, Family> {
 fn busy() -> (Running, Client) {
     let running = watched();
     let mut client = running.connect();
-    let software = ApiVersionsRequest {
-        client_software_name: "test".to_owned(),
-        client_software_version: "1".to_owned(),
-        ..ApiVersionsRequest::default()
-    };
+    let software =
+        ApiVersionsRequest { client_software_name: "test".to_owned(), client_software_version: "1".to_owned() };
     client.ask(3, &software);
     let topic = ("a", create(&mut client, "a", 1, &[]));
     client.ask(PRODUCE, &produce_of(PRODUCE, topic, 0, -1, built(&Recipe::default())));

@@ -16,10 +16,10 @@ pub(super) fn write(node: &Node, to: &mut Exposition) {
     let help = "Numbers that clients pushed and that are not told: of other kinds, or too many.";
     to.counter("ottla_client_metrics_dropped_total", help, known.dropped());
     // By name first: all samples of a family stand together.
-    let mut families: BTreeMap<String, Vec<(Vec<(String, String)>, f64)>> = BTreeMap::new();
+    let mut families: BTreeMap<String, Vec<(Labels, f64)>> = BTreeMap::new();
     for (id, instance) in known.instances() {
         for ((name, own), value) in &instance.points {
-            families.entry(allowed(name)).or_default().push((labels(id, &instance.client, own), *value));
+            families.entry(family_of(name)).or_default().push((labels(id, &instance.client, own), *value));
         }
     }
     drop(known);
@@ -33,7 +33,7 @@ pub(super) fn write(node: &Node, to: &mut Exposition) {
 }
 
 /// Who it is, and what the client says of the number itself.
-fn labels(id: &Uuid, client: &Client, own: &Labels) -> Vec<(String, String)> {
+fn labels(id: &Uuid, client: &Client, own: &Labels) -> Labels {
     let who = [
         ("client_instance_id", id.to_string()),
         ("client_id", client.id.clone()),
@@ -51,10 +51,16 @@ fn labels(id: &Uuid, client: &Client, own: &Labels) -> Vec<(String, String)> {
     labels
 }
 
+/// What a metric is called here. Kafka's clients name theirs in a domain of its own; any other must not be taken for one of
+/// the broker's, or spoil the answer by its name.
+fn family_of(name: &str) -> String {
+    let name = allowed(name);
+    if name.starts_with("org_apache_kafka_") { name } else { format!("client_{name}") }
+}
+
 /// The name with `_` for every character that Prometheus does not take.
 fn allowed(name: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    // A name of Kafka's clients is in a domain of its own; another one must not be taken for the broker's.
     let mut name: String = name.chars().map(|c| if fits(c) { c } else { '_' }).collect();
     if name.starts_with(|c: char| c.is_ascii_digit()) || name.is_empty() {
         name.insert(0, '_');
@@ -69,6 +75,8 @@ mod tests {
     #[test]
     fn names_are_made_such_as_prometheus_takes() {
         assert_eq!(allowed("org.apache.kafka.producer.connection-count"), "org_apache_kafka_producer_connection_count");
+        assert_eq!(family_of("kafka.log.log.size"), "client_kafka_log_log_size");
+        assert_eq!(family_of("org.apache.kafka.x"), "org_apache_kafka_x");
         assert_eq!((allowed("9a").as_str(), allowed("").as_str(), allowed("ü").as_str()), ("_9a", "_", "_"));
     }
 }
