@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::buffers::Buffers;
 use crate::connections::Connections;
 use crate::controller::ControllerHandle;
+use crate::conversions::Conversions;
 use crate::directories::Directories;
 use crate::fetch_sessions::FetchSessions;
 use crate::log_levels::LogLevels;
@@ -37,6 +38,8 @@ pub(crate) struct Node {
     /// What clients follow; each partition's place remembers where it was found.
     pub(crate) fetch_sessions: FetchSessions<Weak<Partition>>,
     pub(crate) buffers: Arc<Buffers>,
+    /// Memory for answers to old clients.
+    pub(crate) conversions: Conversions,
     /// Cancelled when the broker stops: no new requests are read, nobody waits any longer.
     pub(crate) stop: CancellationToken,
     pub(crate) metrics: Metrics,

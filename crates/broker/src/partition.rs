@@ -245,6 +245,32 @@ impl Partition {
         Offset(self.high_watermark.load(Ordering::SeqCst))
     }
 
+    /// Readers of committed records go no further.
+    pub(crate) fn last_stable_offset(&self) -> Offset {
+        self.log.last_stable_offset(self.high_watermark())
+    }
+
+    /// Makes `offset`, or the high watermark, the first that readers may ask for, if it is above the one that is; answers
+    /// the one that is then. It is durable once it was saved ([`LogDirectory::save_log_starts`](ottla_storage::LogDirectory)).
+    pub(crate) fn delete_records(&self, offset: Option<Offset>) -> Result<Offset, ErrorCode> {
+        let config = self.config.load();
+        if config.compact && !config.delete {
+            return Err(ErrorCode::PolicyViolation);
+        }
+        if self.log.failed().is_some() {
+            return Err(ErrorCode::KafkaStorageError);
+        }
+        let high_watermark = self.high_watermark();
+        let offset = offset.unwrap_or(high_watermark);
+        if offset < Offset::ZERO || offset > high_watermark {
+            return Err(ErrorCode::OffsetOutOfRange);
+        }
+        self.log.raise_start(offset).map_err(|fault| fault.error_code())?;
+        let start = self.log.log_start_offset();
+        self.tell(Input::LocalStartAdvanced(start));
+        Ok(start)
+    }
+
     /// The offsets that bound what can be read.
     pub(crate) fn bounds(&self) -> Bounds {
         let high_watermark = self.high_watermark();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ottla_config::BrokerConfig;
 use ottla_controller::{Controller, RegisterBroker, Reply, Request, Settings as Limits};
-use ottla_metadata::{BrokerEpoch, Endpoint, SecurityProtocol};
+use ottla_metadata::{BrokerEpoch, Endpoint, Fact, SecurityProtocol};
 use ottla_quorum::{Options, Quorum, QuorumFault};
 use ottla_runtime::{Lane, ListenOptions, Listener, Runtime, system};
 use ottla_storage::StorageFault;
@@ -24,6 +24,7 @@ use crate::checkpoints::Checkpoints;
 use crate::config_rules::Rules;
 use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
+use crate::conversions::Conversions;
 use crate::directories::{Directories, DirectoriesFault, Slot};
 use crate::fetch_sessions::FetchSessions;
 use crate::http::{self, Watched};
@@ -34,11 +35,12 @@ use crate::node::Node;
 use crate::partitions::{Keeper, Partitions};
 use crate::producer_ids::ProducerIds;
 use crate::settings::Settings;
+use crate::takeover::{self, TakeoverFault};
 use crate::{flusher, handlers, listener, retention, telemetry};
 
 /// The folder of the metadata log within the log directory. Never `__cluster_metadata-0`: a Kafka that finds a folder of
 /// its own with foreign content in it renames every partition to a stray.
-const METADATA_FOLDER: &str = "ottla-metadata";
+pub(crate) const METADATA_FOLDER: &str = "ottla-metadata";
 
 /// How long a stop waits for connections to take their answers.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -58,6 +60,9 @@ pub enum StartFault {
     /// The metadata log cannot be used.
     #[error(transparent)]
     Quorum(#[from] Arc<QuorumFault>),
+    /// A Kafka ran here, and what it left cannot be taken over.
+    #[error("the directory of a Kafka cannot be taken over: {0}")]
+    Takeover(#[from] TakeoverFault),
     /// A listener cannot be bound.
     #[error("cannot listen on {listener}: {error}")]
     Listen {
@@ -126,12 +131,13 @@ impl Broker {
         let directories = Directories::open(&config, &runtime, &disk, METADATA_FOLDER, &drained).await?;
         let directories = Arc::new(directories);
         let folder = config.metadata_log_dir.join(METADATA_FOLDER);
-        let quorum = Arc::new(Quorum::open(&runtime, disk, &folder, Options::new(config.node_id)).await?);
+        let quorum = Arc::new(Quorum::open(&runtime, disk.clone(), &folder, Options::new(config.node_id)).await?);
 
         let settings = Arc::new(Settings::new(config.clone()));
         let (mut keeper, partitions, settled) =
             Keeper::new(settings.clone(), runtime.clone(), quorum.clone(), directories.clone());
-        let machine = controller(&settings, directories.cluster_id());
+        let founding = takeover::founding(&*disk, &config.metadata_log_dir, config.node_id, &quorum.image()).await?;
+        let machine = controller(&settings, directories.cluster_id(), founding);
         let (controller_loop, controller) =
             ControllerLoop::new(machine, runtime.clone(), quorum.clone(), settled, drained.clone());
         runtime.spawn(Lane::Control, loops.track_future(controller_loop.run()));
@@ -159,6 +165,7 @@ impl Broker {
             partitions,
             directories: directories.clone(),
             buffers: Arc::new(Buffers::default()),
+            conversions: Conversions::default(),
             stop,
             connections,
             metrics: Metrics::new(handlers::count()),
@@ -329,13 +336,14 @@ fn addresses(listeners: &[(String, Box<dyn Listener>)]) -> Result<Vec<(String, S
     listeners.iter().map(address).collect()
 }
 
-fn controller(settings: &Arc<Settings>, cluster_id: &str) -> Controller {
+fn controller(settings: &Arc<Settings>, cluster_id: &str, founding: Vec<Fact>) -> Controller {
     let config = settings.present();
     let limits = Limits {
         cluster_id: cluster_id.to_owned(),
         partitions_default: config.default_partitions,
         replication_factor_default: config.default_replication_factor,
         topics_deletable: config.delete_topics,
+        founding,
         ..Limits::default()
     };
     Controller::new(limits, Box::new(Rules { settings: settings.clone() }))

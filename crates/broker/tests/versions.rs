@@ -267,8 +267,14 @@ fn fetch_reads_and_refuses_in_every_version() {
             assert_eq!((answer.error_code, answer.session_id), (0, 0), "v{version}");
             let partition = &answer.responses[0].partitions[0];
             assert_eq!((partition.error_code, partition.high_watermark), (0, 3), "v{version}");
-            assert_eq!(partition.records.as_ref().map(|records| records.len()), Some(batch.len()), "v{version}");
-            assert_eq!(partition.aborted_transactions.is_some(), isolation_level == 1, "v{version}");
+            // As they were sent, or the two records from offset 1 on as messages of magic 0 or 1.
+            let bytes = match version {
+                0..2 => 2 * (12 + 14 + "k".len() + 10),
+                2..4 => 2 * (12 + 22 + "k".len() + 10),
+                _ => batch.len(),
+            };
+            assert_eq!(partition.records.as_ref().map(|records| records.len()), Some(bytes), "v{version}");
+            assert_eq!(partition.aborted_transactions.is_some(), version >= 4 && isolation_level == 1, "v{version}");
         }
         for (index, offset, expected) in
             [(0, 4, ErrorCode::OffsetOutOfRange), (9, 0, ErrorCode::UnknownTopicOrPartition)]
@@ -305,7 +311,7 @@ fn list_offsets_answers_every_sentinel_in_every_version() {
         (now + 1, 1, 1, now + 1),
         (now + 3, 1, -1, -1),
     ];
-    for version in advertised(&mut client, ApiKey::ListOffsets) {
+    for version in advertised(&mut client, ApiKey::ListOffsets).filter(|version| *version > 0) {
         let ask = |client: &mut Client, partition, timestamp| {
             let request: ListOffsetsRequest = list_offsets_of(&ListOffsetsOf { topic: "a", partition, timestamp });
             let answer = client.ask(version, &request);

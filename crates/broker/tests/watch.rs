@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use ottla_protocol::api_versions::ApiVersionsRequest;
+use ottla_protocol::get_telemetry_subscriptions::GetTelemetrySubscriptionsRequest;
+use ottla_protocol::push_telemetry::PushTelemetryRequest;
 
 use crate::restart::delete;
-use crate::support::{Client, Recipe, Running, built, corrupted, create, fetch_of, produce_of};
+use crate::support::{Client, Recipe, Running, built, corrupted, create, fetch_of, otlp_gauge, produce_of};
 
 const PRODUCE: i16 = 13;
 const FETCH: i16 = 18;
@@ -81,6 +83,27 @@ fn what_goes_in_and_out_is_counted_for_all_and_for_each_topic() {
     let text = metrics(&running);
     assert!(!text.contains("topic=\"a\""), "a topic's numbers go with it");
     assert_eq!(value(&text, "kafka_server_brokertopicmetrics_messagesin_total").as_deref(), Some("6"));
+}
+
+#[test]
+fn what_a_client_pushes_is_told_until_it_goes_away() {
+    let running = watched();
+    let mut client = running.connect();
+    let told = client.ask(0, &GetTelemetrySubscriptionsRequest::default());
+    let push = PushTelemetryRequest {
+        client_instance_id: told.client_instance_id,
+        subscription_id: told.subscription_id,
+        metrics: otlp_gauge("org.apache.kafka.producer.x", 2.5).into(),
+        ..PushTelemetryRequest::default()
+    };
+    assert_eq!(client.ask(0, &push).error_code, 0);
+    let text = metrics(&running);
+    let line = text.lines().find(|line| line.starts_with("org_apache_kafka_producer_x{")).expect("it is told");
+    let id = format!("client_instance_id=\"{}\",client_id=\"test\"", told.client_instance_id);
+    assert!(line.contains(&id) && line.ends_with(" 2.5"), "{line}");
+    drop(client);
+    // The broker hears of the end in its own time.
+    while metrics(&running).contains("org_apache_kafka_producer_x{") {}
 }
 
 /// What a family is: its kind, the names of its labels, its description.

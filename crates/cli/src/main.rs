@@ -6,6 +6,7 @@ mod args;
 mod config;
 mod consume;
 mod dump;
+mod export;
 mod failure;
 mod format;
 mod json_record;
@@ -46,6 +47,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Produce(args) => session::run(connect, async |cluster| produce::run(cluster, args).await),
         Command::Consume(args) => session::run(connect, async |cluster| consume::run(cluster, args, form).await),
         Command::Dump(args) => dump::run(&args, form),
+        Command::Export(args) => export::run(&args),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { directory } => manual::pages(&directory),
     }

@@ -37,7 +37,7 @@ pub(crate) struct StartArgs {
     pub settings: Vec<(String, String)>,
 }
 
-fn setting(text: &str) -> Result<(String, String), String> {
+pub(crate) fn setting(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("KEY=VALUE is needed; a file is given with --config FILE")?;
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &StartArgs, levels: Arc<Levels>) -> Result<(), Failure> 
 }
 
 /// The file under the command line's settings. Every problem is told, one on a line.
-fn configuration(args: &StartArgs) -> Result<(BrokerConfig, Vec<Notice>), Failure> {
+pub(crate) fn configuration(args: &StartArgs) -> Result<(BrokerConfig, Vec<Notice>), Failure> {
     let path = args.config.as_deref();
     let text = path.map(|path| {
         std::fs::read_to_string(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))

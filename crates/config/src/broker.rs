@@ -97,6 +97,10 @@ impl BrokerConfig {
         // Either name of the node's id answers with it.
         settings.follow("node.id", "broker.id", node_id.to_string());
         settings.follow("broker.id", "node.id", node_id.to_string());
+        // And so does what the keys of old ask for.
+        let texts: Vec<_> = listeners.iter().map(ToString::to_string).collect();
+        settings.follow("listeners", "port", texts.join(","));
+        settings.follow("listeners", "host.name", texts.join(","));
         let int = |name| i32::try_from(settings.number(name)).expect("the key is an Int and was checked");
         let count = |name| usize::try_from(settings.number(name)).expect("the key is at least 0 and was checked");
         let config = Self {

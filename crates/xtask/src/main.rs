@@ -7,10 +7,12 @@ mod check;
 mod connections;
 mod docs;
 mod fix;
+mod fuzz;
 mod interop;
 mod kill;
 mod partitions;
 mod process;
+mod schemas;
 mod sim;
 mod tidy;
 
@@ -21,6 +23,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   fix        what a machine can repair: generated code, simple lints, format
   tidy       the house rules alone
   codegen [--check]    the message types, from their schemas
+  schemas RELEASE CLASSPATH [--write]    the schemas' facts, printed anew from Kafka's jars
+  fuzz [TARGET...] [--seconds N]    every decoder against bytes that nobody meant
   docs [--check]    docs/configuration.md, from the tables of keys
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
   kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count
@@ -38,6 +42,8 @@ fn main() -> ExitCode {
         "fix" => fix::run(),
         "tidy" => tidy::run(),
         "codegen" => xtask::codegen::run(&rest),
+        "schemas" => schemas::run(&rest),
+        "fuzz" => fuzz::run(&rest),
         "docs" => docs::run(&rest),
         "interop" => interop::run(&rest),
         "kill" => kill::run(&rest),

@@ -34,7 +34,7 @@ pub(crate) struct Reading {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct MetricsData {
+struct Pushed {
     #[prost(message, repeated, tag = "1")]
     resource_metrics: Vec<ResourceMetrics>,
 }
@@ -102,7 +102,7 @@ struct AnyValue {
 
 /// What the bytes hold; `None` if they are not what they should be.
 pub(crate) fn read(bytes: &[u8]) -> Option<Reading> {
-    let data = MetricsData::decode(bytes).ok()?;
+    let data = Pushed::decode(bytes).ok()?;
     let mut reading = Reading::default();
     let scopes = data.resource_metrics.into_iter().flat_map(|resource| resource.scope_metrics);
     for metric in scopes.flat_map(|scope| scope.metrics) {
@@ -164,7 +164,7 @@ mod tests {
     fn data(metrics: Vec<Metric>) -> Vec<u8> {
         let scope = ScopeMetrics { metrics };
         let resource = ResourceMetrics { scope_metrics: vec![scope] };
-        MetricsData { resource_metrics: vec![resource] }.encode_to_vec()
+        Pushed { resource_metrics: vec![resource] }.encode_to_vec()
     }
 
     #[test]

@@ -10,9 +10,11 @@ mod alter_partition_reassignments;
 mod api_versions;
 mod create_partitions;
 mod create_topics;
+mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_producers;
 mod describe_log_dirs;
 mod describe_quorum;
 mod describe_topic_partitions;
@@ -25,6 +27,7 @@ mod list_config_resources;
 mod list_offsets;
 mod list_partition_reassignments;
 mod metadata;
+mod offset_for_leader_epoch;
 mod produce;
 mod push_telemetry;
 mod request;
@@ -64,23 +67,26 @@ static APIS: &[Api] = &[
     api_versions::API,
     create_topics::API,
     delete_topics::API,
+    delete_records::API,
     init_producer_id::API,
+    offset_for_leader_epoch::API,
+    describe_configs::API,
+    alter_configs::API,
     describe_log_dirs::API,
     create_partitions::API,
     elect_leaders::API,
+    incremental_alter_configs::API,
     alter_partition_reassignments::API,
     list_partition_reassignments::API,
     describe_quorum::API,
     update_features::API,
     describe_cluster::API,
+    describe_producers::API,
     unregister_broker::API,
-    describe_topic_partitions::API,
-    describe_configs::API,
-    alter_configs::API,
-    incremental_alter_configs::API,
-    list_config_resources::API,
     get_telemetry_subscriptions::API,
     push_telemetry::API,
+    list_config_resources::API,
+    describe_topic_partitions::API,
 ];
 
 /// An API and its place in the table.

@@ -6,6 +6,7 @@ mod gate;
 mod http;
 mod loggers;
 mod message_set;
+mod otlp;
 mod requests;
 mod running;
 
@@ -15,5 +16,6 @@ pub(crate) use gate::Gate;
 pub(crate) use http::http_get;
 pub(crate) use loggers::Loggers;
 pub(crate) use message_set::message_set;
+pub(crate) use otlp::otlp_gauge;
 pub(crate) use requests::{ListOffsetsOf, create, fetch_of, list_offsets_of, produce_of};
 pub(crate) use running::{Running, WALL};

@@ -4,6 +4,7 @@
 mod config;
 mod consume;
 mod dump;
+mod export;
 mod produce;
 mod topic;
 
@@ -18,6 +19,7 @@ use ottla_client::{Address, OffsetSpec};
 pub(crate) use config::ConfigCommand;
 pub(crate) use consume::{ConsumeArgs, Field, StartArg};
 pub(crate) use dump::DumpArgs;
+pub(crate) use export::ExportArgs;
 pub(crate) use produce::{InputKind, ProduceArgs};
 pub(crate) use topic::{AlterArgs, CreateArgs, TopicCommand, TruncateArgs};
 
@@ -115,6 +117,8 @@ pub(crate) enum Command {
     Consume(ConsumeArgs),
     /// Show what is in the files of a log, without a broker
     Dump(DumpArgs),
+    /// Copy a stopped broker's data for a Kafka to start on
+    Export(ExportArgs),
     /// Print the completions for a shell, to be put where it looks for them
     Completions {
         /// Which

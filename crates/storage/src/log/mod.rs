@@ -260,6 +260,14 @@ impl Log {
         state.producers.expire(now, expiration_ms)
     }
 
+    /// The last stable offset: below it every transaction is decided, and safely so (KIP-98). Readers of committed
+    /// records go no further. At most the high watermark.
+    #[must_use]
+    pub fn last_stable_offset(&self, high_watermark: Offset) -> Offset {
+        let mut state = self.state.lock();
+        state.producers.first_undecided(high_watermark).map_or(high_watermark, |first| first.min(high_watermark))
+    }
+
     /// What the log remembers of its producers, by id (DescribeProducers, KIP-664).
     #[must_use]
     pub fn producers(&self) -> Vec<(ProducerId, ProducerEntry)> {

@@ -1,6 +1,8 @@
 //! `Fetch` (key 1): reads records from partitions that this broker leads.
 //!
-//! - v4: the lowest version served; batches of magic 2, isolation level (KIP-98). v5: log start offset.
+//! - v0: messages of magic 0; v1: throttle time; v2: magic 1 (KIP-32). v3: a limit for the whole answer, which its first
+//!   batch may exceed (KIP-74). Kafka 4 serves none of them. [`convert`] makes old messages of batches.
+//! - v4: batches of magic 2, isolation level (KIP-98). v5: log start offset.
 //! - v6: KAFKA_STORAGE_ERROR; up to v5 NOT_LEADER_OR_FOLLOWER stands for it (KIP-112).
 //! - v7: sessions (KIP-227): [`crate::fetch_sessions`]. v9: the client's leader epoch (KIP-320).
 //! - v11: rack and preferred replica; a lone node prefers none (KIP-392). v12: flexible; the epoch last fetched (KIP-595).
@@ -14,6 +16,7 @@
 //! partition: UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, INCONSISTENT_TOPIC_ID, NOT_LEADER_OR_FOLLOWER,
 //! FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR.
 
+mod convert;
 mod lookup;
 mod read;
 mod reply;
@@ -32,8 +35,8 @@ use wait::Patience;
 
 pub(super) const API: Api = Api {
     key: ApiKey::Fetch,
-    served: 4..=18,
-    advertised: 4..=18,
+    served: 0..=18,
+    advertised: 0..=18,
     handle: |node, request| Box::pin(async move { handle(&node, &request).await }),
 };
 
@@ -50,11 +53,13 @@ async fn handle(node: &Node, request: &Request) -> Result<Answer, Hangup> {
     let mut asked = lookup::find_all(node, context.partitions_mut());
     let bytes = |number: i32| usize::try_from(number).unwrap_or_default();
     let bytes_max = bytes(view.max_bytes.min(node.config().fetch_bytes_max));
-    let reader = Reader { node, bytes_max, replica_id: view.replica_id, tells_all: context.tells_all() };
+    let hard_limits = convert::has_hard_limits(request.version);
+    let reader = Reader { node, bytes_max, replica_id: view.replica_id, hard_limits, tells_all: context.tells_all() };
     let patience = Patience::new(node.runtime.clock.now(), view.max_wait_ms, bytes(view.min_bytes).min(bytes_max));
     let harvest = wait::read_enough(&reader, &patience, context.partitions(), &mut asked).await;
 
-    let got = harvest.got;
+    let mut got = harvest.got;
+    convert::for_version(node, request.version, bytes_max, context.partitions(), &mut got).await;
     count(node, &asked, &got);
     let tells_all = context.tells_all();
     let partitions = context.partitions_mut();
@@ -94,7 +99,7 @@ fn respond(request: &Request, reply: FetchReply<'_, RecordsPlace>) -> Result<Ans
         .map_err(|error| Hangup::Malformed(format!("the answer cannot be written: {error}")))?;
     let parts = frame.parts.into_iter().filter_map(|piece| match piece {
         Piece::Inline(bytes) => Some(Part::Bytes(bytes)),
-        Piece::Records(slice) => slice.map(Part::Records),
+        Piece::Records(part) => part,
     });
     Ok(Answer::Now(Response::parts(parts.collect())))
 }

@@ -1,5 +1,6 @@
 //! Reads what a fetch asks for, partition by partition, within its byte limits.
 
+use bytes::Bytes;
 use ottla_storage::{EpochEnd, Slice};
 use ottla_types::{BrokerId, ErrorCode, LeaderEpoch, Offset};
 
@@ -16,6 +17,8 @@ pub(super) struct Reader<'a> {
     pub(super) bytes_max: usize,
     /// Whoever follows this broker as a replica, or −1.
     pub(super) replica_id: i32,
+    /// Whether the first batch, too, keeps to the limits.
+    pub(super) hard_limits: bool,
     /// Whether the client hears of every partition, changed or not.
     pub(super) tells_all: bool,
 }
@@ -36,6 +39,8 @@ pub(super) enum Outcome {
         /// Where the client's log leaves this one.
         diverging: Option<EpochEnd>,
     },
+    /// Records for a client of another time ([`super::convert`]).
+    Converted { bounds: Bounds, records: Bytes },
     Refused {
         error: ErrorCode,
         /// Who leads, if that is what the client got wrong.
@@ -52,6 +57,12 @@ impl Outcome {
             Self::Refused { .. } | Self::Unknown(_) => {
                 Found { bytes: 0, pressing: true, high_watermark: none, log_start: none }
             }
+            Self::Converted { bounds, records } => Found {
+                bytes: records.len(),
+                pressing: false,
+                high_watermark: bounds.high_watermark,
+                log_start: bounds.log_start,
+            },
             Self::Records { bounds, slice, diverging } => Found {
                 bytes: slice.as_ref().map_or(0, |slice| slice.bytes),
                 pressing: diverging.is_some(),
@@ -61,7 +72,7 @@ impl Outcome {
         }
     }
 
-    const fn because(error: ErrorCode) -> Self {
+    pub(super) const fn because(error: ErrorCode) -> Self {
         Self::Refused { error, leader: None }
     }
 }
@@ -83,7 +94,8 @@ impl Reader<'_> {
         for asked in asked {
             let wanted = partitions.followed(asked.place).wanted;
             let left = self.bytes_max.saturating_sub(harvest.bytes);
-            let outcome = self.read(asked, &wanted, left, harvest.bytes == 0).await;
+            let at_least_one = harvest.bytes == 0 && !self.hard_limits;
+            let outcome = self.read(asked, &wanted, left, at_least_one).await;
             let found = outcome.found();
             harvest.bytes += found.bytes;
             harvest.urgent |= found.pressing && !matches!(outcome, Outcome::Unknown(_));

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use ottla_protocol::fetch::{EpochEndOffset, LeaderIdAndEpoch, NodeEndpoint};
 use ottla_protocol::{FetchedPartition, FetchedTopic, RecordsAt, TopicKey};
-use ottla_storage::Slice;
 use ottla_types::{BrokerId, ErrorCode, Uuid};
 
 use super::Request;
 use super::read::{Got, Outcome};
 use super::session::Partitions;
+use crate::answer::Part;
 use crate::node::Node;
 
 /// `READ_COMMITTED` on the wire.
@@ -20,7 +20,7 @@ const STORAGE_ERROR_FROM: i16 = 6;
 const LEADERS_FROM: i16 = 16;
 
 /// Where the records of an answer are; `None` if there are none.
-pub(super) type RecordsPlace = Option<Slice>;
+pub(super) type RecordsPlace = Option<Part>;
 
 /// How a client wants its answer.
 #[derive(Clone, Copy)]
@@ -78,7 +78,16 @@ fn partition(index: i32, outcome: Outcome, form: Form) -> FetchedPartition<Recor
             diverging_epoch: diverging
                 .map(|end| EpochEndOffset { epoch: end.epoch.0, end_offset: end.end_offset.0 })
                 .unwrap_or_default(),
-            records: Some(RecordsAt { length: slice.as_ref().map_or(0, |slice| slice.bytes), place: slice }),
+            records: Some(RecordsAt {
+                length: slice.as_ref().map_or(0, |slice| slice.bytes),
+                place: slice.map(Part::Records),
+            }),
+            ..empty
+        },
+        // These versions have no other bounds, and know no transactions.
+        Outcome::Converted { bounds, records } => FetchedPartition {
+            high_watermark: bounds.high_watermark.0,
+            records: Some(RecordsAt { length: records.len(), place: Some(Part::Bytes(records)) }),
             ..empty
         },
     }
@@ -100,7 +109,7 @@ pub(super) fn leaders(node: &Node, request: &Request, replica_id: i32, got: &[Go
     }
     let named = got.iter().filter_map(|got| match &got.outcome {
         Outcome::Refused { leader, .. } => leader.map(|(id, _)| id),
-        Outcome::Records { .. } | Outcome::Unknown(_) => None,
+        Outcome::Records { .. } | Outcome::Converted { .. } | Outcome::Unknown(_) => None,
     });
     let named: BTreeSet<BrokerId> = named.collect();
     if named.is_empty() {
