@@ -160,7 +160,7 @@ mod tests {
         let (filter, handle) = reload::Layer::new(targets.clone());
         let lines = Lines::default();
         let sink = lines.clone();
-        let layer = tracing_subscriber::fmt::layer().with_writer(move || sink.clone()).without_time();
+        let layer = tracing_subscriber::fmt::layer().with_writer(move || sink.clone()).with_ansi(false).without_time();
         let subscriber = tracing_subscriber::registry().with(layer.with_filter(filter));
         let levels = Levels::new(targets, handle);
         tracing::subscriber::with_default(subscriber, || {
