@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Fetches what one client needs and does nothing when it is there already: install.sh kcat|python|go|java [FOLDER].
+# Fetches what one client needs and does nothing when it is there already:
+# install.sh kcat|python|python-old|go|node|java-RELEASE [FOLDER]
 #
 # FOLDER (default: target/interop) takes everything but Debian packages. Needs apt (kcat, and Java, Maven or Python where
-# they lack), Python 3.10, Go 1.26, Java 17 and Maven, through their ordinary package registries.
+# they lack), Python 3.10, Go 1.26, Node 20, Java 17 and Maven, through their ordinary package registries.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 into=${2:-$here/../target/interop}
@@ -25,9 +26,10 @@ kcat() {
     debian kcat kcat
 }
 
+# A Python environment with what one list of requirements names.
 python() {
     debian python3 python3 python3-venv
-    local wanted=$here/python/requirements.txt venv=$into/python
+    local wanted=$here/python/$1.txt venv=$into/$2
     cmp -s "$wanted" "$venv/installed.txt" && return
     rm -rf "$venv"
     python3 -m venv "$venv"
@@ -41,19 +43,43 @@ go() {
     (cd "$here/go" && command go build -o "$into/go/" ./...)
 }
 
+node() {
+    command -v npm >/dev/null || { echo "KafkaJS needs Node 20 with npm (https://nodejs.org)" >&2; exit 1; }
+    local wanted=$here/node/package.json libs=$into/node
+    cmp -s "$wanted" "$libs/installed.json" && return
+    rm -rf "$libs"
+    mkdir -p "$libs"
+    cp "$wanted" "$libs/package.json"
+    (cd "$libs" && npm install --no-audit --no-fund --loglevel=error >/dev/null)
+    cp "$wanted" "$libs/installed.json"
+}
+
+# Kafka's Java clients of one release, and the program that fits them.
 java() {
     debian javac default-jdk-headless
     debian mvn maven
-    local wanted=$here/java/pom.xml libs=$into/java
+    local release=$1 program=$2
+    local wanted=$here/java/pom.xml libs=$into/java/$release
     if ! cmp -s "$wanted" "$libs/installed.xml"; then
         rm -rf "$libs"
-        mvn -q -B -Dstyle.color=never -f "$wanted" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$libs"
+        mvn -q -B -Dstyle.color=never -Dkafka.version="$release" -f "$wanted" dependency:copy-dependencies \
+            -DincludeScope=runtime -DoutputDirectory="$libs"
         cp "$wanted" "$libs/installed.xml"
     fi
-    [ "$libs/Interop.class" -nt "$here/java/Interop.java" ] || command javac -cp "$libs/*" -d "$libs" "$here/java/Interop.java"
+    local sources=("$here/java/Cases.java" "$here/java/$program.java") source stale=
+    for source in "${sources[@]}"; do
+        [ "$libs/$program.class" -nt "$source" ] || stale=1
+    done
+    [ -z "$stale" ] || command javac -nowarn -Xlint:-deprecation -cp "$libs/*" -d "$libs" "${sources[@]}" 2>&1 |
+        { grep -v '^Note: ' || true; }
 }
 
 case "${1-}" in
-kcat | python | go | java) "$1" ;;
-*) echo "usage: install.sh kcat|python|go|java [FOLDER]" >&2; exit 2 ;;
+kcat | go | node) "$1" ;;
+python) python requirements python ;;
+python-old) python requirements-old python-old ;;
+java-0.10.*) java "${1#java-}" Interop010 ;;
+java-0.11.* | java-2.*) java "${1#java-}" Interop011 ;;
+java-*) java "${1#java-}" Interop ;;
+*) echo "usage: install.sh kcat|python|python-old|go|node|java-RELEASE [FOLDER]" >&2; exit 2 ;;
 esac

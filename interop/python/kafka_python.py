@@ -1,9 +1,23 @@
-"""kafka-python: admin, producer (idempotent by default), consumer by assignment, all in plain Python."""
+"""kafka-python: admin, producer, consumer by assignment, all in plain Python. 3.0, whose producer is idempotent, and 2.0,
+whose is not."""
+import sys
+
+try:
+    import six
+
+    # 2.0 brings a copy of six that Python 3.12 cannot load.
+    sys.modules["kafka.vendor.six.moves"] = six.moves
+except ImportError:
+    pass
+import kafka
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import UnknownTopicOrPartitionError
 
 from cases import CODECS, PARTITIONS, SECONDS, Failed, Record, main, records, topic_name
+
+
+NAME = "kafka-python-2.0" if kafka.__version__.startswith("2.0") else "kafka-python"
 
 
 def produce(bootstrap, topic, settings):
@@ -66,7 +80,7 @@ def run(bootstrap, checks):
     variants = [(codec, {"compression_type": None if codec == "none" else codec}) for codec in CODECS]
     variants += [("defaults", {})]
     for what, settings in variants:
-        topic = topic_name("kafka-python", what)
+        topic = topic_name(NAME, what)
         admin.create_topics([NewTopic(topic, PARTITIONS, 1)])
         sent = produce(bootstrap, topic, settings)
         [described] = admin.describe_topics([topic])
@@ -86,4 +100,4 @@ def run(bootstrap, checks):
     admin.close()
 
 
-main("kafka-python", run)
+main(NAME, run)

@@ -129,6 +129,7 @@ impl StoppedOttla {
         let mut process = Command::new(&self.binary)
             .args(["start", "listeners=PLAINTEXT://127.0.0.1:0"])
             .arg(format!("log.dirs={}", self.directory.display()))
+            .arg("ottla.http.listener=")
             .arg(format!("ottla.acks.flush={}", self.flush))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -62,6 +62,20 @@ struct Counts {
     closed_stalled: AtomicU64,
 }
 
+/// Why connections were closed from this side, in the order of [`Census::closed`].
+pub(crate) const CLOSED_BECAUSE: [&str; 3] = ["idle", "excess", "stalled"];
+
+/// Who is connected, and what happened so far.
+#[derive(Debug)]
+pub(crate) struct Census {
+    pub(crate) by_listener: BTreeMap<Arc<str>, usize>,
+    /// Those that told, by listener and software.
+    pub(crate) by_software: BTreeMap<(Arc<str>, Software), usize>,
+    pub(crate) accepted: u64,
+    pub(crate) refused: u64,
+    pub(crate) closed: [u64; 3],
+}
+
 /// One connection, as others know it.
 pub(crate) struct Peer {
     /// Its number in this run of the broker.
@@ -199,6 +213,21 @@ impl Connections {
         let open: Vec<_> = state.open.values().map(|peer| peer.observed(&state.quota)).collect();
         drop(state);
         sweep::choose(Situation { now: self.clock.now(), idle_max, excess, pressed }, &open)
+    }
+
+    /// Counts.
+    pub(crate) fn census(&self) -> Census {
+        let (mut by_listener, mut by_software) = (BTreeMap::new(), BTreeMap::new());
+        for peer in self.state.lock().open.values() {
+            *by_listener.entry(peer.listener.clone()).or_default() += 1;
+            if let Some(software) = peer.software.get() {
+                *by_software.entry((peer.listener.clone(), software.clone())).or_default() += 1;
+            }
+        }
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let Counts { accepted, refused, closed_idle, closed_excess, closed_stalled } = &self.counts;
+        let closed = [closed_idle, closed_excess, closed_stalled].map(read);
+        Census { by_listener, by_software, accepted: read(accepted), refused: read(refused), closed }
     }
 
     fn close(&self, id: u64, reason: Reason) {

@@ -15,12 +15,15 @@ use crate::buffers::Buffers;
 use crate::connections::Connections;
 use crate::controller::ControllerHandle;
 use crate::conversions::Conversions;
+use crate::directories::Directories;
 use crate::fetch_sessions::FetchSessions;
 use crate::log_levels::LogLevels;
+use crate::metrics::Metrics;
 use crate::partition::Partition;
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
 use crate::settings::Settings;
+use crate::telemetry;
 
 /// One broker, as its handlers see it.
 pub(crate) struct Node {
@@ -30,6 +33,7 @@ pub(crate) struct Node {
     pub(crate) quorum: Arc<Quorum>,
     pub(crate) controller: ControllerHandle,
     pub(crate) partitions: Arc<Partitions>,
+    pub(crate) directories: Arc<Directories>,
     pub(crate) producer_ids: ProducerIds,
     /// What clients follow; each partition's place remembers where it was found.
     pub(crate) fetch_sessions: FetchSessions<Weak<Partition>>,
@@ -38,6 +42,9 @@ pub(crate) struct Node {
     pub(crate) conversions: Conversions,
     /// Cancelled when the broker stops: no new requests are read, nobody waits any longer.
     pub(crate) stop: CancellationToken,
+    pub(crate) metrics: Metrics,
+    /// What clients push about themselves.
+    pub(crate) client_metrics: telemetry::Shared,
     /// Those who are connected.
     pub(crate) connections: Arc<Connections>,
 }

@@ -20,6 +20,7 @@ use ottla_types::{BrokerId, ErrorCode, Instant, LeaderEpoch, Offset, Timestamp, 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::metrics::Traffic;
 use crate::wait::{Registration, Waits};
 
 /// Bytes that may wait for one log's writer before the connections that feed it are held back.
@@ -51,6 +52,7 @@ impl Acks {
 /// A partition that this broker leads.
 pub(crate) struct Partition {
     pub(crate) name: TopicPartition,
+    pub(crate) traffic: Traffic,
     log: Arc<Log>,
     leader: Mutex<Leader>,
     config: ArcSwap<TopicConfig>,
@@ -88,6 +90,7 @@ impl Partition {
         let high_watermark = AtomicI64::new(leader.high_watermark().0);
         let partition = Arc::new(Self {
             name,
+            traffic: Traffic::default(),
             leader: Mutex::new(leader),
             config: ArcSwap::from_pointee(config),
             high_watermark,
@@ -240,6 +243,32 @@ impl Partition {
     /// Below it all is safe, and readable by consumers.
     pub(crate) fn high_watermark(&self) -> Offset {
         Offset(self.high_watermark.load(Ordering::SeqCst))
+    }
+
+    /// Readers of committed records go no further.
+    pub(crate) fn last_stable_offset(&self) -> Offset {
+        self.log.last_stable_offset(self.high_watermark())
+    }
+
+    /// Makes `offset`, or the high watermark, the first that readers may ask for, if it is above the one that is; answers
+    /// the one that is then. It is durable once it was saved ([`LogDirectory::save_log_starts`](ottla_storage::LogDirectory)).
+    pub(crate) fn delete_records(&self, offset: Option<Offset>) -> Result<Offset, ErrorCode> {
+        let config = self.config.load();
+        if config.compact && !config.delete {
+            return Err(ErrorCode::PolicyViolation);
+        }
+        if self.log.failed().is_some() {
+            return Err(ErrorCode::KafkaStorageError);
+        }
+        let high_watermark = self.high_watermark();
+        let offset = offset.unwrap_or(high_watermark);
+        if offset < Offset::ZERO || offset > high_watermark {
+            return Err(ErrorCode::OffsetOutOfRange);
+        }
+        self.log.raise_start(offset).map_err(|fault| fault.error_code())?;
+        let start = self.log.log_start_offset();
+        self.tell(Input::LocalStartAdvanced(start));
+        Ok(start)
     }
 
     /// The offsets that bound what can be read.

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use std::collections::BTreeMap;
+
 use arc_swap::ArcSwap;
 use imbl::OrdMap;
 use ottla_config::TopicConfig;
@@ -15,7 +17,7 @@ use ottla_storage::{Log, LogConfig, NewPartition, PartitionOffsets};
 use ottla_types::{PartitionIndex, TopicId, TopicName, TopicPartition};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use crate::directories::{Directories, Found};
 use crate::partition::Partition;
@@ -157,8 +159,16 @@ impl Keeper {
                 wanted.push((change, is_new));
             }
         }
+        // Partitions of a topic follow one another: what it says is looked up once.
+        let mut latest: Option<(TopicId, TopicConfig)> = None;
         for (change, log) in self.logs(wanted).await {
-            let partition = self.lead(change, log);
+            let config = match latest.take() {
+                Some((topic_id, config)) if topic_id == change.topic_id => config,
+                _ => self.topic_config(&change.topic),
+            };
+            latest = Some((change.topic_id, config.clone()));
+            let partition =
+                Partition::lead(name_of(change), log, config, self.settings.present().node_id, &change.partition);
             partitions.insert((change.topic_id, change.index), partition);
         }
         if settings_changed {
@@ -170,12 +180,10 @@ impl Keeper {
             }
         }
         self.partitions.0.store(Arc::new(partitions));
+        if !is_first {
+            tell_topics(&difference, &self.image);
+        }
         self.settled.send_replace(next.position());
-    }
-
-    fn lead(&self, change: &PartitionChange, log: Arc<Log>) -> Arc<Partition> {
-        let config = self.topic_config(&change.topic);
-        Partition::lead(name_of(change), log, config, self.settings.present().node_id, &change.partition)
     }
 
     /// The logs of partitions: those that were found at the start, new ones for the others. A partition whose log cannot
@@ -212,7 +220,7 @@ impl Keeper {
     async fn delete(&self, change: &PartitionChange) {
         let name = name_of(change);
         match self.directories.delete(&name, change.topic_id, self.runtime.random.wide_bits()).await {
-            Ok(()) => info!(partition = %name, "deleted"),
+            Ok(()) => debug!(partition = %name, "deleted"),
             Err(fault) => error!(partition = %name, %fault, "the log could not be deleted"),
         }
     }
@@ -233,6 +241,27 @@ impl Keeper {
 
     fn topic_config(&self, topic: &TopicName) -> TopicConfig {
         self.settings.present().topic_config(&overrides(&self.image, &Resource::topic(topic)))
+    }
+}
+
+/// Says which topics came, went, or got more partitions: a line for each, whatever it has of them.
+fn tell_topics(difference: &Difference, image: &Image) {
+    let count = |changes: &[PartitionChange]| {
+        let mut topics = BTreeMap::new();
+        for change in changes {
+            *topics.entry((change.topic.to_string(), change.topic_id)).or_insert(0) += 1;
+        }
+        topics
+    };
+    for ((topic, id), partitions) in count(&difference.partitions_created) {
+        let all = image.topic_by_id(id).map_or(0, |topic| topic.partitions().count());
+        let what = if all == partitions { "topic created" } else { "partitions added" };
+        info!(%topic, %id, partitions, "{what}");
+    }
+    for ((topic, id), partitions) in count(&difference.partitions_removed) {
+        if image.topic_by_id(id).is_none() {
+            info!(%topic, %id, partitions, "topic deleted");
+        }
     }
 }
 

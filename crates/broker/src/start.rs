@@ -7,37 +7,40 @@ use std::time::Duration;
 
 use ottla_config::BrokerConfig;
 use ottla_controller::{Controller, RegisterBroker, Reply, Request, Settings as Limits};
-use ottla_metadata::{BrokerEpoch, Endpoint, SecurityProtocol};
+use ottla_metadata::{BrokerEpoch, Endpoint, Fact, SecurityProtocol};
 use ottla_quorum::{Options, Quorum, QuorumFault};
 use ottla_runtime::{Lane, ListenOptions, Listener, Runtime, system};
 use ottla_storage::StorageFault;
 use ottla_storage::disk::Disk;
-use ottla_types::Uuid;
+use ottla_types::{Instant, Uuid};
 use thiserror::Error;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::buffers::Buffers;
 use crate::checkpoints::Checkpoints;
 use crate::config_rules::Rules;
-use crate::conversions::Conversions;
 use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
+use crate::conversions::Conversions;
 use crate::directories::{Directories, DirectoriesFault, Slot};
 use crate::fetch_sessions::FetchSessions;
+use crate::http::{self, Watched};
 use crate::log_levels::{LogLevels, NoLoggers};
 use crate::memory::Memory;
+use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::partitions::{Keeper, Partitions};
 use crate::producer_ids::ProducerIds;
 use crate::settings::Settings;
-use crate::{flusher, listener, retention};
+use crate::takeover::{self, TakeoverFault};
+use crate::{flusher, handlers, listener, retention, telemetry};
 
 /// The folder of the metadata log within the log directory. Never `__cluster_metadata-0`: a Kafka that finds a folder of
 /// its own with foreign content in it renames every partition to a stray.
-const METADATA_FOLDER: &str = "ottla-metadata";
+pub(crate) const METADATA_FOLDER: &str = "ottla-metadata";
 
 /// How long a stop waits for connections to take their answers.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -57,6 +60,9 @@ pub enum StartFault {
     /// The metadata log cannot be used.
     #[error(transparent)]
     Quorum(#[from] Arc<QuorumFault>),
+    /// A Kafka ran here, and what it left cannot be taken over.
+    #[error("the directory of a Kafka cannot be taken over: {0}")]
+    Takeover(#[from] TakeoverFault),
     /// A listener cannot be bound.
     #[error("cannot listen on {listener}: {error}")]
     Listen {
@@ -86,6 +92,7 @@ pub struct Broker {
     node: Arc<Node>,
     directories: Arc<Directories>,
     addresses: Vec<(String, SocketAddr)>,
+    http_address: Option<SocketAddr>,
     loops: TaskTracker,
     /// Cancelled when the last connection has its answers: until then the loops behind them go on, for a produce that
     /// was begun is answered when it is flushed.
@@ -106,20 +113,31 @@ impl Broker {
         disk: Arc<dyn Disk>,
         log_levels: Arc<dyn LogLevels>,
     ) -> Result<Self, StartFault> {
+        let began = runtime.clock.now();
         // Ports first: a second broker on the same ports should say so before it touches anything.
         let listeners = bind(&config, &runtime).await?;
         let addresses = addresses(&listeners)?;
         let (stop, drained) = (CancellationToken::new(), CancellationToken::new());
+        let loops = TaskTracker::new();
+        let watched = Watched::default();
+        let http_address = match listen_http(&config, &runtime).await? {
+            Some((listener, address)) => {
+                let serve = http::serve(listener, watched.clone(), runtime.clone(), drained.clone());
+                runtime.spawn(Lane::Data, loops.track_future(serve));
+                Some(address)
+            }
+            None => None,
+        };
         let directories = Directories::open(&config, &runtime, &disk, METADATA_FOLDER, &drained).await?;
         let directories = Arc::new(directories);
         let folder = config.metadata_log_dir.join(METADATA_FOLDER);
-        let quorum = Arc::new(Quorum::open(&runtime, disk, &folder, Options::new(config.node_id)).await?);
+        let quorum = Arc::new(Quorum::open(&runtime, disk.clone(), &folder, Options::new(config.node_id)).await?);
 
-        let loops = TaskTracker::new();
         let settings = Arc::new(Settings::new(config.clone()));
         let (mut keeper, partitions, settled) =
             Keeper::new(settings.clone(), runtime.clone(), quorum.clone(), directories.clone());
-        let machine = controller(&settings, directories.cluster_id());
+        let founding = takeover::founding(&*disk, &config.metadata_log_dir, config.node_id, &quorum.image()).await?;
+        let machine = controller(&settings, directories.cluster_id(), founding);
         let (controller_loop, controller) =
             ControllerLoop::new(machine, runtime.clone(), quorum.clone(), settled, drained.clone());
         runtime.spawn(Lane::Control, loops.track_future(controller_loop.run()));
@@ -133,6 +151,9 @@ impl Broker {
 
         let connections = connections(&settings, &runtime);
         runtime.spawn(Lane::Control, loops.track_future(connections.clone().sweep(drained.clone())));
+        let client_metrics = telemetry::Shared::default();
+        let forget = telemetry::forget_silent(client_metrics.clone(), runtime.clock.clone(), drained.clone());
+        runtime.spawn(Lane::Control, loops.track_future(forget));
         let node = Arc::new(Node {
             producer_ids: ProducerIds::new(config.node_id, broker_epoch),
             fetch_sessions: FetchSessions::new(config.fetch_sessions_max),
@@ -142,21 +163,49 @@ impl Broker {
             quorum,
             controller,
             partitions,
+            directories: directories.clone(),
             buffers: Arc::new(Buffers::default()),
             conversions: Conversions::default(),
             stop,
             connections,
+            metrics: Metrics::new(handlers::count()),
+            client_metrics: client_metrics.clone(),
         });
+        watched.started(node.clone());
         for (name, bound) in listeners {
             runtime.spawn(Lane::Data, loops.track_future(listener::accept(node.clone(), bound, name.into())));
         }
-        Ok(Self { node, directories, addresses, loops, drained })
+        let started = Self { node, directories, addresses, http_address, loops, drained };
+        started.tell(began);
+        Ok(started)
+    }
+
+    /// Says what was started, once.
+    fn tell(&self, began: Instant) {
+        let listeners: Vec<_> = self.addresses.iter().map(|(name, address)| format!("{name}://{address}")).collect();
+        let ms = u64::try_from(self.node.runtime.clock.now().since(began).as_millis()).unwrap_or_default();
+        info!(
+            version = env!("CARGO_PKG_VERSION"),
+            node_id = %self.node.config().node_id,
+            cluster_id = self.cluster_id(),
+            listeners = listeners.join(","),
+            http = self.http_address.map(tracing::field::display),
+            partitions = self.node.partitions.all().len(),
+            ms,
+            "broker started"
+        );
     }
 
     /// Where it listens: the listener's name and the address it got.
     #[must_use]
     pub fn addresses(&self) -> &[(String, SocketAddr)] {
         &self.addresses
+    }
+
+    /// Where it serves HTTP, if it does.
+    #[must_use]
+    pub const fn http_address(&self) -> Option<SocketAddr> {
+        self.http_address
     }
 
     /// The id of the cluster.
@@ -190,6 +239,7 @@ impl Broker {
     /// Reads no further request, answers what was begun, flushes everything and leaves the mark of a clean stop. After an
     /// error, such as that of a log whose disk failed, all else is closed as well, and only the mark is missing.
     pub async fn stop(self) -> Result<(), StartFault> {
+        info!("broker stops");
         self.node.stop.cancel();
         self.node.connections.tasks.close();
         // A client that does not read its answers keeps nobody from stopping.
@@ -205,7 +255,9 @@ impl Broker {
         let directories = self.directories.close(&self.node.partitions.high_watermarks()).await;
         let quorum = self.node.quorum.shutdown().await;
         directories?;
-        Ok(quorum?)
+        quorum?;
+        info!("broker stopped");
+        Ok(())
     }
 }
 
@@ -247,6 +299,29 @@ async fn bind(config: &BrokerConfig, runtime: &Runtime) -> Result<Vec<(String, B
     Ok(bound)
 }
 
+/// Binds the HTTP port. One that nobody asked for and that is taken is done without.
+async fn listen_http(
+    config: &BrokerConfig,
+    runtime: &Runtime,
+) -> Result<Option<(Box<dyn Listener>, SocketAddr)>, StartFault> {
+    let Some(wanted) = &config.http else { return Ok(None) };
+    let bound = async {
+        let listener = runtime.network.listen(&wanted.host, wanted.port, ListenOptions::default()).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    match bound.await {
+        Ok(bound) => Ok(Some(bound)),
+        Err(error) if wanted.required => {
+            Err(StartFault::Listen { listener: format!("http://{}:{}", wanted.host, wanted.port), error })
+        }
+        Err(error) => {
+            warn!(%error, port = wanted.port, "no /metrics: set ottla.http.listener to another port, or to nothing");
+            Ok(None)
+        }
+    }
+}
+
 fn connections(settings: &Arc<Settings>, runtime: &Runtime) -> Arc<Connections> {
     let memory_max = settings.present().connections.request_memory_max;
     let memory = Memory::new(memory_max.unwrap_or_else(|| system::memory_bytes() / MEMORY_SHARE));
@@ -261,13 +336,14 @@ fn addresses(listeners: &[(String, Box<dyn Listener>)]) -> Result<Vec<(String, S
     listeners.iter().map(address).collect()
 }
 
-fn controller(settings: &Arc<Settings>, cluster_id: &str) -> Controller {
+fn controller(settings: &Arc<Settings>, cluster_id: &str, founding: Vec<Fact>) -> Controller {
     let config = settings.present();
     let limits = Limits {
         cluster_id: cluster_id.to_owned(),
         partitions_default: config.default_partitions,
         replication_factor_default: config.default_replication_factor,
         topics_deletable: config.delete_topics,
+        founding,
         ..Limits::default()
     };
     Controller::new(limits, Box::new(Rules { settings: settings.clone() }))

@@ -3,12 +3,15 @@
 use std::path::Path;
 use std::time::Instant;
 
+use ottla_protocol::describe_log_dirs::{DescribableLogDirTopic, DescribeLogDirsRequest, DescribeLogDirsResponse};
 use ottla_storage::disk::simulated::{Faults, SimulatedDisk};
 use ottla_storage::disk::{Disk, Open};
 use ottla_types::{ErrorCode, Uuid};
 
 use crate::restart::delete;
-use crate::support::{Client, PATIENCE, Recipe, Running, built, create, fetch_of, produce_of};
+use crate::support::{
+    Client, ListOffsetsOf, PATIENCE, Recipe, Running, built, create, fetch_of, list_offsets_of, produce_of,
+};
 
 const PRODUCE: i16 = 13;
 const FETCH: i16 = 18;
@@ -134,9 +137,11 @@ fn a_directory_that_is_lost_under_a_running_broker_takes_only_its_partitions_wit
     running.disk.set_faults(lost("/b"));
     let mut client = running.connect();
     assert_eq!(produce(&mut client, topic, 1), ErrorCode::KafkaStorageError);
-    // The one log that met the fault is offline at once, its directory when it has been looked at.
+    // The one log that met the fault is offline at once, its directory when it has been looked at. Asked for an offset and
+    // not for records: those could not be read any more, which ends the connection.
     let begun = Instant::now();
-    while fetch(&mut client, topic, 3).0 != ErrorCode::KafkaStorageError {
+    let latest = list_offsets_of(&ListOffsetsOf { topic: topic.0, partition: 3, timestamp: -1 });
+    while client.ask(9, &latest).topics[0].partitions[0].error_code != ErrorCode::KafkaStorageError.raw() {
         assert!(begun.elapsed() < PATIENCE, "the directory is not given up");
     }
     only_b_is_lost(&running, topic);
@@ -251,4 +256,39 @@ fn the_metadata_is_where_the_configuration_says_or_the_start_stops() {
     apart.lose_power();
     apart.start_again();
     assert_eq!(produce(&mut apart.connect(), topic, 1), ErrorCode::None);
+}
+
+/// Each directory: its error, its partitions with lag, and whether the volume's size is known.
+fn described(answer: &DescribeLogDirsResponse) -> Vec<String> {
+    let partitions = |result: &ottla_protocol::describe_log_dirs::DescribeLogDirsResult| {
+        let each = result.topics.iter().flat_map(|topic| {
+            topic.partitions.iter().map(|p| format!("{}-{}:{}", topic.name, p.partition_index, p.offset_lag))
+        });
+        each.collect::<Vec<_>>().join(" ")
+    };
+    let line = |result: &ottla_protocol::describe_log_dirs::DescribeLogDirsResult| {
+        let sized = result.total_bytes > 0 && result.usable_bytes <= result.total_bytes;
+        format!("{} {} [{}] {sized} {}", result.log_dir, result.error_code, partitions(result), result.is_cordoned)
+    };
+    answer.results.iter().map(line).collect()
+}
+
+#[test]
+fn log_directories_are_described_with_what_is_in_them_and_whether_they_are_lost() {
+    let (mut running, _) = four_partitions();
+    running.stop();
+    let mut running = Running::on(running.disk.clone(), "log.dirs=/a,/b\ncordoned.log.dirs=/b\n");
+    let all = DescribeLogDirsRequest { topics: None };
+    let answer = running.connect().ask(5, &all);
+    assert_eq!(described(&answer), ["/a 0 [t-0:0 t-2:0] true false", "/b 0 [t-1:0 t-3:0] true true"]);
+    let size = answer.results[0].topics[0].partitions[0].partition_size;
+    assert_eq!(size, built(&Recipe::default()).len() as i64);
+    let some = DescribableLogDirTopic { topic: "t".to_owned(), partitions: vec![3, 9] };
+    let answer = running.connect().ask(1, &DescribeLogDirsRequest { topics: Some(vec![some]) });
+    assert_eq!(answer.results[0].topics.len() + answer.results[1].topics.len(), 1);
+    running.stop();
+    running.disk.set_faults(lost("/b"));
+    running.start_again();
+    let answer = running.connect().ask(4, &all);
+    assert_eq!(described(&answer), ["/a 0 [t-0:0 t-2:0] true false", "/b 56 [] false false"]);
 }

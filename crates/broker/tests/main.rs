@@ -9,6 +9,8 @@ mod directories;
 mod faults;
 mod fetch_sessions;
 mod restart;
+mod retention;
 mod scripts;
 mod support;
 mod versions;
+mod watch;

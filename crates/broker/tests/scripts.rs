@@ -5,7 +5,7 @@
 //! has. Versions are the newest unless `v=` says otherwise.
 //!
 //! - `start KEY=VALUE…` begins anew with these lines of `server.properties`; `restart` stops the broker and starts it on
-//!   the same disk.
+//!   the same disk, `power-loss` takes from it what was not synced.
 //! - `create-topics NAME… partitions= factor= validate-only config:KEY=VALUE assign:PARTITION=BROKER,…`
 //! - `delete-topics NAME|<ID>…`, `metadata NAME|<ID>… all none auto-create=`, `init-producer-id txn=`
 //! - `api-versions software=`
@@ -17,11 +17,14 @@
 //! - `describe-configs RESOURCE… keys=KEY,… synonyms docs`, `list-config-resources KIND… of=BEGINNING`
 //! - `alter-configs RESOURCE… set:KEY=VALUE null:KEY validate-only`
 //! - `incremental-alter-configs RESOURCE… set:KEY=VALUE append: subtract: NUMBER: delete:KEY null:KEY validate-only`
+//! - `get-telemetry-subscriptions new` and `push-telemetry name= codec= bytes= nobody other terminating`
 //! - `produce TOPIC/PARTITION… records=KEY:VALUE,… acks= time= codec= producer=ID,EPOCH,SEQUENCE transactional broken=`
 //!   and `magic=` for a message set of magic 0 or 1
 //! - `fetch TOPIC/PARTITION@OFFSET… wait= min= max= partition-max= isolation= replica= rack= epoch= fetched=
 //!   session=ID|NAME,EPOCH as=NAME forget=TOPIC/PARTITION,…`; `as` gives the answer's session a name
-//! - `list-offsets TOPIC/PARTITION@TIMESTAMP… epoch= replica=`
+//! - `list-offsets TOPIC/PARTITION@TIMESTAMP… epoch= replica= isolation= most=`, the last for v0
+//! - `delete-records TOPIC/PARTITION@OFFSET…`, `epoch-end TOPIC/PARTITION@EPOCH… epoch= replica=`,
+//!   `describe-producers TOPIC/PARTITION…`
 //!
 //! `OTTLA_ORACLE=host:port` in the environment has the scripts ask another broker, such as a real Kafka, which should
 //! hold no topics; with `OTTLA_REWRITE=1` the difference shows in the scripts.
@@ -31,9 +34,11 @@ mod cluster;
 mod configs;
 mod fetch;
 mod list_offsets;
+mod log;
 mod partitions;
 mod produce;
 mod session;
+mod telemetry;
 
 use ottla_testkit::{Command, run_scripts};
 

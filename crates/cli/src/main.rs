@@ -6,6 +6,7 @@ mod args;
 mod config;
 mod consume;
 mod dump;
+mod export;
 mod failure;
 mod format;
 mod json_record;
@@ -35,15 +36,18 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
-    logging::start(cli.log_level.as_deref(), "warn")?;
+    // What a broker does is told; a command tells its result.
+    let default = if matches!(cli.command, Command::Start(_)) { "info,openraft=warn" } else { "warn" };
+    let levels = logging::start(cli.log_level.as_deref(), default, cli.log_format)?;
     let (connect, form) = (&cli.bootstrap, cli.output);
     match cli.command {
-        Command::Start(args) => start::run(&args),
+        Command::Start(args) => start::run(&args, levels),
         Command::Topic(command) => session::run(connect, async |cluster| topic::run(cluster, command, form).await),
         Command::Config(command) => session::run(connect, async |cluster| config::run(cluster, command, form).await),
         Command::Produce(args) => session::run(connect, async |cluster| produce::run(cluster, args).await),
         Command::Consume(args) => session::run(connect, async |cluster| consume::run(cluster, args, form).await),
         Command::Dump(args) => dump::run(&args, form),
+        Command::Export(args) => export::run(&args),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { directory } => manual::pages(&directory),
     }

@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use ottla_broker::Broker;
@@ -16,6 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::failure::{Failure, say};
+use crate::logging::Levels;
 use crate::output::Output;
 
 /// Threads that flush at most: more wait for the same device.
@@ -35,13 +37,13 @@ pub(crate) struct StartArgs {
     pub settings: Vec<(String, String)>,
 }
 
-fn setting(text: &str) -> Result<(String, String), String> {
+pub(crate) fn setting(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("KEY=VALUE is needed; a file is given with --config FILE")?;
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
 /// Runs the broker until a signal ends it.
-pub(crate) fn run(args: &StartArgs) -> Result<(), Failure> {
+pub(crate) fn run(args: &StartArgs, levels: Arc<Levels>) -> Result<(), Failure> {
     let (config, notices) = configuration(args)?;
     for notice in notices {
         let text = in_file(args.config.as_deref(), notice.origin, &notice.to_string());
@@ -56,7 +58,7 @@ pub(crate) fn run(args: &StartArgs) -> Result<(), Failure> {
     let result = data.block_on(async {
         let runtime = ottla_runtime::system::runtime(data.handle().clone(), control.handle().clone());
         let stop = stop_signal()?;
-        serve(config, runtime, stop).await
+        serve(config, runtime, levels, stop).await
     });
     data.shutdown_background();
     control.shutdown_background();
@@ -64,7 +66,7 @@ pub(crate) fn run(args: &StartArgs) -> Result<(), Failure> {
 }
 
 /// The file under the command line's settings. Every problem is told, one on a line.
-fn configuration(args: &StartArgs) -> Result<(BrokerConfig, Vec<Notice>), Failure> {
+pub(crate) fn configuration(args: &StartArgs) -> Result<(BrokerConfig, Vec<Notice>), Failure> {
     let path = args.config.as_deref();
     let text = path.map(|path| {
         std::fs::read_to_string(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
@@ -124,10 +126,15 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
 }
 
 /// Starts the broker, says that it listens, stops it when `stop` completes.
-async fn serve(config: BrokerConfig, runtime: Runtime, stop: oneshot::Receiver<()>) -> Result<(), Failure> {
+async fn serve(
+    config: BrokerConfig,
+    runtime: Runtime,
+    levels: Arc<Levels>,
+    stop: oneshot::Receiver<()>,
+) -> Result<(), Failure> {
     let log_dirs = config.log_dirs.clone();
     let threads = Threads { writers: 1, syncers: config.io_threads.clamp(1, SYNCERS_MAX), readers: READERS };
-    let broker = Broker::start(config, runtime, SystemDisk::threaded(threads));
+    let broker = Broker::start_logging(config, runtime, SystemDisk::threaded(threads), levels);
     let broker = broker.await.map_err(|fault| Failure::new(format!("the broker does not start: {fault}")))?;
     let mut output = Output::stdout();
     output.write(ready(broker.addresses(), &log_dirs, &called()).as_bytes())?;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use ottla_types::BrokerId;
 
 use crate::connections::{self, ConnectionLimits};
-use crate::endpoints::{self, Endpoints};
+use crate::endpoints::{self, Endpoints, HttpListener};
 use crate::listener::Listener;
 use crate::report::{ConfigError, Notice, Origin};
 use crate::settings::{Findings, Settings};
@@ -44,6 +44,10 @@ pub struct BrokerConfig {
     pub request_bytes_max: i32,
     /// How many connections, from whom, how fast, for how long, and how much memory they get.
     pub connections: ConnectionLimits,
+    /// `telemetry.max.bytes`: what one push of a client's metrics may have, compressed.
+    pub telemetry_bytes_max: i32,
+    /// `ottla.http.listener`; `None` opens none.
+    pub http: Option<HttpListener>,
     /// `fetch.max.bytes`: a fetch answer stops there, whatever the consumer asked for.
     pub fetch_bytes_max: i32,
     /// `max.request.partition.size.limit`: how many partitions one answer to DescribeTopicPartitions holds.
@@ -83,6 +87,7 @@ impl BrokerConfig {
         check_rules(&settings, &mut findings);
         let Endpoints { listeners, advertised } = endpoints::resolve(&settings, &mut findings);
         let connections = connections::resolve(&settings, &listeners, &mut findings);
+        let http = endpoints::http(&settings, &mut findings);
         let log_dirs = log_dirs(&settings);
         if !findings.problems.is_empty() {
             findings.problems.sort_by_key(|problem| problem.origin);
@@ -92,6 +97,10 @@ impl BrokerConfig {
         // Either name of the node's id answers with it.
         settings.follow("node.id", "broker.id", node_id.to_string());
         settings.follow("broker.id", "node.id", node_id.to_string());
+        // And so does what the keys of old ask for.
+        let texts: Vec<_> = listeners.iter().map(ToString::to_string).collect();
+        settings.follow("listeners", "port", texts.join(","));
+        settings.follow("listeners", "host.name", texts.join(","));
         let int = |name| i32::try_from(settings.number(name)).expect("the key is an Int and was checked");
         let count = |name| usize::try_from(settings.number(name)).expect("the key is at least 0 and was checked");
         let config = Self {
@@ -109,6 +118,8 @@ impl BrokerConfig {
             delete_topics: settings.boolean("delete.topic.enable"),
             request_bytes_max: int("socket.request.max.bytes"),
             connections,
+            telemetry_bytes_max: int("telemetry.max.bytes"),
+            http,
             fetch_bytes_max: int("fetch.max.bytes"),
             partitions_described_max: int("max.request.partition.size.limit"),
             fetch_sessions_max: count("max.incremental.fetch.session.cache.slots"),

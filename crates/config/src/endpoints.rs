@@ -2,7 +2,7 @@
 //!
 //! The notation itself is in `listener.rs`.
 
-use crate::listener::{Listener, Protocol, parse_advertised, parse_listeners, parse_protocol_map};
+use crate::listener::{Listener, Protocol, parse_advertised, parse_listeners, parse_protocol_map, read_host};
 use crate::report::NoticeKind;
 use crate::settings::{Findings, Settings};
 
@@ -10,6 +10,36 @@ use crate::settings::{Findings, Settings};
 pub(crate) struct Endpoints {
     pub(crate) listeners: Vec<Listener>,
     pub(crate) advertised: Vec<Listener>,
+}
+
+/// Where HTTP is served.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HttpListener {
+    /// A host name or an IP address without brackets; empty means every interface.
+    pub host: String,
+    /// The port; 0 lets the system choose one.
+    pub port: u16,
+    /// Somebody asked for it: then the broker does not start without.
+    pub required: bool,
+}
+
+/// Where HTTP is served, if anywhere.
+pub(crate) fn http(settings: &Settings, findings: &mut Findings) -> Option<HttpListener> {
+    let name = "ottla.http.listener";
+    let text = settings.text(name)?;
+    let read = text.strip_prefix("http://").and_then(|address| {
+        let (host, port) = address.trim_end_matches('/').rsplit_once(':')?;
+        Some(HttpListener {
+            host: read_host(host)?.to_owned(),
+            port: port.parse().ok()?,
+            required: settings.explicit(name).is_some(),
+        })
+    });
+    if read.is_none() {
+        let reason = "must have the form http://host:port, or be empty".to_owned();
+        findings.problems.push(settings.problem(name, reason));
+    }
+    read
 }
 
 /// Decides from the settings; whatever is wrong goes to the findings.

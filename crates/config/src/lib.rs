@@ -46,6 +46,7 @@ pub use describe::{
     describe_cluster_default_config, describe_created_topic_config, describe_group_config, describe_topic_config,
 };
 pub use dynamic::{Scope, validate_broker_configs};
+pub use endpoints::HttpListener;
 pub use group::validate_group_configs;
 pub use listener::{Listener, Protocol};
 pub use log_level::LogLevel;

@@ -21,7 +21,7 @@ const OTHER_DEFAULTS: &[(&str, &str, &str, &str)] = &[
 ];
 
 /// Keys that only Ottla has.
-const OWN: &[&str] = &["ottla.acks.flush"];
+const OWN: &[&str] = &["ottla.acks.flush", "ottla.http.listener"];
 
 fn facts(what: &str) -> Vec<Vec<&'static str>> {
     let rows = KAFKA.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').collect::<Vec<_>>());

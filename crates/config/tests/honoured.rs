@@ -16,6 +16,7 @@ fn other_value(key: &Key) -> String {
         "compression.type" => "gzip",
         "compression.gzip.level" => "1",
         "inter.broker.listener.name" => "nix",
+        "ottla.http.listener" => "http://:1",
         "max.connections.per.ip.overrides" => "127.0.0.1:1",
         "max.connection.creation.rate" | "max.connections" | "max.connections.per.ip" => "5",
         "port" | "advertised.port" => "1",

@@ -108,7 +108,6 @@ fn the_file_of_4_3_starts_and_its_controller_listener_stays_closed() {
         (Origin::Line(3), "controller.quorum.bootstrap.servers"),
         (Origin::Line(4), "listeners"),
         (Origin::Line(11), "offsets.topic.replication.factor"),
-        (Origin::Line(12), "log.retention.hours"),
     ];
     assert_eq!(said, expected);
 }
@@ -120,7 +119,7 @@ fn the_file_of_0_8_starts_with_its_host_and_port() {
     let (listeners, advertised) = addresses(V0_8);
     assert_eq!(listeners, ["PLAINTEXT://192.0.2.1:9095"]);
     assert_eq!(advertised, ["PLAINTEXT://kafka.example:19095"]);
-    let without = ["log.retention.hours", "log.cleaner.enable", "zookeeper.connect", "zookeeper.connection.timeout.ms"];
+    let without = ["log.cleaner.enable", "zookeeper.connect", "zookeeper.connection.timeout.ms"];
     assert_eq!(keys_without_effect(&notices), without);
 }
 

@@ -85,7 +85,7 @@ pub use create_topics::{
 };
 pub use delete_topics::{DeleteTopicRefusal, DeleteTopics, DeletedTopic, TopicReference};
 pub use elect_leaders::{ElectLeaders, ElectedLeaders, ElectedTopic, Election, ElectionRefusal};
-pub use machine::{Controller, Input, Output};
+pub use machine::{Controller, Input, Output, founding_features};
 pub use register_broker::{RegisterBroker, RegisterBrokerRefusal};
 pub use request::{Refusal, Reply, Request, RequestId, StaleBroker};
 pub use settings::Settings;

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use ottla_metadata::{FEATURES, Fact, Image, Position};
+use ottla_metadata::{FEATURES, Fact, Feature, Image, Position};
 use ottla_types::Instant;
 
 use crate::config_rules::ConfigRules;
@@ -160,12 +160,11 @@ impl Controller {
         self.term = term;
         let mut draft = Draft::on(image.clone());
         if draft.image().level() == 0 {
-            for feature in FEATURES {
-                draft.write(Fact::FeatureLevelSet { name: feature.name.to_owned(), level: feature.max });
-            }
+            founding_features().into_iter().for_each(|fact| draft.write(fact));
         }
         if draft.image().cluster_id().is_none() {
             draft.write(Fact::ClusterNamed { cluster_id: self.settings.cluster_id.clone() });
+            self.settings.founding.iter().cloned().for_each(|fact| draft.write(fact));
         }
         self.leading = Some(Leading { term, committed: image, in_flight: None });
         self.propose(draft, Vec::new());
@@ -197,6 +196,8 @@ impl Controller {
     fn commit(&mut self, position: Position) {
         let Some(leading) = self.leading.as_mut().filter(|leading| leading.term == position.term) else { return };
         let Some(InFlight { next, replies }) = leading.in_flight.take() else { return };
+        // Whatever is committed comes behind the cluster's id.
+        self.settings.founding.clear();
         leading.committed = next;
         leading.committed.set_position(position);
         self.outputs.extend(replies.into_iter().map(|(id, reply)| Output::Reply { id, reply }));
@@ -267,6 +268,13 @@ impl Controller {
         leading.in_flight = Some(InFlight { next, replies });
         self.outputs.push_back(Output::Propose { expected_term: leading.term, facts });
     }
+}
+
+/// The features of a new cluster, at their highest levels: the first facts of any.
+#[must_use]
+pub fn founding_features() -> Vec<Fact> {
+    let highest = |feature: &Feature| Fact::FeatureLevelSet { name: feature.name.to_owned(), level: feature.max };
+    FEATURES.iter().map(highest).collect()
 }
 
 impl fmt::Display for Input {

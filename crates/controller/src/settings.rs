@@ -1,5 +1,7 @@
 //! What the controller must be told once. The one judgement that it leaves to others is in `config_rules`.
 
+use ottla_metadata::Fact;
+
 /// What a controller is started with.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
@@ -11,6 +13,9 @@ pub struct Settings {
     pub replication_factor_default: i16,
     /// `delete.topic.enable`.
     pub topics_deletable: bool,
+    /// What the cluster begins with beside its features and its id: all that a Kafka left whose directory is taken over.
+    /// Every one of these facts must be possible in this order.
+    pub founding: Vec<Fact>,
     /// How many requests may wait for the entry in flight; one more is refused.
     pub queue_max: usize,
 }
@@ -23,6 +28,7 @@ impl Default for Settings {
             partitions_default: 1,
             replication_factor_default: 1,
             topics_deletable: true,
+            founding: Vec::new(),
             queue_max: 1_000,
         }
     }

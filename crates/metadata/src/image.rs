@@ -155,6 +155,13 @@ impl Image {
         self.configs.keys().filter(move |resource| resource.kind == kind)
     }
 
+    /// Every override there is: what it belongs to, its key and its value.
+    pub fn all_configs(&self) -> impl Iterator<Item = (&Resource, &str, &str)> {
+        self.configs.iter().flat_map(|(resource, overrides): (&Resource, &Overrides)| {
+            overrides.iter().map(move |(key, value)| (resource, &**key, &**value))
+        })
+    }
+
     /// One override of a resource.
     #[must_use]
     pub fn config(&self, resource: &Resource, key: &str) -> Option<&str> {

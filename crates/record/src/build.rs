@@ -33,6 +33,8 @@ pub struct BatchOptions {
     pub base_sequence: Sequence,
     /// Whether the batch belongs to a transaction.
     pub transactional: bool,
+    /// Whether the record is a marker that a broker or controller wrote.
+    pub control: bool,
 }
 
 impl Default for BatchOptions {
@@ -47,6 +49,7 @@ impl Default for BatchOptions {
             producer_epoch: ProducerEpoch::NONE,
             base_sequence: Sequence::NONE,
             transactional: false,
+            control: false,
         }
     }
 }
@@ -172,7 +175,10 @@ impl BatchBuilder {
             batch_length,
             partition_leader_epoch: options.leader_epoch,
             crc: 0,
-            attributes: Attributes::default().with_codec(options.codec).with_transactional(options.transactional),
+            attributes: Attributes::default()
+                .with_codec(options.codec)
+                .with_transactional(options.transactional)
+                .with_control(options.control),
             last_offset_delta: self.record_count - 1,
             base_timestamp: self.base_timestamp,
             max_timestamp: self.max_timestamp,

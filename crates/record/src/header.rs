@@ -108,6 +108,12 @@ impl Attributes {
     pub const fn with_transactional(self, transactional: bool) -> Self {
         if transactional { Self(self.0 | TRANSACTIONAL) } else { Self(self.0 & !TRANSACTIONAL) }
     }
+
+    /// The same bits with that of a broker's own markers set or cleared.
+    #[must_use]
+    pub const fn with_control(self, control: bool) -> Self {
+        if control { Self(self.0 | CONTROL) } else { Self(self.0 & !CONTROL) }
+    }
 }
 
 /// The header of a batch of magic 2, field by field as it is on the wire and on disk; or what a message of magic 0 or 1

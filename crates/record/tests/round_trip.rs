@@ -145,6 +145,7 @@ fn another_implementation_reads_what_is_built() {
             producer_epoch: ProducerEpoch(3),
             base_sequence: Sequence(12),
             transactional: true,
+            control: false,
             level: None,
         };
         let mut bytes = build(built, &records);

@@ -134,6 +134,7 @@ async fn broker(run: Arc<Run>, disk: Arc<SimulatedDisk>) -> Result<(), Box<dyn E
         ("listeners", "PLAINTEXT://:9092"),
         ("advertised.listeners", "PLAINTEXT://broker:9092"),
         ("log.dirs", "/data"),
+        ("ottla.http.listener", ""),
         ("log.segment.bytes", "1048576"),
         ("num.recovery.threads.per.data.dir", "1"),
         ("log.flush.offset.checkpoint.interval.ms", "100"),

@@ -17,7 +17,7 @@ use std::str::FromStr;
 use bytes::Bytes;
 use ottla_types::{Offset, PartitionIndex, TopicName, TopicPartition};
 
-use crate::disk::{Disk, Open};
+use crate::disk::{Disk, FileHandle, Open};
 use crate::fault::{StorageFault, Trying};
 
 /// One offset for each of some partitions.
@@ -116,18 +116,29 @@ pub(crate) async fn read(disk: &dyn Disk, path: &Path) -> Result<Option<Bytes>, 
     Ok(Some(file.read(0, length as usize).await.trying("read", path)?))
 }
 
-/// Replaces a small file as a whole, durably.
-pub(crate) async fn replace(disk: &dyn Disk, path: &Path, content: Bytes) -> Result<(), StorageFault> {
+/// Writes what is to replace a small file beside it, and syncs nothing. Answers the name to rename once that is durable.
+pub(crate) async fn prepare(disk: &dyn Disk, path: &Path, content: Bytes) -> Result<PathBuf, StorageFault> {
+    write_beside(disk, path, content).await.map(|(temporary, _)| temporary)
+}
+
+async fn write_beside(disk: &dyn Disk, path: &Path, content: Bytes) -> Result<(PathBuf, FileHandle), StorageFault> {
     let temporary = temporary(path);
     let file = disk.open(&temporary, Open::Truncate).await.trying("make", &temporary)?;
     file.write(0, vec![content]).await.trying("write", &temporary)?;
+    Ok((temporary, file))
+}
+
+/// Replaces a small file as a whole, durably.
+pub(crate) async fn replace(disk: &dyn Disk, path: &Path, content: Bytes) -> Result<(), StorageFault> {
+    let (temporary, file) = write_beside(disk, path, content).await?;
     file.sync().await.trying("sync", &temporary)?;
     disk.rename(&temporary, path).await.trying("rename", &temporary)?;
     let directory = path.parent().expect("a file is in a directory");
     disk.sync_directory(directory).await.trying("sync", directory)
 }
 
-fn temporary(path: &Path) -> PathBuf {
+/// Where the content of a small file is written before it has its name.
+pub(crate) fn temporary(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".tmp");
     PathBuf::from(name)

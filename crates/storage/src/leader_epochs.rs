@@ -53,6 +53,11 @@ impl LeaderEpochs {
         }
     }
 
+    /// Where the newest epoch starts.
+    pub(crate) fn latest_start(&self) -> Option<Offset> {
+        self.starts.last().map(|(_, start)| *start)
+    }
+
     /// The newest epoch.
     pub(crate) fn latest(&self) -> Option<LeaderEpoch> {
         self.starts.last().map(|last| last.0)

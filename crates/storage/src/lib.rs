@@ -38,7 +38,9 @@ mod time_index;
 mod walk;
 
 pub use checkpoint::PartitionOffsets;
-pub use directory::{ClaimedDirectory, LogDirectory, NewPartition, OpenOptions, Partition};
+pub use directory::{
+    ClaimedDirectory, LogDirectory, Move, MoveFailed, NewPartition, OpenOptions, Partition, can_be_moved,
+};
 pub use fault::StorageFault;
 pub use flush::{DIRTY_BYTES_ENOUGH, DIRTY_BYTES_LITTLE, DirtObserver, DirtyLogs, FlushRound, Pacing, ROUND_INTERVAL};
 pub use leader_epochs::EpochEnd;

@@ -12,13 +12,25 @@ use ottla_types::TopicId;
 
 use crate::checkpoint;
 use crate::disk::Disk;
-use crate::fault::StorageFault;
+use crate::fault::{StorageFault, Trying};
 
 const FILE: &str = "partition.metadata";
 
 /// Writes the file, durably.
 pub(crate) async fn write(disk: &dyn Disk, directory: &Path, id: TopicId) -> Result<(), StorageFault> {
     checkpoint::replace(disk, &directory.join(FILE), Bytes::from(encode(id))).await
+}
+
+/// Writes what is to become the file, and syncs nothing. [`name_it`] gives it its name.
+pub(crate) async fn prepare(disk: &dyn Disk, directory: &Path, id: TopicId) -> Result<(), StorageFault> {
+    checkpoint::prepare(disk, &directory.join(FILE), Bytes::from(encode(id))).await.map(drop)
+}
+
+/// Gives its name to what [`prepare`] wrote, which is durable by now.
+pub(crate) async fn name_it(disk: &dyn Disk, directory: &Path) -> Result<(), StorageFault> {
+    let path = directory.join(FILE);
+    let temporary = checkpoint::temporary(&path);
+    disk.rename(&temporary, &path).await.trying("rename", &temporary)
 }
 
 /// Reads the file; `None` if there is none, as a crash between the making of directory and file leaves it.

@@ -143,27 +143,33 @@ pub(crate) async fn first_header(
 
 /// Replaces a segment's index files by what memory holds, which must be everything, and makes them durable.
 pub(crate) async fn replace_indexes(disk: &dyn Disk, segment: &mut Segment) -> Result<(), StorageFault> {
+    write_indexes(disk, segment, true).await
+}
+
+/// The same; unless it `syncs`, durable is what the caller makes so before it counts.
+pub(crate) async fn write_indexes(disk: &dyn Disk, segment: &mut Segment, syncs: bool) -> Result<(), StorageFault> {
     let offsets = segment.offsets.entries();
     let bytes = segment.offsets.pending().map(|(_, bytes, _)| bytes);
-    replace_index(disk, &segment.files.path(Kind::OffsetIndex), bytes).await?;
+    write_index(disk, &segment.files.path(Kind::OffsetIndex), bytes, syncs).await?;
     segment.offsets.written(offsets);
     segment.offsets.was_synced(offsets);
     let times = segment.times.entries();
     let bytes = segment.times.pending().map(|(_, bytes, _)| bytes);
-    replace_index(disk, &segment.files.path(Kind::TimeIndex), bytes).await?;
+    write_index(disk, &segment.files.path(Kind::TimeIndex), bytes, syncs).await?;
     segment.times.written(times);
     segment.times.was_synced(times);
     Ok(())
 }
 
-async fn replace_index(
+async fn write_index(
     disk: &dyn Disk,
     path: &std::path::Path,
     bytes: Option<bytes::Bytes>,
+    syncs: bool,
 ) -> Result<(), StorageFault> {
     let file = disk.open(path, Open::Truncate).await.trying("make", path)?;
     if let Some(bytes) = bytes {
         file.write(0, vec![bytes]).await.trying("write", path)?;
     }
-    file.sync().await.trying("sync", path)
+    if syncs { file.sync().await.trying("sync", path) } else { Ok(()) }
 }

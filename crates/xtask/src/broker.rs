@@ -36,7 +36,7 @@ impl Broker {
         }
         let mut command = Command::new(binary);
         command.arg("start").arg(format!("listeners=PLAINTEXT://127.0.0.1:{port}"));
-        command.arg(format!("log.dirs={}", folder.display()));
+        command.arg(format!("log.dirs={}", folder.display())).arg("ottla.http.listener=");
         let running = Running::start(&mut command, true)?;
         let mut broker = Self { running, port, log: Vec::new() };
         let end = Instant::now() + START_MAX;

@@ -7,9 +7,12 @@ mod check;
 mod connections;
 mod docs;
 mod fix;
+mod fuzz;
 mod interop;
 mod kill;
+mod partitions;
 mod process;
+mod schemas;
 mod sim;
 mod tidy;
 
@@ -20,10 +23,13 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   fix        what a machine can repair: generated code, simple lints, format
   tidy       the house rules alone
   codegen [--check]    the message types, from their schemas
+  schemas RELEASE CLASSPATH [--write]    the schemas' facts, printed anew from Kafka's jars
+  fuzz [TARGET...] [--seconds N]    every decoder against bytes that nobody meant
   docs [--check]    docs/configuration.md, from the tables of keys
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
   kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count
   connections [N] [--binary PATH] [--bootstrap ADDRESS:PORT --pid PID]    what N connections cost a broker
+  partitions [N] [--topics N] [--binary PATH] [--server COMMAND --bootstrap HOST:PORT]    what N partitions cost
   sim [SEED [POWER-FAILURES]]    the simulation of one seed, with its trace
   sown       bugs put in on purpose, and whether the simulation finds them";
 
@@ -36,10 +42,13 @@ fn main() -> ExitCode {
         "fix" => fix::run(),
         "tidy" => tidy::run(),
         "codegen" => xtask::codegen::run(&rest),
+        "schemas" => schemas::run(&rest),
+        "fuzz" => fuzz::run(&rest),
         "docs" => docs::run(&rest),
         "interop" => interop::run(&rest),
         "kill" => kill::run(&rest),
         "connections" => connections::run(&rest),
+        "partitions" => partitions::run(&rest),
         "sim" => sim::run(&rest),
         "sown" => sim::sown(),
         _ => Err(USAGE.to_owned()),

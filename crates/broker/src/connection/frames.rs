@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes};
 use ottla_runtime::Socket;
+use ottla_types::Instant;
 use thiserror::Error;
 use tokio::io::AsyncReadExt;
 
@@ -50,6 +51,8 @@ pub(crate) struct Frames {
     limit: usize,
     /// Largest frame that came so far, its size included, between [`TRUSTED_BYTES`] and [`TRUSTED_BYTES_MAX`].
     trusted: usize,
+    /// When bytes last came.
+    arrived: Instant,
     /// Bytes read and not handed out yet: whole frames, perhaps with the head of one more behind them.
     ready: Bytes,
     /// The frame being read: a prefix of it, its size included as far as it has come.
@@ -58,7 +61,17 @@ pub(crate) struct Frames {
 
 impl Frames {
     pub(crate) fn new(pool: Arc<Buffers>, memory: Arc<Memory>, peer: Arc<Peer>, limit: usize) -> Self {
-        Self { pool, memory, peer, asked: None, limit, trusted: TRUSTED_BYTES, ready: Bytes::new(), partial: None }
+        Self {
+            pool,
+            memory,
+            peer,
+            asked: None,
+            limit,
+            trusted: TRUSTED_BYTES,
+            arrived: Instant::START,
+            ready: Bytes::new(),
+            partial: None,
+        }
     }
 
     /// The next frame without its size; `None` when the peer closed between two frames.
@@ -76,7 +89,7 @@ impl Frames {
             let partial = self.partial.as_mut().expect("make_room left one");
             let room = (partial.bytes().capacity() - partial.filled().len()).min(missing);
             let read = socket.read_buf(&mut partial.bytes().limit(room)).await?;
-            self.peer.touch();
+            self.arrived = self.peer.touch();
             if read == 0 {
                 let clean = partial.filled().is_empty();
                 return if clean { Ok(None) } else { Err(FrameFault::Cut) };
@@ -93,6 +106,11 @@ impl Frames {
                 self.ready = partial.freeze();
             }
         }
+    }
+
+    /// When the last bytes came: those of the frame handed out last are not younger.
+    pub(crate) const fn arrived(&self) -> Instant {
+        self.arrived
     }
 
     /// Whether [`Frames::next`] has a whole frame in memory and needs no socket for it.

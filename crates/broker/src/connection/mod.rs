@@ -15,6 +15,8 @@ use std::future::{pending, ready};
 use std::sync::Arc;
 
 use ottla_runtime::{BoxFuture, Socket};
+use ottla_types::Instant;
+use smallvec::SmallVec;
 use thiserror::Error;
 use tracing::debug;
 
@@ -25,6 +27,7 @@ use send::{finish, send};
 use crate::answer::{Answer, Hangup, Response};
 use crate::connections::{Peer, Place};
 use crate::handlers;
+use crate::metrics::Times;
 use crate::node::Node;
 
 /// Requests of one connection whose answers may wait at a time; the next one stays in the socket.
@@ -53,6 +56,7 @@ pub(crate) async fn serve(node: Arc<Node>, socket: Box<dyn Socket>, place: Place
         () = place.peer.closed() => {}
         () = connection.run_to_end() => {}
     }
+    connection.node.client_metrics.lock().disconnected(place.peer.id);
 }
 
 struct Connection {
@@ -62,9 +66,14 @@ struct Connection {
     /// What others know of it.
     peer: Arc<Peer>,
     /// The request at work.
-    current: Option<BoxFuture<'static, Result<Answer, Hangup>>>,
+    current: Option<Current>,
     /// Answers in the order of their requests.
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<(Times, Waiting)>,
+}
+
+struct Current {
+    times: Times,
+    work: BoxFuture<'static, Result<Answer, Hangup>>,
 }
 
 enum Waiting {
@@ -97,30 +106,46 @@ impl Connection {
             let reads = !stopping && self.current.is_none() && self.waiting.len() < IN_FLIGHT_MAX;
             tokio::select! {
                 biased;
-                answer = at_work(&mut self.current) => {
+                (times, answer) = at_work(&mut self.current) => {
                     self.current = None;
-                    match answer? {
-                        Answer::Now(response) => self.waiting.push_back(Waiting::Ready(response)),
-                        Answer::Later(response) => self.waiting.push_back(Waiting::Later(response)),
-                        Answer::None => {}
-                    }
+                    self.take(times, answer?);
                 }
-                response = next_response(&mut self.waiting), if !(reads && self.frames.holds_frame()) => {
-                    self.send(Some(response?)).await?;
+                (times, response) = next_response(&mut self.waiting), if !(reads && self.frames.holds_frame()) => {
+                    self.send(Some((times, response?))).await?;
                 }
                 () = stop.cancelled(), if !stopping => stopping = true,
                 frame = self.frames.next(&mut *self.socket), if reads => {
                     let Some(frame) = frame? else { return Ok(()) };
-                    self.current = Some(handlers::dispatch(&self.node, frame, &self.peer)?);
+                    let begun = handlers::dispatch(&self.node, frame, &self.peer)?;
+                    let times = Times::begin(begun.place, begun.version, self.frames.arrived(), self.now());
+                    self.current = Some(Current { times, work: begun.work });
                 }
             }
         }
     }
 
+    fn now(&self) -> Instant {
+        self.node.runtime.clock.now()
+    }
+
+    /// The work on a request is done.
+    fn take(&mut self, mut times: Times, answer: Answer) {
+        times.worked = self.now();
+        match answer {
+            Answer::Now(response) => self.waiting.push_back((times, Waiting::Ready(response))),
+            Answer::Later(response) => self.waiting.push_back((times, Waiting::Later(response))),
+            Answer::None => {
+                times.answered_at(times.worked);
+                self.node.metrics.requests.add(&times, times.worked);
+            }
+        }
+    }
+
     /// Sends `first` and whatever else is ready behind it.
-    async fn send(&mut self, first: Option<Response>) -> Result<(), Ended> {
+    async fn send(&mut self, first: Option<(Times, Response)>) -> Result<(), Ended> {
         let mut gathered = Vec::new();
-        let mut next = first.map(Ok);
+        let mut sent: SmallVec<[Times; 4]> = SmallVec::new();
+        let mut next = first.map(|(times, response)| (times, Ok(response)));
         // From here on it is the peer's turn: if it reads nothing, nothing happens.
         self.peer.set_at_work(false);
         let peer = self.peer.clone();
@@ -137,34 +162,38 @@ impl Connection {
                 },
             };
             match response {
-                Some(Ok(response)) => {
+                Some((mut times, Ok(response))) => {
+                    times.answered_at(self.now());
+                    sent.push(times);
                     send(response, &mut *self.socket, &mut gathered, &progress).await.map_err(Ended::Send)?;
                 }
-                Some(Err(hangup)) => break Err(hangup.into()),
+                Some((_, Err(hangup))) => break Err(hangup.into()),
                 None => break Ok(()),
             }
         };
         finish(&mut *self.socket, &gathered).await.map_err(Ended::Send)?;
+        let now = self.now();
+        sent.iter().for_each(|times| self.node.metrics.requests.add(times, now));
         ended
     }
 }
 
 /// The first answer in line, once it is there; never while there is none in line. Cancelling it loses nothing.
-async fn next_response(waiting: &mut VecDeque<Waiting>) -> Result<Response, Hangup> {
-    if let Some(Waiting::Later(response)) = waiting.front_mut() {
-        let response = response.await;
+async fn next_response(waiting: &mut VecDeque<(Times, Waiting)>) -> (Times, Result<Response, Hangup>) {
+    if let Some((times, Waiting::Later(response))) = waiting.front_mut() {
+        let (times, response) = (*times, response.await);
         waiting.pop_front();
-        return response;
+        return (times.waited(), response);
     }
     match waiting.pop_front() {
-        Some(Waiting::Ready(response)) => Ok(response),
+        Some((times, Waiting::Ready(response))) => (times, Ok(response)),
         _ => pending().await,
     }
 }
 
-async fn at_work(current: &mut Option<BoxFuture<'static, Result<Answer, Hangup>>>) -> Result<Answer, Hangup> {
+async fn at_work(current: &mut Option<Current>) -> (Times, Result<Answer, Hangup>) {
     match current {
-        Some(work) => work.await,
+        Some(current) => (current.times, (&mut current.work).await),
         None => pending().await,
     }
 }

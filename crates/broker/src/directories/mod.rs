@@ -222,6 +222,25 @@ impl Directories {
         self.cordoned.iter().any(|cordoned| cordoned == path || cordoned.as_os_str() == "*")
     }
 
+    /// Makes durable where some partitions' logs start. Answers those of which it could not be done.
+    pub(crate) async fn save_log_starts(&self, names: &[TopicPartition]) -> Vec<TopicPartition> {
+        let mut left = names.to_vec();
+        for directory in self.online() {
+            let here: Vec<_> = left.extract_if(.., |name| directory.get(name).is_some()).collect();
+            if here.is_empty() {
+                continue;
+            }
+            if let Err(fault) = directory.save_log_starts(&here).await {
+                error!(directory = %directory.path().display(), %fault, "log starts could not be saved");
+                if fault.is_the_devices() {
+                    self.take_offline(directory.path(), &fault);
+                }
+                left.extend(here);
+            }
+        }
+        left
+    }
+
     /// Closes those that are online. All are closed, whatever happens with one; the first fault is answered.
     pub(crate) async fn close(&self, high_watermarks: &PartitionOffsets) -> Result<(), StorageFault> {
         let mut answer = Ok(());

@@ -118,7 +118,6 @@ impl<H> FetchSessions<H> {
     }
 
     /// What the sessions come to at this moment.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for metrics to read"))]
     pub(crate) fn counts(&self) -> Counts {
         self.shards.iter().fold(Counts::default(), |sum, shard| {
             let shard = shard.lock();

@@ -1,6 +1,8 @@
 //! `ListOffsets` (key 2): offsets by timestamp, or by a negative number that stands for a place in the log.
 //!
-//! - v1: one offset and its timestamp; the lowest version served. v2: isolation level.
+//! - v0: several offsets, without timestamps: where segments begin that were written no later, as of old.
+//! - v1: one offset and its timestamp. v2: isolation level: who reads what is committed sees the last stable offset as the
+//!   end.
 //! - v4: leader epochs (KIP-320). v6: flexible. v7: -3, the record with the largest timestamp (KIP-734).
 //! - v8: -4, the earliest record on local disks (KIP-405): the log's start, since nothing is tiered.
 //! - v9: -5, the latest tiered record (KIP-1005). v10: timeout. v11: -6, the earliest not yet tiered (KIP-1023). Without
@@ -11,6 +13,7 @@
 //! not know, KAFKA_STORAGE_ERROR.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use ottla_protocol::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
@@ -25,8 +28,8 @@ use crate::partition::Partition;
 
 pub(super) const API: Api = Api {
     key: ApiKey::ListOffsets,
-    served: 1..=11,
-    advertised: 1..=11,
+    served: 0..=11,
+    advertised: 0..=11,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;
@@ -39,6 +42,7 @@ pub(super) const API: Api = Api {
 const EPOCHS_FROM: i16 = 4;
 /// The replica id of a consumer. Others see the log's end instead of the high watermark.
 const CONSUMER: i32 = -1;
+const READ_COMMITTED: i8 = 1;
 
 /// What a negative timestamp stands for.
 enum Wanted {
@@ -67,10 +71,14 @@ async fn handle(node: &Node, body: &ListOffsetsRequest, version: i16) -> ListOff
     for topic in &body.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for asked in &topic.partitions {
+            if version == 0 {
+                partitions.push(old_style(node, &topic.name, asked, body.replica_id).await);
+                continue;
+            }
             let found = if twice.contains(&(&topic.name, asked.partition_index)) {
                 Err(ErrorCode::InvalidRequest)
             } else {
-                find(node, &topic.name, asked, body.replica_id, version).await
+                find(node, &topic.name, asked, body, version).await
             };
             partitions.push(response(asked.partition_index, found, version));
         }
@@ -92,23 +100,86 @@ fn wanted(timestamp: i64, version: i16) -> Result<Wanted, ErrorCode> {
     }
 }
 
-async fn find(
+fn led(node: &Node, topic: &str, index: i32) -> Result<Arc<Partition>, ErrorCode> {
+    match node.partition(&TopicKey::Name(topic), index.into()) {
+        Lookup::Here(partition) => Ok(partition),
+        Lookup::Elsewhere { .. } => Err(ErrorCode::NotLeaderOrFollower),
+        Lookup::Unknown(error) => Err(error),
+    }
+}
+
+/// The answer of v0: the offsets at which segments begin that were last written at the time or before, newest first, and
+/// first of all the end.
+async fn old_style(
     node: &Node,
     topic: &str,
     asked: &ListOffsetsPartition,
     replica_id: i32,
+) -> ListOffsetsPartitionResponse {
+    let (error, old_style_offsets) = match old_offsets(node, topic, asked, replica_id).await {
+        Ok(offsets) => (ErrorCode::None, offsets),
+        Err(error) => (error, Vec::new()),
+    };
+    let partition_index = asked.partition_index;
+    ListOffsetsPartitionResponse {
+        partition_index,
+        error_code: error.raw(),
+        old_style_offsets,
+        ..ListOffsetsPartitionResponse::default()
+    }
+}
+
+async fn old_offsets(
+    node: &Node,
+    topic: &str,
+    asked: &ListOffsetsPartition,
+    replica_id: i32,
+) -> Result<Vec<i64>, ErrorCode> {
+    if asked.timestamp < -2 {
+        return Err(ErrorCode::UnsupportedVersion);
+    }
+    let partition = led(node, topic, asked.partition_index)?;
+    let log = partition.log();
+    log.date_segments().await.map_err(|fault| fault.error_code())?;
+    let (segments, bounds) = (log.segments(), partition.bounds());
+    let now = node.runtime.clock.wall();
+    let mut places: Vec<(Offset, Timestamp)> =
+        segments.iter().map(|segment| (segment.base.max(bounds.log_start), segment.modified.unwrap_or(now))).collect();
+    if segments.last().is_some_and(|active| active.bytes > 0) {
+        places.push((bounds.log_end, now));
+    }
+    let upto = match asked.timestamp {
+        -1 => places.len(),
+        -2 => 1,
+        time => places.iter().rposition(|(_, written)| written.0 <= time).map_or(0, |at| at + 1),
+    };
+    let most = usize::try_from(asked.max_num_offsets).unwrap_or_default();
+    let mut offsets: Vec<Offset> = places[..upto].iter().rev().take(most).map(|(offset, _)| *offset).collect();
+    let end = bounds.high_watermark;
+    if replica_id == CONSUMER && offsets.iter().any(|offset| *offset > end) {
+        offsets.retain(|offset| *offset <= end);
+        offsets.insert(0, end);
+    }
+    Ok(offsets.into_iter().map(|offset| offset.0).collect())
+}
+
+async fn find(
+    node: &Node,
+    topic: &str,
+    asked: &ListOffsetsPartition,
+    body: &ListOffsetsRequest,
     version: i16,
 ) -> Result<Found, ErrorCode> {
     let wanted = wanted(asked.timestamp, version)?;
-    let partition = match node.partition(&TopicKey::Name(topic), asked.partition_index.into()) {
-        Lookup::Here(partition) => partition,
-        Lookup::Elsewhere { .. } => return Err(ErrorCode::NotLeaderOrFollower),
-        Lookup::Unknown(error) => return Err(error),
-    };
+    let partition = led(node, topic, asked.partition_index)?;
     partition.check_epoch(asked.current_leader_epoch.into())?;
     let log = partition.log();
     let bounds = partition.bounds();
-    let fetchable = if replica_id == CONSUMER { bounds.high_watermark } else { bounds.log_end };
+    let fetchable = match (body.replica_id, body.isolation_level) {
+        (CONSUMER, READ_COMMITTED) => partition.last_stable_offset(),
+        (CONSUMER, _) => bounds.high_watermark,
+        _ => bounds.log_end,
+    };
     match wanted {
         Wanted::Latest => Ok((fetchable, Timestamp::NONE, partition.leader_epoch())),
         Wanted::Earliest => Ok((bounds.log_start, Timestamp::NONE, earliest_epoch(&partition, bounds.log_start))),

@@ -5,25 +5,31 @@
 //!
 //! The table is what is served and what ApiVersions advertises, so no version is advertised without its handler.
 
-mod alter_partition_reassignments;
 mod alter_configs;
+mod alter_partition_reassignments;
 mod api_versions;
 mod create_partitions;
 mod create_topics;
+mod delete_records;
 mod delete_topics;
 mod describe_cluster;
+mod describe_configs;
+mod describe_log_dirs;
+mod describe_producers;
 mod describe_quorum;
 mod describe_topic_partitions;
 mod elect_leaders;
-mod describe_configs;
 mod fetch;
+mod get_telemetry_subscriptions;
 mod incremental_alter_configs;
 mod init_producer_id;
 mod list_config_resources;
 mod list_offsets;
 mod list_partition_reassignments;
 mod metadata;
+mod offset_for_leader_epoch;
 mod produce;
+mod push_telemetry;
 mod request;
 mod seen;
 mod unregister_broker;
@@ -61,41 +67,65 @@ static APIS: &[Api] = &[
     api_versions::API,
     create_topics::API,
     delete_topics::API,
+    delete_records::API,
     init_producer_id::API,
+    offset_for_leader_epoch::API,
+    describe_configs::API,
+    alter_configs::API,
+    describe_log_dirs::API,
     create_partitions::API,
     elect_leaders::API,
+    incremental_alter_configs::API,
     alter_partition_reassignments::API,
     list_partition_reassignments::API,
     describe_quorum::API,
     update_features::API,
     describe_cluster::API,
+    describe_producers::API,
     unregister_broker::API,
-    describe_topic_partitions::API,
-    describe_configs::API,
-    alter_configs::API,
-    incremental_alter_configs::API,
+    get_telemetry_subscriptions::API,
+    push_telemetry::API,
     list_config_resources::API,
+    describe_topic_partitions::API,
 ];
 
-fn api_of(key: i16) -> Option<&'static Api> {
-    APIS.iter().find(|api| api.key.raw() == key)
+/// An API and its place in the table.
+fn api_of(key: i16) -> Option<(usize, &'static Api)> {
+    let place = APIS.iter().position(|api| api.key.raw() == key)?;
+    Some((place, &APIS[place]))
+}
+
+/// How many APIs there are.
+pub(crate) fn count() -> usize {
+    APIS.len()
+}
+
+/// The name of the API at a place in the table.
+pub(crate) fn name_of(place: usize) -> &'static str {
+    APIS[place].key.name()
+}
+
+/// The work on a request, and which request it is.
+pub(crate) struct Begun {
+    /// The API's place in the table.
+    pub(crate) place: usize,
+    /// The request's version.
+    pub(crate) version: i16,
+    pub(crate) work: BoxFuture<'static, Result<Answer, Hangup>>,
 }
 
 /// Starts the work on one request frame. A request that is not served ends the connection, as Kafka does; only
 /// ApiVersions of an unknown version has an answer, for that is how a newer client finds out (KIP-511).
-pub(crate) fn dispatch(
-    node: &Arc<Node>,
-    frame: Bytes,
-    peer: &Arc<Peer>,
-) -> Result<BoxFuture<'static, Result<Answer, Hangup>>, Hangup> {
+pub(crate) fn dispatch(node: &Arc<Node>, frame: Bytes, peer: &Arc<Peer>) -> Result<Begun, Hangup> {
     let request = Request::parse(frame, peer.clone())?;
-    let Some(api) = api_of(request.key) else {
+    let Some((place, api)) = api_of(request.key) else {
         return Err(Hangup::Malformed(format!("no API has key {}, or it is not served", request.key)));
     };
     if !api.served.contains(&request.version) && api.key != ApiKey::ApiVersions {
         return Err(Hangup::Malformed(format!("{} v{} is not served", api.key, request.version)));
     }
-    Ok((api.handle)(node.clone(), request))
+    let version = request.version;
+    Ok(Begun { place, version, work: (api.handle)(node.clone(), request) })
 }
 
 #[cfg(test)]

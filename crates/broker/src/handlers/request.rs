@@ -39,6 +39,11 @@ impl Request {
         Ok(Self { key, version, correlation_id, listener, peer, frame, body_at })
     }
 
+    /// What the client calls itself.
+    pub(crate) fn client_id(&self) -> Option<String> {
+        RequestHead::parse(&self.frame).ok()?.client_id.map(str::to_owned)
+    }
+
     /// The body's bytes, sharing the frame.
     pub(crate) fn body(&self) -> Bytes {
         self.frame.slice(self.body_at..)

@@ -102,7 +102,6 @@ pub(super) fn metadata(session: &mut Session, command: &Command<'_>) -> String {
         allow_auto_topic_creation: command.parsed("auto-create", true),
         include_cluster_authorized_operations: command.has("cluster-operations"),
         include_topic_authorized_operations: command.has("topic-operations"),
-        ..MetadataRequest::default()
     };
     session.ask(version, &request, |session, answer| printed_metadata(session, version, &answer))
 }

@@ -20,7 +20,7 @@ pub(super) fn list_offsets(session: &mut Session, command: &Command<'_>) -> Stri
             partition_index: partition.parse().expect("a partition"),
             current_leader_epoch: command.parsed("epoch", -1),
             timestamp,
-            ..ListOffsetsPartition::default()
+            max_num_offsets: command.parsed("most", 1),
         };
         match topics.last_mut().filter(|last| last.name == topic) {
             Some(last) => last.partitions.push(partition),
@@ -37,6 +37,11 @@ pub(super) fn list_offsets(session: &mut Session, command: &Command<'_>) -> Stri
         let mut lines = Vec::new();
         for topic in &answer.topics {
             for partition in &topic.partitions {
+                if version == 0 {
+                    let (index, outcome) = (partition.partition_index, error(partition.error_code, None));
+                    lines.push(format!("{}/{index} {outcome} {:?}", topic.name, partition.old_style_offsets));
+                    continue;
+                }
                 let time = match partition.timestamp {
                     -1 => String::new(),
                     time => format!(" time=now{:+}", time - now()),

@@ -10,7 +10,7 @@ use ottla_protocol::metadata::MetadataRequest;
 use ottla_testkit::Command;
 use ottla_types::{ErrorCode, Uuid};
 
-use super::{admin, cluster, configs, fetch, list_offsets, partitions, produce};
+use super::{admin, cluster, configs, fetch, list_offsets, log, partitions, produce, telemetry};
 use crate::support::{Client, Running, WALL};
 
 /// Names another broker to ask.
@@ -38,6 +38,8 @@ pub(super) struct Session {
     ids: BTreeMap<String, Uuid>,
     /// The ids of fetch sessions, by the names that the script gives them.
     pub(super) fetch_sessions: BTreeMap<String, i32>,
+    /// The instance and the subscription that it has for its metrics.
+    pub(super) telemetry: Option<(Uuid, i32)>,
 }
 
 impl Session {
@@ -50,17 +52,26 @@ impl Session {
                 client: None,
                 ids: BTreeMap::new(),
                 fetch_sessions: BTreeMap::new(),
+                telemetry: None,
             };
         }
         let running = Running::start();
         let address = running.address();
-        Self { running: Some(running), address, client: None, ids: BTreeMap::new(), fetch_sessions: BTreeMap::new() }
+        Self {
+            running: Some(running),
+            address,
+            client: None,
+            ids: BTreeMap::new(),
+            fetch_sessions: BTreeMap::new(),
+            telemetry: None,
+        }
     }
 
     pub(super) fn run(&mut self, command: &Command<'_>) -> String {
         match command.name {
             "start" => self.start(command),
             "restart" => self.restart(),
+            "power-loss" => self.lose_power(),
             "create-topics" => admin::create_topics(self, command),
             "delete-topics" => admin::delete_topics(self, command),
             "metadata" => admin::metadata(self, command),
@@ -79,9 +90,14 @@ impl Session {
             "alter-configs" => configs::alter(self, command),
             "incremental-alter-configs" => configs::amend(self, command),
             "list-config-resources" => configs::list(self, command),
+            "get-telemetry-subscriptions" => telemetry::subscriptions(self, command),
+            "push-telemetry" => telemetry::push(self, command),
             "produce" => produce::produce(self, command),
             "fetch" => fetch::fetch(self, command),
             "list-offsets" => list_offsets::list_offsets(self, command),
+            "delete-records" => log::delete_records(self, command),
+            "epoch-end" => log::epoch_end(self, command),
+            "describe-producers" => log::describe_producers(self, command),
             name => panic!("no command is called {name}"),
         }
     }
@@ -115,6 +131,16 @@ impl Session {
     fn restart(&mut self) -> String {
         if let Some(running) = &mut self.running {
             running.stop();
+            running.start_again();
+            self.address = running.address();
+            self.client = None;
+        }
+        String::new()
+    }
+
+    fn lose_power(&mut self) -> String {
+        if let Some(running) = &mut self.running {
+            running.lose_power();
             running.start_again();
             self.address = running.address();
             self.client = None;

@@ -17,7 +17,7 @@ use super::{Client, Loggers};
 pub(crate) const WALL: Timestamp = Timestamp(1_700_000_000_000);
 
 /// What every test's broker has in its `server.properties`.
-const PROPERTIES: &str = "node.id=1\nlisteners=PLAINTEXT://127.0.0.1:0\nlog.dirs=/kafka\n";
+const PROPERTIES: &str = "node.id=1\nlisteners=PLAINTEXT://127.0.0.1:0\nlog.dirs=/kafka\nottla.http.listener=\n";
 
 /// A broker and the disk that outlives it.
 pub(crate) struct Running {
@@ -72,6 +72,12 @@ impl Running {
     /// Moves the calendar on. Timers do not notice.
     pub(crate) fn pass_wall_time(&self, ms: i64) {
         self.later_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// What the HTTP port answers on `path`: the status and the body. It must have been asked for.
+    pub(crate) fn http(&self, path: &str) -> (u16, String) {
+        let address = self.alive.as_ref().expect("it runs").broker.http_address().expect("it serves HTTP");
+        super::http_get(address, path)
     }
 
     /// A new connection.

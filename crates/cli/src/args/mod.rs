@@ -4,6 +4,7 @@
 mod config;
 mod consume;
 mod dump;
+mod export;
 mod produce;
 mod topic;
 
@@ -18,9 +19,11 @@ use ottla_client::{Address, OffsetSpec};
 pub(crate) use config::ConfigCommand;
 pub(crate) use consume::{ConsumeArgs, Field, StartArg};
 pub(crate) use dump::DumpArgs;
+pub(crate) use export::ExportArgs;
 pub(crate) use produce::{InputKind, ProduceArgs};
 pub(crate) use topic::{AlterArgs, CreateArgs, TopicCommand, TruncateArgs};
 
+use crate::logging::LogFormat;
 use crate::start::StartArgs;
 
 const FIRST_STEPS: &str = "\
@@ -48,9 +51,14 @@ pub(crate) struct Cli {
     )]
     pub bootstrap: Bootstrap,
 
-    /// What to log on stderr: error, warn, info, debug, trace, or a filter as in RUST_LOG
+    /// What to log on stderr: error, warn, info, debug, trace, or levels by module as in warn,ottla_broker=debug. Without
+    /// it RUST_LOG says; without that the broker logs at info, other commands at warn
     #[arg(long, global = true, value_name = "LEVEL")]
     pub log_level: Option<String>,
+
+    /// How log lines look
+    #[arg(long, global = true, value_name = "FORM", value_enum, default_value = "text")]
+    pub log_format: LogFormat,
 
     /// How results are printed
     #[arg(long, global = true, value_name = "FORM", value_enum, default_value = "table")]
@@ -109,6 +117,8 @@ pub(crate) enum Command {
     Consume(ConsumeArgs),
     /// Show what is in the files of a log, without a broker
     Dump(DumpArgs),
+    /// Copy a stopped broker's data for a Kafka to start on
+    Export(ExportArgs),
     /// Print the completions for a shell, to be put where it looks for them
     Completions {
         /// Which

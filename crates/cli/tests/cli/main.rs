@@ -1,6 +1,7 @@
-//! The `ottla` binary as a user runs it, where it needs no broker.
+//! The `ottla` binary as a user runs it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod dump;
+mod start;
 mod support;

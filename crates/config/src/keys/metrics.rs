@@ -1,8 +1,11 @@
 //! What the broker tells about itself.
 
-use crate::key::{ACCEPTED, ANY, Key, LIST, at_least};
+use crate::key::{ACCEPTED, ANY, HONOURED, Key, LIST, at_least};
 
 keys! {
+    /// Where /metrics, /health and /ready are served, as `http://host:port`; empty serves them nowhere. If nobody set it
+    /// and the port is taken, the broker starts without. Ottla's own key.
+    "ottla.http.listener": String = "http://127.0.0.1:9404", ANY, Medium, ReadOnly, HONOURED;
     /// Java classes that report metrics.
     "metric.reporters": List = "org.apache.kafka.common.metrics.JmxReporter", LIST, Low, ClusterWide, ACCEPTED;
     /// Windows over which a metric is computed.

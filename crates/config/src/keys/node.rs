@@ -37,5 +37,5 @@ keys! {
         LIST, Low, ClusterWide,
         Status::Refused("Java classes cannot be loaded, so ${file:path:key} would be taken as plain text");
     /// The largest push of client metrics that is taken.
-    "telemetry.max.bytes": Int = "1048576", at_least(1), Low, ReadOnly, ACCEPTED;
+    "telemetry.max.bytes": Int = "1048576", at_least(1), Low, ReadOnly, HONOURED;
 }

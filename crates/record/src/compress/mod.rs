@@ -146,6 +146,11 @@ impl Decompressor {
     }
 }
 
+/// The uncompressed form of bytes that are no batch: a client's metrics (KIP-714). At most `bytes_max` bytes.
+pub fn decompress(codec: Codec, input: &[u8], bytes_max: usize) -> Result<Vec<u8>, BatchError> {
+    Decompressor::default().whole(codec, crate::header::MAGIC, input, bytes_max).map(<[u8]>::to_vec)
+}
+
 /// Contexts of compression, kept from batch to batch. One per thread is the idea.
 #[derive(Debug, Default)]
 pub struct Compressor {

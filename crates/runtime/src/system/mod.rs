@@ -10,7 +10,7 @@ use ottla_types::Timestamp;
 use tokio::runtime::Handle;
 
 pub use network::SystemNetwork;
-pub use resources::memory_bytes;
+pub use resources::{Usage, memory_bytes, usage};
 
 use crate::clock::{TokioClock, WallClock};
 use crate::random::Random;

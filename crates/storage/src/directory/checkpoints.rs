@@ -2,25 +2,36 @@
 
 use bytes::Bytes;
 use ottla_types::{Offset, TopicPartition};
+use parking_lot::Mutex;
 
-use super::{LogDirectory, clean_stop};
+use super::threads::{Work, for_each};
+use super::{LogDirectory, Partition, TOGETHER_FROM, clean_stop};
 use crate::checkpoint::{self, PartitionOffsets};
-use crate::fault::StorageFault;
-use crate::log::{Log, SavedPoint};
+use crate::fault::{StorageFault, Trying};
+use crate::log::{Log, SavedPoint, Saving};
 
 pub(super) const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 pub(super) const LOG_STARTS: &str = "log-start-offset-checkpoint";
 pub(super) const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
+
+/// How logs are saved.
+#[derive(Clone, Copy)]
+struct Saved {
+    /// Nothing is appended any more.
+    leaving: bool,
+    threads: usize,
+}
 
 impl LogDirectory {
     /// Saves every log that changed and writes the three checkpoint files, the last with what `high_watermarks` says of
     /// this directory's partitions. An offline log keeps its last point.
     pub async fn write_checkpoints(&self, high_watermarks: &PartitionOffsets) -> Result<(), StorageFault> {
         let _turn = self.turns.next().await;
-        for (name, partition) in self.partitions() {
-            if !self.is_saved(&name, &partition.log) {
-                self.note(&name, partition.log.save().await);
-            }
+        let mut changed = self.partitions();
+        changed.retain(|(name, partition)| !self.is_saved(name, &partition.log));
+        // One thread: a round is no hurry, and who calls has other things to do.
+        for (name, point) in self.save(&changed, Saved { leaving: false, threads: 1 }).await {
+            self.note(&name, point);
         }
         self.write_points().await?;
         self.write_high_watermarks(high_watermarks).await
@@ -41,8 +52,8 @@ impl LogDirectory {
     pub async fn close(&self, high_watermarks: &PartitionOffsets) -> Result<(), StorageFault> {
         let _turn = self.turns.next().await;
         let mut failed = None;
-        for (name, partition) in self.partitions() {
-            let closed = partition.log.close().await;
+        let how = Saved { leaving: true, threads: self.threads };
+        for (name, closed) in self.save(&self.partitions(), how).await {
             failed = failed.or(closed.as_ref().err().cloned());
             self.note(&name, closed);
         }
@@ -53,6 +64,54 @@ impl LogDirectory {
             None if !self.faulty.lock().is_empty() => Ok(()),
             None => clean_stop::write(&*self.disk, self.path()).await,
         }
+    }
+
+    /// Saves these logs, few one by one, many with the file system's sync for all of them.
+    async fn save(
+        &self,
+        logs: &[(TopicPartition, Partition)],
+        how: Saved,
+    ) -> Vec<(TopicPartition, Result<SavedPoint, StorageFault>)> {
+        let points = if logs.len() < TOGETHER_FROM {
+            let mut points = Vec::with_capacity(logs.len());
+            for (_, Partition { log, .. }) in logs {
+                points.push(if how.leaving { log.close().await } else { log.save().await });
+            }
+            points
+        } else {
+            self.save_together(logs, how).await
+        };
+        logs.iter().map(|(name, _)| name.clone()).zip(points).collect()
+    }
+
+    async fn save_together(
+        &self,
+        logs: &[(TopicPartition, Partition)],
+        how: Saved,
+    ) -> Vec<Result<SavedPoint, StorageFault>> {
+        let begin = |i: usize| Box::pin(logs[i].1.log.begin_save(how.leaving)) as Work<'_, _>;
+        let begun = for_each(logs.len(), how.threads, begin).await;
+        let synced = self.sync_if(begun.iter().flatten().any(Saving::wants_sync)).await;
+        let begun: Vec<Mutex<Option<_>>> = begun.into_iter().map(|saving| Mutex::new(Some(saving))).collect();
+        let name = |i: usize| {
+            let saving = begun[i].lock().take().expect("each is taken once");
+            Box::pin(give_names(saving, &synced)) as Work<'_, _>
+        };
+        let named = for_each(logs.len(), how.threads, name).await;
+        let synced = self.sync_if(named.iter().flatten().any(Saving::has_names)).await;
+        let mut points = Vec::with_capacity(named.len());
+        for saving in named {
+            points.push(match (saving, &synced) {
+                (Err(fault), _) => Err(fault),
+                (Ok(saving), Err(fault)) if saving.has_names() => Err(saving.fail(fault)),
+                (Ok(saving), _) => saving.finish().await,
+            });
+        }
+        points
+    }
+
+    async fn sync_if(&self, wanted: bool) -> Result<(), StorageFault> {
+        if wanted { self.disk.sync_all(self.path()).await.trying("sync", self.path()) } else { Ok(()) }
     }
 
     fn is_saved(&self, name: &TopicPartition, log: &Log) -> bool {
@@ -98,4 +157,16 @@ impl LogDirectory {
         let text = Bytes::from(checkpoint::encode_offsets(offsets));
         checkpoint::replace(&*self.disk, &self.path().join(file), text).await
     }
+}
+
+/// Goes on with a save, unless the sync that it waited for has failed.
+async fn give_names(
+    saving: Result<Saving, StorageFault>,
+    synced: &Result<(), StorageFault>,
+) -> Result<Saving, StorageFault> {
+    let mut saving = match (saving?, synced) {
+        (saving, Err(fault)) if saving.wants_sync() => return Err(saving.fail(fault)),
+        (saving, _) => saving,
+    };
+    saving.give_names().await.map(|()| saving)
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use ottla_types::{TopicId, TopicPartition};
 
-use super::LogDirectory;
-use crate::fault::StorageFault;
+use super::threads::{Work, for_each};
+use super::{LogDirectory, TOGETHER_FROM};
+use crate::fault::{StorageFault, Trying};
 use crate::log::{Log, LogConfig};
 use crate::partition_metadata;
 
@@ -32,17 +33,28 @@ impl LogDirectory {
         self.create_all(&[new]).await.pop().expect("an answer for each")
     }
 
-    /// Makes several, and answers in their order. One that fails does not keep the others from being made.
+    /// Makes several, and answers in their order. One that fails does not keep the others from being made. The names of
+    /// many are durable when this returns, those of few with their logs' first flush.
     pub async fn create_all(&self, new: &[NewPartition]) -> Vec<Result<Arc<Log>, StorageFault>> {
         let _turn = self.turns.next().await;
         if let Err(fault) = self.forget_namesakes(new).await {
             return new.iter().map(|_| Err(fault.clone())).collect();
         }
-        let mut made = Vec::with_capacity(new.len());
-        for new in new {
-            made.push(self.create_one(new).await);
+        let together = new.len() >= TOGETHER_FROM;
+        let threads = if together { self.threads } else { 1 };
+        let made = for_each(new.len(), threads, |i| Box::pin(self.create_one(&new[i], together))).await;
+        if !together {
+            return made;
         }
-        made
+        let synced = self.disk.sync_all(self.path()).await.trying("sync", self.path());
+        let finish = |i: usize| -> Work<'_, Result<Arc<Log>, StorageFault>> {
+            Box::pin(self.finish_one(made[i].clone(), &synced))
+        };
+        let finished = for_each(new.len(), threads, finish).await;
+        for (i, _) in finished.iter().enumerate().filter(|(i, finished)| made[*i].is_ok() && finished.is_err()) {
+            self.partitions.lock().remove(&new[i].name);
+        }
+        finished
     }
 
     /// What is left of namesakes in the checkpoint files is not these ones'.
@@ -55,14 +67,30 @@ impl LogDirectory {
         if forgotten > 0 { self.write_points().await } else { Ok(()) }
     }
 
-    async fn create_one(&self, new: &NewPartition) -> Result<Arc<Log>, StorageFault> {
+    async fn create_one(&self, new: &NewPartition, together: bool) -> Result<Arc<Log>, StorageFault> {
         let directory = self.directory_of(&new.name);
         if self.get(&new.name).is_some() || self.faulty(&new.name).is_some() {
             return Err(StorageFault::Partition { path: directory, state: "is there already" });
         }
         let log = Log::create(self.disk.clone(), &directory, new.config).await?;
-        partition_metadata::write(&*self.disk, &directory, new.topic_id).await?;
+        if together {
+            partition_metadata::prepare(&*self.disk, &directory, new.topic_id).await?;
+        } else {
+            partition_metadata::write(&*self.disk, &directory, new.topic_id).await?;
+        }
         self.adopt(&new.name, log.clone(), Some(new.topic_id));
+        Ok(log)
+    }
+
+    async fn finish_one(
+        &self,
+        made: Result<Arc<Log>, StorageFault>,
+        synced: &Result<(), StorageFault>,
+    ) -> Result<Arc<Log>, StorageFault> {
+        let log = made?;
+        synced.clone()?;
+        partition_metadata::name_it(&*self.disk, log.directory()).await?;
+        log.names_are_durable();
         Ok(log)
     }
 }

@@ -9,10 +9,11 @@
 //! replication-offset-checkpoint      high watermarks
 //! <topic>-<partition>/               one log each
 //! <topic>-<partition>.<id>-delete/   a deleted partition whose files are still to be removed
+//! <topic>-<partition>.<id>-future/   a partition that is being moved here from another directory
 //! ```
 //!
 //! Everything else in it is left alone. `claim` takes a directory for this process, `open` is the way in, `create` and
-//! `retire` make and take away partitions, `checkpoints` saves them and is the way out. This page is what is asked of
+//! `retire` make and take away partitions, `moves` takes them from one directory to another, `checkpoints` saves them and is the way out. This page is what is asked of
 //! open ones. Methods that write checkpoint files take turns.
 //!
 //! A partition that cannot be opened does not keep the others from being served: it is offline, with its reason in
@@ -22,8 +23,10 @@ mod checkpoints;
 mod claim;
 mod clean_stop;
 mod create;
+mod moves;
 mod open;
 mod retire;
+mod threads;
 mod turns;
 
 use std::collections::BTreeMap;
@@ -35,6 +38,7 @@ use parking_lot::Mutex;
 
 pub use claim::ClaimedDirectory;
 pub use create::NewPartition;
+pub use moves::{Move, MoveFailed, can_be_moved};
 pub use open::OpenOptions;
 
 use crate::checkpoint::PartitionOffsets;
@@ -62,13 +66,21 @@ pub struct LogDirectory {
     partitions: Mutex<BTreeMap<TopicPartition, Partition>>,
     /// Partitions that are there and could not be opened, and why.
     faulty: Mutex<BTreeMap<TopicPartition, StorageFault>>,
+    /// Where partitions are filled that are being moved here.
+    futures: Mutex<BTreeMap<TopicPartition, PathBuf>>,
     /// What the checkpoint files say of each partition.
     saved: Mutex<BTreeMap<TopicPartition, SavedPoint>>,
     /// As they were when the directory was opened.
     high_watermarks: PartitionOffsets,
     dirty: Arc<DirtyLogs>,
     turns: Turns,
+    /// How many may work on its partitions side by side.
+    threads: usize,
 }
+
+/// From so many partitions on, what they have to make durable is synced with the whole file system. Below, each syncs its
+/// own files: others may have much to write on the same file system.
+const TOGETHER_FROM: usize = if cfg!(test) { 3 } else { 16 };
 
 impl LogDirectory {
     /// Where it is.
@@ -125,10 +137,10 @@ impl LogDirectory {
         self.faulty.lock().keys().cloned().collect()
     }
 
-    /// How many partitions are in it, those that could not be opened included.
+    /// How many partitions are in it, those that could not be opened and those that are being moved here included.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.partitions.lock().len() + self.faulty.lock().len()
+        self.partitions.lock().len() + self.faulty.lock().len() + self.futures.lock().len()
     }
 
     /// How large its file system is.
@@ -180,5 +192,9 @@ impl std::fmt::Debug for LogDirectory {
     }
 }
 
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod crash_moves;
 #[cfg(test)]
 mod tests;

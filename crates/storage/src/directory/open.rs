@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ottla_types::{Offset, TopicPartition};
 use parking_lot::Mutex;
 
 use super::checkpoints::{HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
+use super::moves::future_of;
+use super::threads::for_each;
 use super::{ClaimedDirectory, LogDirectory, Partition, Turns, clean_stop};
 use crate::checkpoint::{self, PartitionOffsets};
 use crate::disk::{Disk, block_on};
@@ -64,12 +65,12 @@ impl LogDirectory {
         let was_clean = clean_stop::exists(&*disk, path).await?;
         let mut saved = saved_points(&*disk, path).await?;
         let high_watermarks = offsets(&*disk, path, HIGH_WATERMARKS).await?;
-        let names = partitions_in(&*disk, path).await?;
+        let (names, futures) = partitions_in(&*disk, path).await?;
         let todo: Vec<Todo> = names
             .into_iter()
             .map(|name| Todo { config: (options.config)(&name), saved: saved.get(&name).copied(), name })
             .collect();
-        let opened = open_all(&disk, path, &todo, was_clean, options.recovery_threads).await;
+        let opened = open_all(&disk, path, &todo, was_clean, options.recovery_threads).await?;
         if was_clean {
             clean_stop::remove(&*disk, path).await?;
         }
@@ -81,10 +82,12 @@ impl LogDirectory {
             was_clean,
             partitions: Mutex::default(),
             faulty: Mutex::default(),
+            futures: Mutex::new(futures),
             saved: Mutex::new(saved),
             high_watermarks,
             dirty: Arc::new(DirtyLogs::default()),
             turns: Turns::default(),
+            threads: options.recovery_threads,
         };
         for (todo, opened) in todo.into_iter().zip(opened) {
             match opened {
@@ -122,22 +125,30 @@ async fn saved_points(disk: &dyn Disk, path: &Path) -> Result<BTreeMap<TopicPart
     Ok(saved)
 }
 
-/// The partitions whose directories are there, sorted. Deleted ones are removed on the way.
-async fn partitions_in(disk: &dyn Disk, path: &Path) -> Result<Vec<TopicPartition>, StorageFault> {
-    let mut names = Vec::new();
+/// The partitions whose directories are there, sorted, and those that were being moved here. Deleted ones are removed on
+/// the way, and of several copies of one partition all but the first.
+async fn partitions_in(
+    disk: &dyn Disk,
+    path: &Path,
+) -> Result<(Vec<TopicPartition>, BTreeMap<TopicPartition, PathBuf>), StorageFault> {
+    let (mut names, mut futures) = (Vec::new(), BTreeMap::new());
     for entry in disk.list(path).await.trying("list", path)? {
         if !entry.is_directory || entry.name == KAFKAS_METADATA {
             continue;
         }
-        if entry.name.ends_with("-delete") {
+        let future = future_of(&entry.name);
+        let is_second = future.as_ref().is_some_and(|future| futures.contains_key(future));
+        if entry.name.ends_with("-delete") || is_second {
             let deleted = path.join(&entry.name);
             disk.remove_directory(&deleted).await.trying("remove", &deleted)?;
+        } else if let Some(future) = future {
+            futures.insert(future, path.join(&entry.name));
         } else {
             names.extend(TopicPartition::from_directory(&entry.name));
         }
     }
     names.sort();
-    Ok(names)
+    Ok((names, futures))
 }
 
 /// How a partition is to be opened, by what the checkpoint files say.
@@ -157,37 +168,25 @@ struct Todo {
     saved: Option<SavedPoint>,
 }
 
+/// Opens each. What recovery repaired is synced together at the end: before that nobody is served.
 async fn open_all(
     disk: &Arc<dyn Disk>,
     path: &Path,
     todo: &[Todo],
     clean: bool,
     threads: usize,
-) -> Vec<Result<Partition, StorageFault>> {
-    if threads <= 1 {
-        let mut opened = Vec::with_capacity(todo.len());
-        for todo in todo {
-            opened.push(open_one(disk, path, todo, clean).await);
-        }
-        return opened;
+) -> Result<Vec<Result<Partition, StorageFault>>, StorageFault> {
+    let opened = for_each(todo.len(), threads, |i| Box::pin(open_one(disk, path, &todo[i], clean))).await;
+    if !clean && !todo.is_empty() {
+        disk.sync_all(path).await.trying("sync", path)?;
     }
-    let next = AtomicUsize::new(0);
-    let slots: Vec<Mutex<Option<Result<Partition, StorageFault>>>> = todo.iter().map(|_| Mutex::new(None)).collect();
-    std::thread::scope(|scope| {
-        for _ in 0..threads.min(todo.len()) {
-            scope.spawn(|| {
-                while let Some(i) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|i| *i < todo.len()) {
-                    *slots[i].lock() = Some(block_on(open_one(disk, path, &todo[i], clean)));
-                }
-            });
-        }
-    });
-    slots.into_iter().map(|slot| slot.into_inner().expect("every partition was opened by one of the threads")).collect()
+    Ok(opened)
 }
 
 async fn open_one(disk: &Arc<dyn Disk>, path: &Path, todo: &Todo, clean: bool) -> Result<Partition, StorageFault> {
     let directory = path.join(todo.name.to_string());
     let topic_id = partition_metadata::read(&**disk, &directory).await?;
-    let log = Log::open(disk.clone(), &directory, todo.config, recovery(todo.saved.as_ref(), clean)).await?;
+    let recovery = recovery(todo.saved.as_ref(), clean);
+    let log = Log::open_unsynced(disk.clone(), &directory, todo.config, recovery).await?;
     Ok(Partition { log, topic_id })
 }

@@ -8,7 +8,7 @@ use super::LogDirectory;
 use crate::fault::{StorageFault, Trying};
 
 /// Names of directories are cut so that, with the endings of a deleted one, they fit what file systems allow.
-const NAME_BYTES_MAX: usize = 255;
+pub(super) const NAME_BYTES_MAX: usize = 255;
 
 impl LogDirectory {
     /// Deletes a partition: its log refuses everything, its directory gets another name, made unique by `random`. Its

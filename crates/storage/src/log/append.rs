@@ -186,7 +186,7 @@ impl State {
             let base = if fits { self.end } else { header.base_offset };
             self.roll(Segment::planned(files(base), now))
         });
-        let (undo, _ended) = self.producers.record(&header, &bytes[BATCH_HEADER_BYTES..]);
+        let undo = self.producers.record(&header, &bytes[BATCH_HEADER_BYTES..]);
         self.end = header.next_offset();
         let segment = self.active();
         let mark = segment.mark();

@@ -69,10 +69,15 @@ impl Log {
         Ok(SavedPoint { recovery_point: recovery_point.min(end), log_start_offset })
     }
 
-    /// Writes the producers as of `at`; the snapshot before goes, unless it belongs to a segment.
+    /// Writes the producers as of `at`.
     async fn save_snapshot(&self, at: Offset, bytes: Bytes) -> Result<(), StorageFault> {
         let path = self.path(Kind::Snapshot.name(at));
         checkpoint::replace(&*self.disk, &path, bytes).await?;
+        self.snapshot_saved(at).await
+    }
+
+    /// A snapshot is durable: the one before goes, unless it belongs to a segment.
+    pub(super) async fn snapshot_saved(&self, at: Offset) -> Result<(), StorageFault> {
         let superseded: Vec<Offset> = {
             let mut state = self.state.lock();
             let bases: Vec<Offset> = state.segments.iter().map(|segment| segment.base).collect();
@@ -108,10 +113,13 @@ impl Log {
     }
 
     /// Gives back what was set aside behind the active segment's end.
-    async fn trim(&self) -> Result<(), StorageFault> {
+    pub(super) async fn trim(&self) -> Result<(), StorageFault> {
         let (files, bytes) = {
             let mut state = self.state.lock();
             let active = state.active();
+            if active.reserved <= active.bytes {
+                return Ok(());
+            }
             (active.files.clone(), active.bytes)
         };
         let path = files.path(Kind::Log);
@@ -124,11 +132,13 @@ type ToSave = (Offset, Offset, Option<Bytes>, Option<String>, Vec<Offset>);
 impl State {
     /// What a save writes: the end it speaks of, the log's start, producers and epochs where their files lack them, and
     /// the segments whose indexes do.
-    fn unsaved(&self) -> ToSave {
+    pub(super) fn unsaved(&self) -> ToSave {
         let is_saved = self.snapshots.last().copied().unwrap_or(self.segments[0].base) == self.end;
         // The end is the written end, or else the queue holds batches of which the snapshot must not know.
         let snapshot = (!is_saved && self.end == self.written).then(|| snapshot::encode(&self.producers));
-        let epochs = (!self.epochs_saved).then(|| self.epochs.encode());
+        // An epoch without a record is not worth a file: a restart leads in another one, from the same offset on.
+        let has_records = self.epochs.latest_start().is_some_and(|start| start < self.end);
+        let epochs = (!self.epochs_saved && has_records).then(|| self.epochs.encode());
         let lacks = |segment: &&crate::segment::Segment| segment.created && segment.has_unsaved_index();
         let bases = self.segments.iter().filter(lacks).map(|segment| segment.base).collect();
         (self.written, self.log_start, snapshot, epochs, bases)

@@ -71,6 +71,20 @@ impl Log {
 }
 
 impl Flush {
+    /// A flush of what is written that submits no sync: its caller sees to all of it, names included, before it finishes.
+    pub(super) fn covering(log: &Arc<Log>, state: &mut State) -> Self {
+        state.is_dirty = false;
+        let unflushed = state.segments.iter().filter(|segment| segment.created && segment.is_dirty());
+        let segments = unflushed.map(|segment| (segment.base, segment.written)).collect();
+        let (target, cuts, names) = (state.written, state.cuts, state.names_changed);
+        Self { log: log.clone(), syncs: Vec::new(), segments, target, cuts, names, finished: false }
+    }
+
+    /// Whether there is anything that a sync would make durable.
+    pub(super) fn is_needed(&self) -> bool {
+        !self.segments.is_empty() || self.names > self.log.state.lock().names_synced
+    }
+
     /// Awaits the syncs. Answers the offset below which everything is durable.
     pub async fn finish(mut self) -> Result<Offset, StorageFault> {
         for (path, sync) in std::mem::take(&mut self.syncs) {

@@ -19,6 +19,7 @@
 mod append;
 mod close;
 mod config;
+mod copy;
 mod flush;
 mod queue;
 mod read;
@@ -31,6 +32,7 @@ mod room;
 mod search;
 #[cfg(test)]
 mod tests;
+mod together;
 mod truncate;
 mod trusted;
 mod write;
@@ -44,12 +46,15 @@ use parking_lot::Mutex;
 pub use append::{AppendRefusal, Appended, Batch};
 pub use close::SavedPoint;
 pub use config::LogConfig;
+pub(crate) use copy::LogCopy;
 pub use flush::Flush;
 pub use read::{ReadRefusal, Slice};
 pub use recover::Recovery;
 pub use retention::{Retention, SegmentSummary};
 pub use retire::Retired;
 pub use search::TimestampedOffset;
+pub(crate) use together::Saving;
+pub(crate) use truncate::remove;
 
 use crate::disk::Disk;
 use crate::fault::StorageFault;
@@ -253,6 +258,14 @@ impl Log {
         let mut state = self.state.lock();
         let expiration_ms = state.config.producer_id_expiration_ms;
         state.producers.expire(now, expiration_ms)
+    }
+
+    /// The last stable offset: below it every transaction is decided, and safely so (KIP-98). Readers of committed
+    /// records go no further. At most the high watermark.
+    #[must_use]
+    pub fn last_stable_offset(&self, high_watermark: Offset) -> Offset {
+        let mut state = self.state.lock();
+        state.producers.first_undecided(high_watermark).map_or(high_watermark, |first| first.min(high_watermark))
     }
 
     /// What the log remembers of its producers, by id (DescribeProducers, KIP-664).

@@ -42,6 +42,10 @@ pub(super) struct Loader {
     directory: Arc<Path>,
     config: LogConfig,
     recovery: Recovery,
+    /// Whether what is repaired is synced here. If not, the caller syncs the whole file system before anybody is served.
+    pub(super) syncs: bool,
+    /// What is in the directory, sorted by name.
+    names: Vec<Name>,
     snapshots: Vec<Offset>,
     pub(super) segments: Vec<Segment>,
     epochs: LeaderEpochs,
@@ -75,27 +79,53 @@ impl Log {
         config: LogConfig,
         recovery: Recovery,
     ) -> Result<Arc<Self>, StorageFault> {
-        let directory: Arc<Path> = directory.as_ref().into();
-        let opened = Loader::new(disk.clone(), directory.clone(), config, recovery).open().await;
-        match opened {
+        Self::open_one(disk, directory.as_ref().into(), config, recovery, true).await
+    }
+
+    /// As [`open`](Self::open), but what is repaired is not synced: whoever opens many syncs the file system once.
+    pub(crate) async fn open_unsynced(
+        disk: Arc<dyn Disk>,
+        directory: &Path,
+        config: LogConfig,
+        recovery: Recovery,
+    ) -> Result<Arc<Self>, StorageFault> {
+        Self::open_one(disk, directory.into(), config, recovery, false).await
+    }
+
+    async fn open_one(
+        disk: Arc<dyn Disk>,
+        directory: Arc<Path>,
+        config: LogConfig,
+        recovery: Recovery,
+        syncs: bool,
+    ) -> Result<Arc<Self>, StorageFault> {
+        let loader = |recovery| Loader { syncs, ..Loader::new(disk.clone(), directory.clone(), config, recovery) };
+        match loader(recovery).open().await {
             Err(fault @ StorageFault::Damaged { .. }) if recovery.clean => {
                 tracing::warn!(directory = %directory.display(), %fault, "not as it was left; recovering");
-                Loader::new(disk, directory, config, Recovery { clean: false, ..recovery }).open().await
+                loader(Recovery { clean: false, ..recovery }).open().await
             }
             other => other,
         }
+    }
+
+    /// The names of a log that was made are durable: its directory's file system was synced.
+    pub(crate) fn names_are_durable(&self) {
+        let mut state = self.state.lock();
+        state.names_synced = state.names_changed;
     }
 }
 
 impl Loader {
     fn new(disk: Arc<dyn Disk>, directory: Arc<Path>, config: LogConfig, recovery: Recovery) -> Self {
         let (snapshots, segments, epochs) = (Vec::new(), Vec::new(), LeaderEpochs::default());
-        Self { disk, directory, config, recovery, snapshots, segments, epochs, end: Offset::ZERO }
+        let (syncs, names, end) = (true, Vec::new(), Offset::ZERO);
+        Self { disk, directory, config, recovery, syncs, names, snapshots, segments, epochs, end }
     }
 
     async fn open(mut self) -> Result<Arc<Log>, StorageFault> {
-        let names = self.disk.list(&self.directory).await.trying("list", &self.directory)?;
-        let bases = self.tidy(&names).await?;
+        self.names = self.disk.list(&self.directory).await.trying("list", &self.directory)?;
+        let bases = self.tidy().await?;
         let saved_epochs = self.load_epochs().await?;
         if self.recovery.clean {
             self.load_clean(&bases).await?
@@ -114,7 +144,7 @@ impl Loader {
         if let Some(active) = self.segments.last() {
             active.files.hold(active.files.log().await?);
         }
-        if !self.recovery.clean {
+        if !self.recovery.clean && self.syncs {
             self.sync_names().await?;
         }
         Ok(self.into_log(producers, epochs_saved))
@@ -129,7 +159,8 @@ impl Loader {
     }
 
     /// Removes what an interrupted deletion or replacement left, and answers the segments' base offsets.
-    async fn tidy(&mut self, names: &[Name]) -> Result<Vec<Offset>, StorageFault> {
+    async fn tidy(&mut self) -> Result<Vec<Offset>, StorageFault> {
+        let names = std::mem::take(&mut self.names);
         let files = || names.iter().filter(|name| !name.is_directory);
         let mut bases = Vec::new();
         for name in files() {
@@ -158,10 +189,20 @@ impl Loader {
                 Some(_) => self.remove(&self.directory.join(&name.name)).await?,
             }
         }
+        self.names = names;
         Ok(bases)
     }
 
+    /// The bytes of a file as the directory listed them; `None` if it was not there.
+    pub(super) fn listed_bytes(&self, name: &str) -> Option<u64> {
+        let found = self.names.binary_search_by(|entry| entry.name.as_str().cmp(name)).ok()?;
+        Some(self.names[found].bytes)
+    }
+
     async fn load_epochs(&mut self) -> Result<LeaderEpochs, StorageFault> {
+        if self.listed_bytes(leader_epochs::FILE).unwrap_or(0) == 0 {
+            return Ok(self.epochs.clone());
+        }
         let path = self.directory.join(leader_epochs::FILE);
         if let Some(text) = checkpoint::read(&*self.disk, &path).await? {
             self.epochs = LeaderEpochs::decode(&text, &path)?;
@@ -215,11 +256,23 @@ impl Loader {
         }
         // Also gives back what was set aside beyond the end.
         file.truncate(segment.bytes).await.trying("cut", &path)?;
-        file.sync().await.trying("sync", &path)?;
-        scan::replace_indexes(&*self.disk, &mut segment).await?;
+        if self.syncs {
+            file.sync().await.trying("sync", &path)?;
+        }
+        self.save_indexes(&mut segment).await?;
         self.end = end;
         self.segments.push(segment);
         Ok(bad.is_some())
+    }
+
+    /// Replaces the index files of a segment by what memory holds, unless there is nothing in either.
+    pub(super) async fn save_indexes(&self, segment: &mut Segment) -> Result<(), StorageFault> {
+        let is_empty = |kind: Kind| self.listed_bytes(&kind.name(segment.base)) == Some(0);
+        let nothing = segment.offsets.entries() == 0 && segment.times.entries() == 0;
+        if nothing && is_empty(Kind::OffsetIndex) && is_empty(Kind::TimeIndex) {
+            return Ok(());
+        }
+        scan::write_indexes(&*self.disk, segment, self.syncs).await
     }
 
     pub(super) fn how(&self, bytes: u64, trusted_below: Offset, check_crc: bool) -> Scan {
@@ -234,7 +287,9 @@ impl Loader {
         let Some(write) = segment.times_write() else { return Ok(()) };
         let file = self.disk.open(&path, Open::Write).await.trying("open", &path)?;
         file.write(write.at, vec![write.bytes]).await.trying("write", &path)?;
-        file.sync().await.trying("sync", &path)?;
+        if self.syncs {
+            file.sync().await.trying("sync", &path)?;
+        }
         segment.times.written(write.entries);
         segment.times.was_synced(write.entries);
         Ok(())

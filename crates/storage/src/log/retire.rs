@@ -49,7 +49,8 @@ impl Log {
 
     /// Lets the segments leave that the configuration does not keep at the time `now`. `None` if all stay.
     pub async fn retire(&self, high_watermark: Offset, now: Timestamp) -> Result<Option<Retired>, StorageFault> {
-        self.date_segments().await?;
+        // Only where the records do not say it.
+        self.date(|segment| segment.max_timestamp.is_none()).await?;
         let leaving = |log: &Self| {
             let state = log.state.lock();
             let segments: Vec<SegmentSummary> = state.segments.iter().map(Segment::summary).collect();
@@ -80,13 +81,17 @@ impl Log {
         Ok(())
     }
 
-    /// Finds out when segments were written whose records do not say it.
-    async fn date_segments(&self) -> Result<(), StorageFault> {
+    /// Finds out when segments were last written of which that is not known, so that [`segments`](Self::segments) says it.
+    pub async fn date_segments(&self) -> Result<(), StorageFault> {
+        self.date(|_| true).await
+    }
+
+    async fn date(&self, which: fn(&SegmentSummary) -> bool) -> Result<(), StorageFault> {
         let undated: Vec<Arc<SegmentFiles>> = {
             let state = self.state.lock();
             let is_undated = |segment: &&Segment| {
                 let summary = segment.summary();
-                segment.created && summary.max_timestamp.is_none() && summary.modified.is_none()
+                segment.created && summary.modified.is_none() && which(&summary)
             };
             state.segments.iter().filter(is_undated).map(|segment| segment.files.clone()).collect()
         };

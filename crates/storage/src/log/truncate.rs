@@ -18,7 +18,7 @@ use crate::scan::{self, Scan};
 use crate::segment::{Kind, Place, Segment, SegmentFiles};
 
 /// Removes a file that may be gone already.
-pub(super) async fn remove(disk: &dyn Disk, path: &Path) -> Result<(), StorageFault> {
+pub(crate) async fn remove(disk: &dyn Disk, path: &Path) -> Result<(), StorageFault> {
     match disk.remove(path).await.trying("remove", path) {
         Err(fault) if fault.is_not_found() => Ok(()),
         other => other,

@@ -51,7 +51,7 @@ impl Loader {
             return Err(StorageFault::damaged(&path, position, reason));
         }
         scanned.segment.close_times();
-        scan::replace_indexes(&*self.disk, &mut scanned.segment).await?;
+        self.save_indexes(&mut scanned.segment).await?;
         self.end = scanned.end;
         self.segments.push(scanned.segment);
         Ok(())
@@ -65,6 +65,11 @@ impl Loader {
         base: Offset,
     ) -> Result<Option<Index<E>>, StorageFault> {
         let path = files.path(kind);
+        match self.listed_bytes(&kind.name(base)) {
+            Some(0) => return Ok(Some(Index::in_file(base, 0, None))),
+            Some(_) => {}
+            None => return Ok(None),
+        }
         let file = match self.disk.open(&path, Open::Read).await.trying("open", &path) {
             Ok(file) => file,
             Err(fault) if fault.is_not_found() => return Ok(None),

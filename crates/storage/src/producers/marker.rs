@@ -5,28 +5,16 @@
 
 use ottla_record::{BatchHeader, Records};
 
-/// What ends a transaction.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Marker {
-    /// The epoch of the coordinator that wrote it.
-    pub(super) coordinator_epoch: i32,
-    /// Whether the transaction's records do not count.
-    pub(super) aborts: bool,
-}
-
-/// The marker in the control batch with these records; `None` for other control records, and for a batch that compaction
-/// has emptied.
-pub(super) fn read(header: &BatchHeader, payload: &[u8]) -> Option<Marker> {
+/// The epoch of the coordinator that wrote the marker in the control batch with these records; `None` for other control
+/// records, and for a batch that compaction has emptied.
+pub(super) fn coordinator_epoch(header: &BatchHeader, payload: &[u8]) -> Option<i32> {
     let record = Records::new(header, payload).next()?.ok()?;
     let (_version, kind) = record.key?.split_first_chunk::<2>()?;
-    let aborts = match kind {
-        [0, 0] => true,
-        [0, 1] => false,
-        _ => return None,
-    };
+    if !matches!(kind, [0, 0 | 1]) {
+        return None;
+    }
     let (_version, epoch) = record.value?.split_first_chunk::<2>()?;
-    let coordinator_epoch = i32::from_be_bytes(*epoch.first_chunk()?);
-    Some(Marker { coordinator_epoch, aborts })
+    epoch.first_chunk().map(|epoch| i32::from_be_bytes(*epoch))
 }
 
 #[cfg(test)]
@@ -36,20 +24,20 @@ mod tests {
 
     use super::*;
 
-    fn marker(key: &[u8], value: &[u8]) -> Option<(i32, bool)> {
+    fn epoch(key: &[u8], value: &[u8]) -> Option<i32> {
         let mut builder = BatchBuilder::new(BatchOptions::default());
         builder.append(Timestamp(1), Some(key), Some(value), &[]).expect("small");
         let batch = builder.build(&mut Compressor::default()).expect("one record");
         let header = BatchHeader::parse(&batch).expect("just built");
-        read(&header, &batch[BATCH_HEADER_BYTES..]).map(|marker| (marker.coordinator_epoch, marker.aborts))
+        coordinator_epoch(&header, &batch[BATCH_HEADER_BYTES..])
     }
 
     #[test]
     fn markers_name_their_coordinator_and_other_control_records_do_not() {
-        assert_eq!(marker(&[0, 0, 0, 1], &[0, 0, 0, 0, 1, 2]), Some((258, false)));
-        assert_eq!(marker(&[0, 0, 0, 0], &[0, 0, 0, 0, 0, 9]), Some((9, true)));
+        assert_eq!(epoch(&[0, 0, 0, 1], &[0, 0, 0, 0, 1, 2]), Some(258));
+        assert_eq!(epoch(&[0, 0, 0, 0], &[0, 0, 0, 0, 0, 9]), Some(9));
         // A leader change of KRaft, and a value that is too short.
-        assert_eq!(marker(&[0, 0, 0, 2], &[0, 0, 0, 0, 1, 2]), None);
-        assert_eq!(marker(&[0, 0, 0, 1], &[0, 0, 0]), None);
+        assert_eq!(epoch(&[0, 0, 0, 2], &[0, 0, 0, 0, 1, 2]), None);
+        assert_eq!(epoch(&[0, 0, 0, 1], &[0, 0, 0]), None);
     }
 }

@@ -6,7 +6,8 @@
 //! which nothing is known may start anywhere, for its earlier records may have been deleted (KIP-360).
 //!
 //! A transaction that is open keeps consumers who read committed records from going beyond its first one; the lowest of
-//! these is the first undecided offset (KIP-98). A marker ends a transaction.
+//! these is the first undecided offset (KIP-98). A marker ends a transaction, for readers once it is below the high
+//! watermark.
 //!
 //! Pure: state and decisions. The file that carries the state over a restart is in [`snapshot`]; [`undo`] takes batches
 //! back that could not be written.
@@ -17,7 +18,7 @@ pub(crate) mod snapshot;
 mod undo;
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ottla_record::BatchHeader;
 use ottla_types::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
@@ -84,25 +85,14 @@ pub(crate) enum Verdict {
     Duplicate(ProducedBatch),
 }
 
-/// A transaction that a marker ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct EndedTransaction {
-    pub(crate) producer: ProducerId,
-    /// The offset of its first record here.
-    pub(crate) first_offset: Offset,
-    /// The offset of its marker.
-    pub(crate) last_offset: Offset,
-    pub(crate) aborted: bool,
-    /// Below it all transactions were decided once this one was: the last stable offset, as far as the log goes.
-    pub(crate) stable_below: Offset,
-}
-
 /// All producers of one partition.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Producers {
     entries: HashMap<ProducerId, ProducerEntry>,
     /// Where open transactions start: of each entry the `transaction_start`.
     open: BTreeSet<(Offset, ProducerId)>,
+    /// Where transactions started that have ended, and the offset of their marker, until it is known to be safe.
+    ended: BTreeMap<(Offset, ProducerId), Offset>,
 }
 
 impl ProducerEntry {
@@ -179,15 +169,14 @@ impl Producers {
     }
 
     /// Takes note of a batch that is in the log, of which `payload` are the records; the same live and on replay. Answers
-    /// how to take it back, and the transaction that it ended.
-    pub(crate) fn record(&mut self, header: &BatchHeader, payload: &[u8]) -> (Option<Undo>, Option<EndedTransaction>) {
+    /// how to take it back.
+    pub(crate) fn record(&mut self, header: &BatchHeader, payload: &[u8]) -> Option<Undo> {
         if !header.has_producer_id() {
-            return (None, None);
+            return None;
         }
         if header.attributes.is_control() {
-            let Some(marker) = marker::read(header, payload) else { return (None, None) };
-            let (undo, ended) = self.record_marker(header, marker.coordinator_epoch, marker.aborts);
-            return (Some(undo), ended);
+            let coordinator_epoch = marker::coordinator_epoch(header, payload)?;
+            return Some(self.record_marker(header, coordinator_epoch));
         }
         let (entry, mut before) = self.entry(header.producer_id);
         let other = entry.enter(header.producer_epoch);
@@ -206,36 +195,23 @@ impl Producers {
         if opens {
             self.set_transaction_start(header.producer_id, Some(header.base_offset));
         }
-        (Some(Undo { id: header.producer_id, before }), None)
+        Some(Undo { id: header.producer_id, before })
     }
 
     /// Takes note of a marker that ends a transaction.
-    fn record_marker(
-        &mut self,
-        header: &BatchHeader,
-        coordinator_epoch: i32,
-        aborted: bool,
-    ) -> (Undo, Option<EndedTransaction>) {
-        let producer = header.producer_id;
-        let (entry, mut before) = self.entry(producer);
+    fn record_marker(&mut self, header: &BatchHeader, coordinator_epoch: i32) -> Undo {
+        let id = header.producer_id;
+        let (entry, mut before) = self.entry(id);
         let other = entry.enter(header.producer_epoch);
         entry.coordinator_epoch = coordinator_epoch;
         entry.last_timestamp = header.max_timestamp;
-        let first_offset = entry.transaction_start;
+        let start = entry.transaction_start;
         if let (Some(before), Some(other)) = (&mut before, other) {
             before.batches = BatchesBefore::Other(other);
         }
-        self.set_transaction_start(producer, None);
-        let last_offset = header.last_offset();
-        let stable_below = self.first_undecided().unwrap_or(last_offset.plus(1));
-        let ended = first_offset.map(|first_offset| EndedTransaction {
-            producer,
-            first_offset,
-            last_offset,
-            aborted,
-            stable_below,
-        });
-        (Undo { id: producer, before }, ended)
+        self.set_transaction_start(id, None);
+        self.ended.extend(start.map(|start| ((start, id), header.last_offset())));
+        Undo { id, before }
     }
 
     /// A producer's entry, and how it was, if it was there.
@@ -257,9 +233,13 @@ impl Producers {
         self.open.extend(start.map(|start| (start, id)));
     }
 
-    /// The offset of the first record whose transaction is still open; `None` if none is.
-    pub(crate) fn first_undecided(&self) -> Option<Offset> {
-        self.open.first().map(|(start, _)| *start)
+    /// The first record whose transaction is open, or has ended with a marker that is not below the high watermark: what
+    /// a reader of committed records may not pass. `None` if there is none. The high watermark only rises.
+    pub(crate) fn first_undecided(&mut self, high_watermark: Offset) -> Option<Offset> {
+        self.ended.retain(|_, marker| *marker >= high_watermark);
+        let open = self.open.first().map(|(start, _)| *start);
+        let ended = self.ended.first_key_value().map(|((start, _), _)| *start);
+        open.into_iter().chain(ended).min()
     }
 
     /// Puts back what a snapshot says.
@@ -366,6 +346,28 @@ mod tests {
         assert_eq!(code(&producers, &batch(0, 5, 1)), ErrorCode::InvalidProducerEpoch);
         producers.record(&batch(2, 0, 1), &[]);
         assert_eq!(code(&producers, &batch(1, 0, 5)), ErrorCode::InvalidProducerEpoch);
+    }
+
+    #[test]
+    fn a_transaction_is_undecided_until_its_marker_is_below_the_high_watermark() {
+        let mut producers = Producers::default();
+        let at = |id, offset| {
+            let mut header = batch(0, 0, 1);
+            (header.producer_id, header.base_offset) = (ProducerId(id), Offset(offset));
+            header.attributes = header.attributes.with_transactional(true);
+            header
+        };
+        producers.record(&at(1, 10), &[]);
+        producers.record(&at(2, 11), &[]);
+        assert_eq!(producers.first_undecided(Offset(12)), Some(Offset(10)));
+        let undo = producers.record_marker(&at(1, 12), 0);
+        assert_eq!(producers.first_undecided(Offset(12)), Some(Offset(10)));
+        producers.take_back(undo);
+        assert_eq!(producers.first_undecided(Offset(99)), Some(Offset(10)), "open again");
+        producers.record_marker(&at(1, 12), 0);
+        assert_eq!(producers.first_undecided(Offset(13)), Some(Offset(11)));
+        producers.record_marker(&at(2, 13), 0);
+        assert_eq!(producers.first_undecided(Offset(14)), None);
     }
 
     #[test]

@@ -70,6 +70,10 @@ impl Producers {
             }
             BatchesBefore::Other(batches) => entry.batches = batches,
         }
+        if let Some(start) = before.transaction_start {
+            // In case it was a marker.
+            self.ended.remove(&(start, undo.id));
+        }
         self.set_transaction_start(undo.id, before.transaction_start);
     }
 }
@@ -97,9 +101,9 @@ mod tests {
                 batch.max_timestamp = Timestamp(1000 + i);
                 let before = producers.clone();
                 let undo = if dice.below(4) == 0 {
-                    producers.record_marker(&batch, i as i32, dice.below(2) == 0).0
+                    producers.record_marker(&batch, i as i32)
                 } else {
-                    producers.record(&batch, &[]).0.expect("of a producer")
+                    producers.record(&batch, &[]).expect("of a producer")
                 };
                 states.push((before, undo));
             }

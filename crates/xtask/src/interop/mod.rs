@@ -3,55 +3,24 @@
 //! The clients are programs in `interop/` at the root, each in its own language with the same cases; this module
 //! installs what they need, runs them one after another and sums up. It knows no protocol.
 
-use std::path::{Path, PathBuf};
+mod clients;
+
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::broker::{self, Broker};
 use crate::process::{self, Running};
+use clients::{CLIENTS, Client};
 
 /// How long a client may run.
 const CLIENT_MAX: Duration = Duration::from_secs(300);
 /// How long the installation of a client may take.
 const INSTALL_MAX: Duration = Duration::from_secs(900);
 
-/// A client: its name, what `interop/install.sh` calls its needs, and the command that runs it.
-struct Client {
-    name: &'static str,
-    needs: &'static str,
-    command: fn(&Path) -> Command,
-}
-
-const CLIENTS: [Client; 6] = [
-    Client { name: "kcat", needs: "kcat", command: |_| python("python3".into(), "kcat.py") },
-    Client { name: "confluent-kafka", needs: "python", command: |into| python(venv(into), "librdkafka.py") },
-    Client { name: "kafka-python", needs: "python", command: |into| python(venv(into), "kafka_python.py") },
-    Client { name: "franz-go", needs: "go", command: |into| Command::new(into.join("go/franz")) },
-    Client { name: "sarama", needs: "go", command: |into| Command::new(into.join("go/sarama")) },
-    Client { name: "java", needs: "java", command: java },
-];
-
 /// Where installed clients live.
 pub(crate) fn folder() -> PathBuf {
     process::target().join("interop")
-}
-
-fn venv(into: &Path) -> PathBuf {
-    into.join("python/bin/python")
-}
-
-fn python(interpreter: PathBuf, script: &str) -> Command {
-    let mut command = Command::new(interpreter);
-    command.arg("-B").arg(process::root().join("interop/python").join(script));
-    command
-}
-
-fn java(into: &Path) -> Command {
-    let libs = into.join("java");
-    let mut command = Command::new("java");
-    command.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error").arg("-cp");
-    command.arg(format!("{0}:{0}/*", libs.display())).arg("Interop");
-    command
 }
 
 /// What the command line asks for.

@@ -2,11 +2,12 @@
 //!
 //! Each rule is a small function from text to breaches, with its failing example in its test. [`source`] has those on
 //! single Rust files, [`text`] those on all files, [`links`] those on Markdown, [`edges`] the crates against
-//! ARCHITECTURE.md, [`manifests`] what every crate's folder must hold. Lints that clippy knows are clippy's.
+//! ARCHITECTURE.md, [`manifests`] what every crate's folder must hold, [`settings`] that typed settings are read. Lints that clippy knows are clippy's.
 
 mod edges;
 mod links;
 mod manifests;
+mod settings;
 mod source;
 mod text;
 
@@ -70,6 +71,7 @@ pub(crate) fn run() -> Result<(), String> {
     breaches.extend(links::check(&files));
     breaches.extend(edges::check(&files)?);
     breaches.extend(manifests::check(&files));
+    breaches.extend(settings::check(&files));
     breaches.sort();
     for breach in &breaches {
         println!("{breach}");

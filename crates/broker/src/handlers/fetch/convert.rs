@@ -40,13 +40,7 @@ pub(super) const fn has_hard_limits(version: i16) -> bool {
 
 /// Gives what was read the form that clients of `version` understand; nothing happens from v4 on. `bytes_max` is the
 /// limit for the whole answer.
-pub(super) async fn for_version(
-    node: &Node,
-    version: i16,
-    bytes_max: usize,
-    partitions: &Partitions,
-    got: &mut [Got],
-) {
+pub(super) async fn for_version(node: &Node, version: i16, bytes_max: usize, partitions: &Partitions, got: &mut [Got]) {
     if version >= BATCHES_FROM {
         return;
     }

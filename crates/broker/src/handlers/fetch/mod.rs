@@ -28,7 +28,8 @@ use ottla_protocol::{ApiKey, FetchReply, FetchRequestView, Part as Piece};
 use super::{Api, Request};
 use crate::answer::{Answer, Hangup, Part, Response};
 use crate::node::Node;
-use read::Reader;
+use lookup::Asked;
+use read::{Got, Outcome, Reader};
 use reply::{Form, RecordsPlace};
 use wait::Patience;
 
@@ -59,6 +60,7 @@ async fn handle(node: &Node, request: &Request) -> Result<Answer, Hangup> {
 
     let mut got = harvest.got;
     convert::for_version(node, request.version, bytes_max, context.partitions(), &mut got).await;
+    count(node, &asked, &got);
     let tells_all = context.tells_all();
     let partitions = context.partitions_mut();
     got.iter().for_each(|got| partitions.tell(got.place, &got.found));
@@ -69,6 +71,21 @@ async fn handle(node: &Node, request: &Request) -> Result<Answer, Hangup> {
     let context = context.keep(node);
     let topics = reply::topics(context.partitions(), got, form);
     respond(request, FetchReply { session_id: context.id(), topics, node_endpoints, ..nothing() })
+}
+
+/// Counts what each partition is answered with; those that there is nothing to say of are asked for as well.
+fn count(node: &Node, asked: &[Asked], got: &[Got]) {
+    let mut got = got.iter().peekable();
+    for asked in asked {
+        let got = got.next_if(|got| got.place == asked.place);
+        let own = asked.partition().map(|partition| &partition.traffic);
+        for traffic in [Some(&node.metrics.traffic), own].into_iter().flatten() {
+            match got.map(|got| &got.outcome) {
+                Some(Outcome::Refused { .. }) => traffic.refused_fetch(),
+                _ => traffic.fetched(got.map_or(0, |got| got.found.bytes as u64)),
+            }
+        }
+    }
 }
 
 /// An answer that says nothing.

@@ -40,10 +40,7 @@ pub(super) enum Outcome {
         diverging: Option<EpochEnd>,
     },
     /// Records for a client of another time ([`super::convert`]).
-    Converted {
-        bounds: Bounds,
-        records: Bytes,
-    },
+    Converted { bounds: Bounds, records: Bytes },
     Refused {
         error: ErrorCode,
         /// Who leads, if that is what the client got wrong.

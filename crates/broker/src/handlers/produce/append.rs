@@ -80,8 +80,12 @@ pub(super) fn append_one(
     if acks == Acks::All && !partition.has_enough_replicas() {
         return Err(Refused::because(ErrorCode::NotEnoughReplicas));
     }
+    let (count, bytes) = (u64::from(batch.header.record_count.unsigned_abs()), batch.bytes.len() as u64);
     let appended = partition
         .append(batch, node.runtime.clock.wall())
         .map_err(|refusal| Refused::saying(refusal.error_code(), refusal.to_string()))?;
+    for traffic in [&node.metrics.traffic, &partition.traffic] {
+        traffic.produced(count, bytes);
+    }
     Ok(Some(Placed { partition, place: appended }))
 }

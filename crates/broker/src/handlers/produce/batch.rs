@@ -7,8 +7,8 @@ use std::cell::RefCell;
 
 use bytes::Bytes;
 use ottla_record::{
-    BatchError, BatchHeader, Codec, Compressor, MessageSet, Scratch, check_and_recompress, check_batch,
-    convert_up, single_batch,
+    BatchError, BatchHeader, Codec, Compressor, MessageSet, Scratch, check_and_recompress, check_batch, convert_up,
+    single_batch,
 };
 use ottla_storage::Batch;
 use ottla_types::{ErrorCode, Timestamp};

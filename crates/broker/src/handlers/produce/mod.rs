@@ -59,7 +59,8 @@ async fn handle(node: &Arc<Node>, request: Request) -> Result<Answer, Hangup> {
     let view = ProduceRequestView::parse(&body, request.version).map_err(|error| request.malformed(&error))?;
     let acks = Acks::from_raw(view.acks);
     let topics = append_all(node, &view, &body, acks, request.version);
-    let placed = topics.iter().flat_map(|topic| &topic.partitions).filter_map(|(_, placed)| placed.as_ref().ok()?.as_ref());
+    let placed =
+        topics.iter().flat_map(|topic| &topic.partitions).filter_map(|(_, placed)| placed.as_ref().ok()?.as_ref());
     // Here and now if it is quick, else on a task of its own.
     placed.clone().for_each(|placed| placed.partition.start_writing(&node.runtime));
     let patience = Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or_default());
@@ -99,6 +100,9 @@ fn append_all(
                 Some(acks) => append_one(node, &topic.topic, partition.index, records, acks, version),
                 None => Err(Refused::because(ErrorCode::InvalidRequiredAcks)),
             };
+            if placed.is_err() {
+                node.metrics.traffic.refused_produce();
+            }
             appended.partitions.push((partition.index, placed));
         }
         topics.push(appended);

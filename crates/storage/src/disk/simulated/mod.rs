@@ -97,6 +97,12 @@ impl SimulatedDisk {
         self.0.state.lock().operations
     }
 
+    /// Syncs of files, and of everything, so far: what [`Faults::fail_sync_at`] counts.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.0.state.lock().syncs
+    }
+
     /// Bytes that the files that have a name take, space set aside included.
     #[must_use]
     pub fn space(&self) -> u64 {

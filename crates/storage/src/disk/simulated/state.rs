@@ -22,7 +22,7 @@ pub(super) struct State {
     /// How often the power came back: what tells a handle that it is of another time.
     pub(super) life: u64,
     pub(super) operations: u64,
-    syncs: u64,
+    pub(super) syncs: u64,
     pub(super) locks: BTreeSet<PathBuf>,
     /// Writes that were submitted and have not completed, by their ticket.
     under_way: BTreeMap<u64, UnderWay>,

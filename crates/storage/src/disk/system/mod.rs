@@ -205,8 +205,14 @@ fn list(directory: &Path) -> io::Result<Vec<Entry>> {
     for found in fs::read_dir(directory)? {
         let found = found?;
         let Ok(name) = found.file_name().into_string() else { continue };
+        let kind = found.file_type()?;
+        if kind.is_dir() {
+            entries.push(Entry { name, is_directory: true, bytes: 0 });
+            continue;
+        }
         // Through links, as opening would go.
-        let metadata = match fs::metadata(found.path()) {
+        let metadata = if kind.is_symlink() { fs::metadata(found.path()) } else { found.metadata() };
+        let metadata = match metadata {
             Ok(metadata) => metadata,
             // Gone since it was listed, or a link to nothing.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,

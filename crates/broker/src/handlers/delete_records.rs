@@ -1,0 +1,83 @@
+//! `DeleteRecords` (key 21): moves where a partition's log starts; what lies below is deleted (KIP-107).
+//!
+//! - v0, v1: the same. v2: flexible.
+//!
+//! Offset -1 stands for the high watermark. The answer says where the log starts now, and comes when a power loss cannot
+//! bring back what lies below; with one replica there is nobody else to wait for. Whole segments go with the next look of
+//! retention.
+//!
+//! Errors by partition: UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, OFFSET_OUT_OF_RANGE beyond the high watermark,
+//! POLICY_VIOLATION where the topic is only compacted, INVALID_TOPIC_EXCEPTION for Kafka's own topics,
+//! KAFKA_STORAGE_ERROR.
+
+use ottla_protocol::delete_records::{
+    DeleteRecordsPartitionResult, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopicResult,
+};
+use ottla_protocol::{ApiKey, TopicKey};
+use ottla_types::{ErrorCode, Offset, TopicPartition};
+
+use super::Api;
+use crate::node::{Lookup, Node};
+
+pub(super) const API: Api = Api {
+    key: ApiKey::DeleteRecords,
+    served: 0..=2,
+    advertised: 0..=2,
+    handle: |node, request| {
+        Box::pin(async move {
+            let body = request.decode()?;
+            request.answer(&handle(&node, &body).await)
+        })
+    },
+};
+
+/// Stands for the high watermark.
+const HIGH_WATERMARK: i64 = -1;
+/// What those who keep the cluster's own state in topics call them.
+const INTERNAL: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
+
+async fn handle(node: &Node, body: &DeleteRecordsRequest) -> DeleteRecordsResponse {
+    let mut moved = Vec::new();
+    let mut answers = Vec::new();
+    for topic in &body.topics {
+        for asked in &topic.partitions {
+            let answer = delete(node, &topic.name, asked.partition_index, asked.offset).map(|(name, start)| {
+                moved.push(name.clone());
+                (name, start)
+            });
+            answers.push(answer);
+        }
+    }
+    let unsaved = if moved.is_empty() { Vec::new() } else { node.directories.save_log_starts(&moved).await };
+    let mut answers = answers.into_iter();
+    let mut results = Vec::with_capacity(body.topics.len());
+    for topic in &body.topics {
+        let partitions = topic.partitions.iter().zip(&mut answers).map(|(asked, answer)| {
+            let saved = answer.and_then(|(name, start)| match unsaved.contains(&name) {
+                true => Err(ErrorCode::KafkaStorageError),
+                false => Ok(start),
+            });
+            let (error, low_watermark) = saved.map_or_else(|error| (error, Offset(-1)), |at| (ErrorCode::None, at));
+            DeleteRecordsPartitionResult {
+                partition_index: asked.partition_index,
+                low_watermark: low_watermark.0,
+                error_code: error.raw(),
+            }
+        });
+        results.push(DeleteRecordsTopicResult { name: topic.name.clone(), partitions: partitions.collect() });
+    }
+    DeleteRecordsResponse { topics: results, ..DeleteRecordsResponse::default() }
+}
+
+fn delete(node: &Node, topic: &str, index: i32, offset: i64) -> Result<(TopicPartition, Offset), ErrorCode> {
+    let partition = match node.partition(&TopicKey::Name(topic), index.into()) {
+        Lookup::Here(partition) => partition,
+        Lookup::Elsewhere { .. } => return Err(ErrorCode::NotLeaderOrFollower),
+        Lookup::Unknown(error) => return Err(error),
+    };
+    if INTERNAL.contains(&topic) {
+        return Err(ErrorCode::InvalidTopicException);
+    }
+    let start = partition.delete_records((offset != HIGH_WATERMARK).then_some(Offset(offset)))?;
+    Ok((partition.name.clone(), start))
+}

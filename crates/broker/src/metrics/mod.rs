@@ -1,0 +1,38 @@
+//! What the broker counts of its own work, and how it is told to whoever asks `/metrics`.
+//!
+//! On the way of a request there are only relaxed additions to numbers that the request's own parts hold: [`traffic`] in
+//! each partition, [`requests`] in a slot for each API. No name is looked up there. Everything else is read when somebody
+//! asks: [`scrape`] walks the broker and writes the text of [`exposition`]. Every name is described in `docs/metrics.md`;
+//! a test compares the page with a running broker.
+
+mod exposition;
+mod histogram;
+mod requests;
+mod scrape;
+mod traffic;
+
+pub(crate) use requests::{Requests, Times};
+pub(crate) use scrape::scrape;
+pub(crate) use traffic::Traffic;
+
+use ottla_types::Instant;
+
+/// What is counted for the whole broker.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    pub(crate) requests: Requests,
+    /// Of all partitions together, those that are gone included.
+    pub(crate) traffic: Traffic,
+}
+
+impl Metrics {
+    /// For so many APIs, in the order of the handlers' table.
+    pub(crate) fn new(apis: usize) -> Self {
+        Self { requests: Requests::new(apis), traffic: Traffic::default() }
+    }
+}
+
+/// Microseconds from `earlier` to `later`.
+fn micros(earlier: Instant, later: Instant) -> u64 {
+    u64::try_from(later.since(earlier).as_micros()).unwrap_or(u64::MAX)
+}

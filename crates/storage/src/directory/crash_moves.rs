@@ -1,0 +1,230 @@
+//! The power goes at every operation while a partition is moved between two directories, there and back.
+
+use std::sync::Arc;
+
+use ottla_record::Batches;
+use ottla_types::{BrokerId, Offset, PartitionIndex, TopicId, TopicName};
+
+use super::*;
+use crate::disk::block_on;
+use crate::disk::simulated::{Faults, SimulatedDisk};
+use crate::testing::{produced, put};
+use crate::{LogConfig, OpenOptions};
+
+fn name() -> TopicPartition {
+    TopicPartition { topic: TopicName::new("t").expect("legal"), partition: PartitionIndex(0) }
+}
+
+fn config() -> LogConfig {
+    LogConfig { segment_bytes: 1000, index_interval_bytes: 200, ..LogConfig::default() }
+}
+
+async fn open(disk: &Arc<SimulatedDisk>) -> Result<[Arc<LogDirectory>; 2], StorageFault> {
+    let mut opened = Vec::new();
+    for (i, path) in ["/a", "/b"].into_iter().enumerate() {
+        let directory_id = Some(TopicId::from_random(10 + i as u128));
+        let meta = MetaProperties { cluster_id: "c".into(), node_id: BrokerId(1), directory_id };
+        let options = OpenOptions { meta, config: &|_: &TopicPartition| config(), recovery_threads: 1 };
+        opened.push(Arc::new(LogDirectory::open(disk.clone(), path, options).await?));
+    }
+    Ok(opened.try_into().expect("two"))
+}
+
+#[derive(Default)]
+struct Known {
+    made: bool,
+    end: i64,
+    flushed: i64,
+}
+
+impl Known {
+    async fn append(&mut self, log: &Arc<Log>, count: i32) -> Result<(), StorageFault> {
+        for _ in 0..count {
+            match log.append(produced(7, self.end as i32, 1), ottla_types::LeaderEpoch(3), ottla_types::Timestamp(0)) {
+                Ok(appended) => assert_eq!(appended.base_offset.0, self.end),
+                Err(crate::AppendRefusal::Offline(fault)) => return Err(fault),
+                Err(other) => panic!("{other}"),
+            }
+            self.end += 1;
+            log.write_queued().await?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self, log: &Log) -> Result<(), StorageFault> {
+        self.flushed = log.flush().await?.0;
+        Ok(())
+    }
+
+    async fn moved(&mut self, from: &Arc<LogDirectory>, to: &Arc<LogDirectory>) -> Result<(), StorageFault> {
+        let mut moving = Move::begin(from.clone(), to.clone(), &name(), 5).await?;
+        let log = from.get(&name()).expect("there").log;
+        let mut steps = 0;
+        while moving.step(300).await? > 0 {
+            steps += 1;
+            if steps % 5 == 0 {
+                self.append(&log, 1).await?;
+            }
+        }
+        assert_eq!(moving.end().0, self.end, "all that is written is there");
+        let (log, retired) = moving.finish(6).await.map_err(|failed| failed.fault)?;
+        // The log was closed, so everything in it is durable.
+        self.flushed = self.end;
+        to.remove_future(&name()).await?;
+        if let Some(retired) = retired {
+            from.remove_deleted(&retired).await?;
+        }
+        self.append(&log, 4).await?;
+        self.flush(&log).await
+    }
+
+    async fn run(&mut self, disk: &Arc<SimulatedDisk>) -> Result<(), StorageFault> {
+        let [a, b] = open(disk).await?;
+        let log = a.create(&name(), TopicId::from_random(1), config()).await?;
+        self.made = true;
+        self.append(&log, 21).await?;
+        self.flush(&log).await?;
+        self.moved(&a, &b).await?;
+        self.moved(&b, &a).await?;
+        a.close(&PartitionOffsets::new()).await?;
+        b.close(&PartitionOffsets::new()).await
+    }
+}
+
+/// What a start does with a partition that is in both.
+async fn settle(directories: &[Arc<LogDirectory>; 2]) -> Option<(usize, Partition)> {
+    let [a, b] = directories;
+    if let (Some(_), Some(_)) = (a.get(&name()), b.get(&name())) {
+        let superseded = [b.supersedes(&name(), a).await.expect("read"), a.supersedes(&name(), b).await.expect("read")];
+        assert_eq!(superseded.iter().filter(|is| **is).count(), 1, "one of them is the copy: {superseded:?}");
+        let (old, new) = if superseded[0] { (a, b) } else { (b, a) };
+        old.delete(&name(), 9).await.expect("deleted");
+        new.forget_origin(&name()).await.expect("forgotten");
+    }
+    directories.iter().enumerate().find_map(|(i, directory)| directory.get(&name()).map(|found| (i, found)))
+}
+
+async fn check(disk: &Arc<SimulatedDisk>, known: &Known) {
+    let directories = open(disk).await.expect("opens after a crash");
+    for directory in &directories {
+        assert!(directory.faulty_partitions().is_empty(), "{:?}", directory.faulty(&name()));
+    }
+    let Some((place, found)) = settle(&directories).await else {
+        assert!(!known.made || known.flushed == 0, "the partition is gone");
+        return;
+    };
+    assert_eq!(found.topic_id.unwrap_or(TopicId::from_random(1)), TopicId::from_random(1));
+    let ends = found.log.ends();
+    assert!((known.flushed..=known.end).contains(&ends.log_end.0), "{ends:?}, flushed {}", known.flushed);
+    whole(&found.log).await;
+    // A move goes on, or begins, and what is appended then is there after another crash.
+    let mut again = Known { made: true, end: ends.log_end.0, flushed: ends.log_end.0 };
+    again.moved(&directories[place], &directories[1 - place]).await.expect("moves");
+    drop((directories, found));
+    disk.crash();
+    let directories = open(disk).await.expect("opens again");
+    let (moved_to, found) = settle(&directories).await.expect("there");
+    assert_eq!((moved_to, found.log.ends().log_end.0), (1 - place, again.end));
+    assert!(directories.iter().all(|directory| directory.futures().is_empty()));
+    whole(&found.log).await;
+}
+
+/// Every record is there, once, and the producer's sequence follows.
+async fn whole(log: &Arc<Log>) {
+    let end = log.ends().log_end;
+    let mut next = Offset(0);
+    while next < end {
+        let slice = log.read(next, 500, end, true).await.expect("in range").expect("not empty");
+        for batch in Batches::new(&slice.read().await.expect("read")) {
+            let batch = batch.expect("a batch");
+            assert_eq!(batch.header().base_offset, next);
+            assert_eq!(i64::from(batch.header().base_sequence.0), next.0);
+            next = batch.header().next_offset();
+        }
+    }
+}
+
+fn crash_everywhere(seed: u64, faults: &Faults) {
+    block_on(async {
+        let whole = SimulatedDisk::with_faults(seed, faults.clone());
+        Known::default().run(&whole).await.expect("no fault without a crash");
+        for after in 0..whole.operations() {
+            let disk = SimulatedDisk::with_faults(seed.wrapping_add(after), faults.clone());
+            disk.crash_after(after);
+            let mut known = Known::default();
+            let outcome = known.run(&disk).await;
+            disk.crash();
+            println!("seed {seed}, crash after operation {after}: {outcome:?}");
+            check(&disk, &known).await;
+        }
+    });
+}
+
+#[test]
+fn a_moved_partition_is_in_one_place_and_whole_when_the_power_goes_at_any_operation() {
+    crash_everywhere(1, &Faults::default());
+}
+
+#[test]
+fn a_moved_partition_is_whole_when_the_device_keeps_torn_parts_of_the_rest() {
+    crash_everywhere(1000, &Faults::adverse());
+}
+
+#[test]
+fn a_moved_partition_is_in_one_place_and_whole_when_the_process_dies_at_any_operation() {
+    crash_everywhere(7, &Faults::process_death());
+}
+
+#[test]
+fn a_move_that_fails_leaves_the_partition_where_it_was() {
+    block_on(async {
+        let disk = SimulatedDisk::new(1);
+        let [a, b] = open(&disk).await.expect("opened");
+        let log = a.create(&name(), TopicId::from_random(1), config()).await.expect("made");
+        let mut known = Known { made: true, ..Known::default() };
+        known.append(&log, 21).await.expect("appended");
+        let mut moving = Move::begin(a.clone(), b.clone(), &name(), 5).await.expect("begun");
+        moving.step(2000).await.expect("copied");
+        disk.set_faults(Faults { lost: Some("/b".into()), ..Faults::default() });
+        let failed = moving.finish(6).await.expect_err("the target is gone");
+        let log = failed.log.expect("it is served from where it was");
+        known.append(&log, 3).await.expect("and takes records");
+        assert!(Arc::ptr_eq(&log, &a.get(&name()).expect("there").log) && b.get(&name()).is_none());
+        disk.set_faults(Faults::default());
+        assert_eq!(b.futures(), [name()]);
+        known.moved(&a, &b).await.expect("the move goes on when the target is back");
+        whole(&b.get(&name()).expect("there").log).await;
+    });
+}
+
+#[test]
+fn a_move_follows_a_log_that_is_cut_at_either_end() {
+    block_on(async {
+        let disk = SimulatedDisk::new(1);
+        let [a, b] = open(&disk).await.expect("opened");
+        let log = a.create(&name(), TopicId::from_random(1), config()).await.expect("made");
+        let mut known = Known { made: true, ..Known::default() };
+        known.append(&log, 21).await.expect("appended");
+        let mut moving = Move::begin(a.clone(), b.clone(), &name(), 5).await.expect("begun");
+        while moving.step(300).await.expect("copied") > 0 {}
+        a.truncate(&name(), Offset(12)).await.expect("cut");
+        for i in 12..15 {
+            put(&log, produced(7, i, 1)).await;
+        }
+        log.delete_before(Offset(7)).await.expect("cut");
+        let (log, _) = moving.finish(6).await.expect("moved");
+        let ends = log.ends();
+        assert_eq!((ends.log_start, ends.log_end), (Offset(7), Offset(15)));
+        let bases = log.segment_bases();
+        assert!(bases[0] > Offset(0) && bases[0] <= Offset(7), "{bases:?}");
+        assert_eq!(
+            disk.list("/b/t-0".as_ref())
+                .await
+                .expect("there")
+                .iter()
+                .filter(|entry| entry.name.ends_with(".log"))
+                .count(),
+            bases.len()
+        );
+    });
+}
