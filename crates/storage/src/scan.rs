@@ -111,8 +111,13 @@ impl Scan {
         }
         let usable = |entry: &OffsetEntry| entry.offset < self.trusted_below && u64::from(entry.position) < self.bytes;
         let offsets = all_entries(disk, files, Kind::OffsetIndex, base, usable).await?;
-        let Some(last) = offsets.last().map(|entry| entry.offset) else { return Ok((Vec::new(), Vec::new())) };
-        let times = all_entries(disk, files, Kind::TimeIndex, base, |entry: &TimeEntry| entry.offset <= last).await?;
+        // Without one of offsets the walk begins at the first batch; what is known of times below the trusted offset holds
+        // all the same.
+        let below = |entry: &TimeEntry| match offsets.last() {
+            Some(last) => entry.offset <= last.offset,
+            None => entry.offset < self.trusted_below,
+        };
+        let times = all_entries(disk, files, Kind::TimeIndex, base, below).await?;
         Ok((offsets, times))
     }
 }
@@ -167,9 +172,16 @@ async fn write_index(
     bytes: Option<bytes::Bytes>,
     syncs: bool,
 ) -> Result<(), StorageFault> {
-    let file = disk.open(path, Open::Truncate).await.trying("make", path)?;
-    if let Some(bytes) = bytes {
-        file.write(0, vec![bytes]).await.trying("write", path)?;
+    let wanted = bytes.unwrap_or_default();
+    let file = disk.open(path, Open::Create).await.trying("make", path)?;
+    let length = file.length().await.trying("measure", path)?;
+    let is_there = length == wanted.len() as u64
+        && (wanted.is_empty() || file.read(0, wanted.len()).await.trying("read", path)? == wanted);
+    // Not emptied first: file systems take that for a replacement, and write such a file out as it is closed.
+    if !is_there {
+        let end = wanted.len() as u64;
+        file.write(0, vec![wanted]).await.trying("write", path)?;
+        file.truncate(end).await.trying("cut", path)?;
     }
     if syncs { file.sync().await.trying("sync", path) } else { Ok(()) }
 }
