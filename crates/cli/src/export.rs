@@ -155,7 +155,6 @@ fn properties(node: BrokerId, directories: &[String], partitions: usize) -> Stri
     )
 }
 
-#[expect(clippy::disallowed_methods, reason = "the command line is where the world begins")]
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))

@@ -16,7 +16,7 @@ use crate::process::{self, Running};
 
 /// How long one step may take.
 const STEP_MAX: Duration = Duration::from_secs(600);
-/// How long to wait before asking again whether the broker serves.
+/// After so long without a line from the broker it is asked again whether it serves.
 const RETRY: Duration = Duration::from_millis(5);
 /// Keyed records for each partition of a topic: so many that hardly one of the partitions gets none.
 const RECORDS_PER_PARTITION: u32 = 8;
@@ -81,17 +81,17 @@ impl Measured {
         println!("{partitions} partitions in {topics} topics, data in {}", self.folder.display());
         let began = Instant::now();
         let mut server = self.start()?;
-        self.create("ready", 1)?;
-        self.first_record()?;
+        self.create(&server, "ready", 1)?;
+        self.first_record(&server)?;
         told("start on an empty directory", began, &server);
         let began = Instant::now();
         for topic in 0..topics {
-            self.create(&format!("t{topic}"), partitions / topics)?;
+            self.create(&server, &format!("t{topic}"), partitions / topics)?;
         }
         told("create", began, &server);
         let began = Instant::now();
         for topic in 0..topics {
-            self.fill(&format!("t{topic}"), partitions / topics)?;
+            self.fill(&server, &format!("t{topic}"), partitions / topics)?;
         }
         told("write", began, &server);
         for end in ["TERM", "KILL", "TERM"] {
@@ -101,7 +101,7 @@ impl Measured {
             println!("{:<32}{:>8.2} s", format!("end by SIG{end}"), began.elapsed().as_secs_f64());
             let began = Instant::now();
             server = self.start()?;
-            self.first_record()?;
+            self.first_record(&server)?;
             told(&format!("start after SIG{end}"), began, &server);
         }
         server.kill();
@@ -121,24 +121,24 @@ impl Measured {
     }
 
     /// Waits until one record is acknowledged.
-    fn first_record(&self) -> Result<(), String> {
-        self.until_done(&["produce", "ready"], "a record\n")
+    fn first_record(&self, server: &Running) -> Result<(), String> {
+        self.until_done(server, &["produce", "ready"], "a record\n")
     }
 
-    fn create(&self, topic: &str, partitions: u32) -> Result<(), String> {
-        self.until_done(&["topic", "create", topic, "-p", &partitions.to_string()], "")
+    fn create(&self, server: &Running, topic: &str, partitions: u32) -> Result<(), String> {
+        self.until_done(server, &["topic", "create", topic, "-p", &partitions.to_string()], "")
     }
 
-    fn fill(&self, topic: &str, partitions: u32) -> Result<(), String> {
+    fn fill(&self, server: &Running, topic: &str, partitions: u32) -> Result<(), String> {
         let mut lines = String::new();
         for key in 0..partitions * RECORDS_PER_PARTITION {
             writeln!(lines, "{key}:{key}").expect("a string takes everything");
         }
-        self.until_done(&["produce", topic, "-k", ":"], &lines)
+        self.until_done(server, &["produce", topic, "-k", ":"], &lines)
     }
 
     /// Runs a command of the binary's against the broker until it succeeds.
-    fn until_done(&self, arguments: &[&str], input: &str) -> Result<(), String> {
+    fn until_done(&self, server: &Running, arguments: &[&str], input: &str) -> Result<(), String> {
         let end = Instant::now() + STEP_MAX;
         loop {
             let mut command = Command::new(&self.options.binary);
@@ -157,7 +157,8 @@ impl Measured {
                 let said = String::from_utf8_lossy(&output.stderr).into_owned();
                 return Err(format!("{} did not succeed: {said}", arguments.join(" ")));
             }
-            std::thread::sleep(RETRY);
+            // Whatever it writes next may be that it serves.
+            let _ = server.next(RETRY);
         }
     }
 }

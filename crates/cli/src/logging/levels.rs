@@ -1,6 +1,7 @@
 //! The loggers of this process and their levels, shown and changed as BROKER_LOGGER resources (KIP-412).
 //!
-//! A logger is a module by its path, such as `ottla_broker::handlers`; it decides for all modules below it that have no
+//! A logger is a module by its path with dots, such as `ottla_broker.handlers`, since Kafka's tools take no colons in a
+//! key; it decides for all modules below it that have no
 //! level of their own. `root` decides for the rest. `FATAL` stands for nothing at all: no event is of that level.
 
 use ottla_broker::{LogLevels, ROOT_LOGGER};
@@ -16,24 +17,24 @@ const LOGGERS: &[&str] = &[
     "openraft",
     "ottla",
     "ottla_broker",
-    "ottla_broker::checkpoints",
-    "ottla_broker::connection",
-    "ottla_broker::connections",
-    "ottla_broker::controller",
-    "ottla_broker::directories",
-    "ottla_broker::handlers",
-    "ottla_broker::http",
-    "ottla_broker::listener",
-    "ottla_broker::partitions",
-    "ottla_broker::settings",
-    "ottla_broker::start",
+    "ottla_broker.checkpoints",
+    "ottla_broker.connection",
+    "ottla_broker.connections",
+    "ottla_broker.controller",
+    "ottla_broker.directories",
+    "ottla_broker.handlers",
+    "ottla_broker.http",
+    "ottla_broker.listener",
+    "ottla_broker.partitions",
+    "ottla_broker.settings",
+    "ottla_broker.start",
     "ottla_client",
     "ottla_quorum",
     "ottla_storage",
-    "ottla_storage::directory",
-    "ottla_storage::disk",
-    "ottla_storage::log",
-    "ottla_storage::producers",
+    "ottla_storage.directory",
+    "ottla_storage.disk",
+    "ottla_storage.log",
+    "ottla_storage.producers",
 ];
 
 /// The levels in force, and the way to change them.
@@ -63,13 +64,13 @@ impl Levels {
 impl LogLevels for Levels {
     fn list(&self) -> Vec<(String, LogLevel)> {
         let present = self.present.lock();
-        let named = present.iter().map(|(target, _)| target.to_owned());
+        let named = present.iter().map(|(target, _)| target.replace("::", "."));
         let mut loggers: Vec<String> = LOGGERS.iter().map(|name| (*name).to_owned()).chain(named).collect();
         loggers.push(ROOT_LOGGER.to_owned());
         loggers.sort();
         loggers.dedup();
         let with_level = |logger: String| {
-            let level = level_of(level_in(&present, &logger));
+            let level = level_of(level_in(&present, &target_of(&logger)));
             (logger, level)
         };
         loggers.into_iter().map(with_level).collect()
@@ -80,17 +81,24 @@ impl LogLevels for Levels {
             if logger == ROOT_LOGGER {
                 *root = filter_of(level);
             } else {
-                own.retain(|(target, _)| target != logger);
-                own.push((logger.to_owned(), filter_of(level)));
+                let logger = target_of(logger);
+                own.retain(|(target, _)| *target != logger);
+                own.push((logger, filter_of(level)));
             }
         });
         tracing::info!(logger, %level, "log level set");
     }
 
     fn unset(&self, logger: &str) {
-        self.change(|own, _| own.retain(|(target, _)| target != logger));
+        let gone = target_of(logger);
+        self.change(|own, _| own.retain(|(target, _)| *target != gone));
         tracing::info!(logger, "log level taken back");
     }
+}
+
+/// The module that a logger stands for.
+fn target_of(logger: &str) -> String {
+    logger.replace('.', "::")
 }
 
 fn root_of(targets: &Targets) -> LevelFilter {
@@ -160,15 +168,15 @@ mod tests {
         let (filter, handle) = reload::Layer::new(targets.clone());
         let lines = Lines::default();
         let sink = lines.clone();
-        let layer = tracing_subscriber::fmt::layer().with_writer(move || sink.clone()).without_time();
+        let layer = tracing_subscriber::fmt::layer().with_writer(move || sink.clone()).with_ansi(false).without_time();
         let subscriber = tracing_subscriber::registry().with(layer.with_filter(filter));
         let levels = Levels::new(targets, handle);
         tracing::subscriber::with_default(subscriber, || {
             let say = |what| tracing::info!(target: "ottla_broker::handlers::fetch", what);
             say("one");
-            levels.set("ottla_broker::handlers", LogLevel::Debug);
+            levels.set("ottla_broker.handlers", LogLevel::Debug);
             say("two");
-            levels.unset("ottla_broker::handlers");
+            levels.unset("ottla_broker.handlers");
             say("three");
             levels.set(ROOT_LOGGER, LogLevel::Info);
             say("four");
@@ -177,15 +185,15 @@ mod tests {
         let heard = |what: &str| said.contains(&format!("what=\"{what}\""));
         assert_eq!(["one", "two", "three", "four"].map(heard), [false, true, false, true], "{said}");
         assert_eq!(level(&levels, ROOT_LOGGER), LogLevel::Info);
-        assert_eq!(level(&levels, "ottla_storage::log"), LogLevel::Error, "it follows the one above it");
+        assert_eq!(level(&levels, "ottla_storage.log"), LogLevel::Error, "it follows the one above it");
     }
 
     #[test]
     fn every_logger_that_is_listed_is_a_module() {
         let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         for logger in LOGGERS.iter().filter(|logger| logger.starts_with("ottla_")) {
-            let (name, path) = logger.split_once("::").unwrap_or((logger, "lib"));
-            let module = crates.join(name.trim_start_matches("ottla_")).join("src").join(path.replace("::", "/"));
+            let (name, path) = logger.split_once('.').unwrap_or((logger, "lib"));
+            let module = crates.join(name.trim_start_matches("ottla_")).join("src").join(path.replace('.', "/"));
             assert!(module.is_dir() || module.with_extension("rs").is_file(), "{logger}: {}", module.display());
         }
         assert!(LOGGERS.is_sorted());
