@@ -84,6 +84,8 @@ impl Reading {
     /// Reads batch after batch; with `from`, those of a log, which follow one another.
     fn batches(&mut self, bytes: &[u8], from: Option<Offset>) -> Result<(), Unreadable> {
         let mut batches = Batches::new(bytes);
+        // Where the batch before this one in the same file ended.
+        let mut follows = None;
         loop {
             let position = batches.position();
             // The reserved end of a segment is zeros.
@@ -98,11 +100,12 @@ impl Reading {
             let end = header.base_offset.plus(i64::from(header.last_offset_delta) + 1);
             if let Some(from) = from {
                 let next = self.next.unwrap_or(from);
+                let expected = follows.replace(end).unwrap_or(next.min(header.base_offset));
+                if header.base_offset != expected || header.base_offset > next {
+                    return Err(Unreadable::Gap { expected: expected.min(next), found: header.base_offset });
+                }
                 if end <= next {
                     continue;
-                }
-                if header.base_offset > next {
-                    return Err(Unreadable::Gap { expected: next, found: header.base_offset });
                 }
                 self.next = Some(end);
             }
