@@ -155,6 +155,18 @@ impl Walk<'_, '_> {
 
 /// A batch as Kafka's dump tool prints it.
 fn line(header: &BatchHeader, position: u64, size: usize, valid: bool) -> String {
+    if !header.is_current() {
+        // A message of magic 0 or 1; of a compressed one the last offset within.
+        return format!(
+            "offset: {} position: {position} {}: {} size: {size} magic: {} compresscodec: {} crc: {} isvalid: {valid}",
+            header.base_offset,
+            timestamp_type(header),
+            header.max_timestamp,
+            header.magic,
+            codec(header),
+            header.crc,
+        );
+    }
     format!(
         "baseOffset: {} lastOffset: {} count: {} baseSequence: {} lastSequence: {} producerId: {} producerEpoch: {} \
          partitionLeaderEpoch: {} isTransactional: {} isControl: {} deleteHorizonMs: {} position: {position} {}: {} \
@@ -195,7 +207,7 @@ fn object(header: &BatchHeader, position: u64, size: usize, valid: bool) -> Valu
         "maxTimestamp": header.max_timestamp.0,
         "size": size,
         "headerSize": BATCH_HEADER_BYTES,
-        "magic": 2,
+        "magic": header.magic,
         "compression": codec(header),
         "crc": header.crc,
         "valid": valid,
@@ -216,6 +228,7 @@ fn last_sequence(header: &BatchHeader) -> i32 {
 /// The name by which Kafka's tools call the timestamps of a batch.
 pub(super) fn timestamp_type(header: &BatchHeader) -> &'static str {
     match header.attributes.timestamp_type() {
+        _ if header.magic == 0 => "NoTimestampType",
         TimestampType::CreateTime => "CreateTime",
         TimestampType::LogAppendTime => "LogAppendTime",
     }

@@ -60,6 +60,23 @@ fn as_json_every_batch_is_an_object_with_its_records() {
 }
 
 #[test]
+fn old_formats_are_told_as_kafka_tells_them() {
+    let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("../record/tests/vectors/old/magic0-gzip.log");
+    let directory = tempfile::tempdir().unwrap();
+    fs::copy(old, directory.path().join("00000000000000000000.log")).unwrap();
+    let output = ottla(directory.path(), &["dump", "--records", "00000000000000000000.log"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    // What Kafka 3.9.1 prints of this file.
+    let expected = "offset: 1503 position: 0 NoTimestampType: -1 size: 25885 magic: 0 compresscodec: gzip crc: 1252251381 isvalid: true";
+    assert_eq!(stdout(&output).lines().nth(2), Some(expected));
+    assert!(
+        stdout(&output).contains("\n| offset: 0 NoTimestampType: -1 keySize: 3 valueSize: 5"),
+        "{}",
+        stdout(&output)
+    );
+}
+
+#[test]
 fn damage_is_told_with_its_place_and_the_rest_is_printed() {
     let directory = tempfile::tempdir().unwrap();
     let mut bytes = fs::read(golden().join("00000000000000000000.log")).unwrap();
