@@ -163,7 +163,7 @@ impl Measured {
             }
             // Whatever it writes next may be that it serves.
             if let Next::End = server.next(RETRY) {
-                std::thread::sleep(RETRY);
+                return Err("the broker closed its output; it must run in the foreground".to_owned());
             }
         }
     }
