@@ -125,6 +125,20 @@ fn the_same_batches_make_the_same_files() {
 }
 
 #[test]
+fn a_saved_index_survives_a_power_loss() {
+    block_on(async {
+        let expected = kafkas();
+        let (disk, log) = appended(&batches(&expected)).await;
+        log.flush().await.expect("flushed");
+        let saved = log.save().await.expect("saved");
+        drop(log);
+        disk.crash();
+        open(&disk, saved.recovery_point.0, false).await;
+        assert_indexes(&disk, &expected, "after the crash").await;
+    });
+}
+
+#[test]
 fn recovery_makes_the_index_anew_from_any_point() {
     block_on(async {
         let expected = kafkas();
