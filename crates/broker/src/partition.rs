@@ -14,7 +14,8 @@ use ottla_record::{Codec, Limits, Packing, Rules, TimestampRule};
 use ottla_replication::{BecomeLeader, Input, Leader, Output};
 use ottla_runtime::{Lane, Runtime};
 use ottla_storage::{
-    AbortedTransaction, AppendRefusal, Appended, Batch, Log, LogConfig, ReadRefusal, Retention, Retired, Slice, StorageFault,
+    AbortedTransaction, AppendRefusal, Appended, Batch, Log, LogConfig, ReadRefusal, Retention, Retired, Slice,
+    StorageFault,
 };
 use ottla_types::{BrokerId, ErrorCode, Instant, LeaderEpoch, Offset, Timestamp, TopicPartition};
 use parking_lot::Mutex;

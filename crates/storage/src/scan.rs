@@ -98,12 +98,7 @@ impl Scan {
     }
 
     /// Whether a batch aborts a transaction of which no entry can be trusted.
-    async fn aborts(
-        &self,
-        walk: &mut Walk<'_>,
-        position: u64,
-        header: &BatchHeader,
-    ) -> Result<bool, StorageFault> {
+    async fn aborts(&self, walk: &mut Walk<'_>, position: u64, header: &BatchHeader) -> Result<bool, StorageFault> {
         let is_marker = header.attributes.is_control() && header.has_producer_id();
         if !is_marker || header.last_offset() < self.trusted_below {
             return Ok(false);

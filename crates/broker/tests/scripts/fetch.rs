@@ -1,7 +1,8 @@
 //! `fetch`: records of one or more partitions.
 
 use ottla_protocol::fetch::{
-    AbortedTransaction, FetchPartition, FetchRequest, FetchResponse, FetchTopic, ForgottenTopic, PartitionData, ReplicaState,
+    AbortedTransaction, FetchPartition, FetchRequest, FetchResponse, FetchTopic, ForgottenTopic, PartitionData,
+    ReplicaState,
 };
 use ottla_record::{Batches, Codec, RecordBatch, Scratch};
 use ottla_testkit::Command;
@@ -147,9 +148,12 @@ fn printed_records(bytes: &[u8]) -> String {
             text += &format!("\n  {} magic={} {codec} {}", header.base_offset, header.magic, records.join(","));
             continue;
         }
-        let of = if header.attributes.is_transactional() { format!("txn={} ", header.producer_id) } else { String::new() };
+        let of =
+            if header.attributes.is_transactional() { format!("txn={} ", header.producer_id) } else { String::new() };
         if header.attributes.is_control() {
-            let kinds: Vec<_> = records.map(|record| if record.key.is_some_and(|key| key[3] == 0) { "abort" } else { "commit" }).collect();
+            let kinds: Vec<_> = records
+                .map(|record| if record.key.is_some_and(|key| key[3] == 0) { "abort" } else { "commit" })
+                .collect();
             text += &format!("\n  {} {of}{}", header.base_offset, kinds.join(","));
             continue;
         }

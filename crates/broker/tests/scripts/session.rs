@@ -157,7 +157,8 @@ impl Session {
     fn copy(&mut self, command: &Command<'_>) -> String {
         let name = command.words[0];
         if let Some(running) = &self.running {
-            let topic = CreatableTopic { name: name.to_owned(), num_partitions: 1, replication_factor: 1, ..<_>::default() };
+            let topic =
+                CreatableTopic { name: name.to_owned(), num_partitions: 1, replication_factor: 1, ..<_>::default() };
             let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..<_>::default() };
             running.connect().ask(7, &request);
         }

@@ -68,7 +68,11 @@ impl Loader {
 
     /// The index of aborted transactions, if all of it can be believed (Kafka's `TransactionIndex.sanityCheck` looks at every
     /// entry too); `None` if not. A file that is not there says nothing was aborted.
-    async fn sound_aborted(&self, files: &SegmentFiles, base: Offset) -> Result<Option<TransactionIndex>, StorageFault> {
+    async fn sound_aborted(
+        &self,
+        files: &SegmentFiles,
+        base: Offset,
+    ) -> Result<Option<TransactionIndex>, StorageFault> {
         if self.listed_bytes(&Kind::TransactionIndex.name(base)).unwrap_or(0) == 0 {
             return Ok(Some(Index::new(base)));
         }

@@ -306,10 +306,8 @@ async fn check_aborted(log: &Arc<Log>, known: &Known) {
     assert_eq!(log.last_stable_offset(ends.log_end).0, first.max(ends.log_start.0));
     let Some(slice) = log.read(ends.log_start, 1, ends.log_end, true).await.expect("in range") else { return };
     let all = log.collect_aborted(ends.log_start, &slice, End::Offset(Offset(i64::MAX))).await.expect("read");
-    let found: Vec<_> = all
-        .iter()
-        .map(|it| (it.producer_id.0, it.first_offset.0, it.last_offset.0, it.last_stable_offset.0))
-        .collect();
+    let found: Vec<_> =
+        all.iter().map(|it| (it.producer_id.0, it.first_offset.0, it.last_offset.0, it.last_stable_offset.0)).collect();
     expected.retain(|it| it.2 >= ends.log_start.0);
     assert_eq!(found, expected);
 }
