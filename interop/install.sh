@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches what one client needs and does nothing when it is there already:
-# install.sh kcat|python|python-old|go|node|java-RELEASE [FOLDER]
+# install.sh kcat|python|python-old|go|node|rust|java-RELEASE [FOLDER]
 #
 # FOLDER (default: target/interop) takes everything but Debian packages. Needs apt (kcat, and Java, Maven or Python where
 # they lack), Python 3.10, Go 1.26, Node 20, Java 17 and Maven, through their ordinary package registries.
@@ -74,12 +74,19 @@ java() {
         { grep -v '^Note: ' || true; }
 }
 
+# What the Rust crates are built with: a C compiler and make for librdkafka, a JDK for a library that calls Java.
+rust() {
+    debian cc build-essential
+    debian make build-essential
+    debian javac default-jdk-headless
+}
+
 case "${1-}" in
-kcat | go | node) "$1" ;;
+kcat | go | node | rust) "$1" ;;
 python) python requirements python ;;
 python-old) python requirements-old python-old ;;
 java-0.10.*) java "${1#java-}" Interop010 ;;
 java-0.11.* | java-2.*) java "${1#java-}" Interop011 ;;
 java-*) java "${1#java-}" Interop ;;
-*) echo "usage: install.sh kcat|python|python-old|go|node|java-RELEASE [FOLDER]" >&2; exit 2 ;;
+*) echo "usage: install.sh kcat|python|python-old|go|node|rust|java-RELEASE [FOLDER]" >&2; exit 2 ;;
 esac

@@ -14,6 +14,7 @@ mod partitions;
 mod process;
 mod schemas;
 mod sim;
+mod suites;
 mod tidy;
 
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   fuzz [TARGET...] [--seconds N]    every decoder against bytes that nobody meant
   docs [--check]    docs/configuration.md, from the tables of keys
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
+  suites [rdkafka|rskafka] [--bootstrap HOST:PORT] [--binary PATH]    the tests that client crates carry
   kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count
   connections [N] [--binary PATH] [--bootstrap ADDRESS:PORT --pid PID]    what N connections cost a broker
   partitions [N] [--topics N] [--binary PATH] [--server COMMAND --bootstrap HOST:PORT]    what N partitions cost
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         "fuzz" => fuzz::run(&rest),
         "docs" => docs::run(&rest),
         "interop" => interop::run(&rest),
+        "suites" => suites::run(&rest),
         "kill" => kill::run(&rest),
         "connections" => connections::run(&rest),
         "partitions" => partitions::run(&rest),
