@@ -84,7 +84,7 @@ impl Partition {
         local: BrokerId,
         state: &ottla_metadata::Partition,
     ) -> Arc<Self> {
-        log.configure(log_config(&config, log.config().producer_id_expiration_ms));
+        log.configure(log_config(&config));
         log.assign_leader_epoch(state.leader_epoch);
         let leader = Leader::new(local, waits_for_flush(&config), begin(&log, state));
         let high_watermark = AtomicI64::new(leader.high_watermark().0);
@@ -121,7 +121,7 @@ impl Partition {
 
     /// Follows another configuration from now on.
     pub(crate) fn configure(&self, config: TopicConfig) {
-        self.log.configure(log_config(&config, self.log.config().producer_id_expiration_ms));
+        self.log.configure(log_config(&config));
         self.tell(Input::FlushChanged(waits_for_flush(&config)));
         self.config.store(Arc::new(config));
     }
@@ -413,7 +413,7 @@ fn waits_for_flush(config: &TopicConfig) -> bool {
     config.acks_flush || config.flush_messages <= 1
 }
 
-fn log_config(config: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig {
+fn log_config(config: &TopicConfig) -> LogConfig {
     let bytes = |number: i32| u32::try_from(number).unwrap_or_default();
     LogConfig {
         segment_bytes: bytes(config.segment_bytes),
@@ -422,7 +422,6 @@ fn log_config(config: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig
         segment_index_bytes: bytes(config.index_bytes_max),
         index_interval_bytes: bytes(config.index_interval_bytes),
         preallocate: config.preallocate,
-        producer_id_expiration_ms,
         retention: Retention {
             delete: config.delete,
             ms: config.retention_ms,

@@ -136,6 +136,7 @@ impl Keeper {
         let settings_changed = difference.configs_changed.iter().any(|resource| self.settings.are_of(resource));
         if settings_changed {
             self.settings.follow(&self.image);
+            self.directories.cordon(&self.settings.present().cordoned_log_dirs);
         }
         for change in &difference.partitions_removed {
             if let Some(partition) = partitions.remove(&(change.topic_id, change.index)) {
@@ -202,8 +203,8 @@ impl Keeper {
                 Found::Nowhere => missing.push(change),
             }
         }
-        let producer_id_expiration_ms = i64::from(self.settings.present().producer_id_expiration_ms);
-        let config = LogConfig { producer_id_expiration_ms, ..LogConfig::default() };
+        // It is configured when it is led.
+        let config = LogConfig::default();
         let new = |change: &&PartitionChange| NewPartition { name: name_of(change), topic_id: change.topic_id, config };
         let made = self.directories.create(missing.iter().map(new).collect()).await;
         for (change, made) in missing.into_iter().zip(made) {

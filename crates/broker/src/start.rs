@@ -14,29 +14,28 @@ use ottla_storage::StorageFault;
 use ottla_storage::disk::Disk;
 use ottla_types::{Instant, Uuid};
 use thiserror::Error;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::buffers::Buffers;
-use crate::checkpoints::Checkpoints;
 use crate::config_rules::Rules;
 use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
 use crate::conversions::Conversions;
-use crate::directories::{Directories, DirectoriesFault, Slot};
+use crate::directories::{Directories, DirectoriesFault};
 use crate::fetch_sessions::FetchSessions;
+use crate::housekeeping::Housekeeping;
 use crate::http::{self, Watched};
 use crate::log_levels::{LogLevels, NoLoggers};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::node::Node;
-use crate::partitions::{Keeper, Partitions};
+use crate::partitions::Keeper;
 use crate::producer_ids::ProducerIds;
 use crate::settings::Settings;
 use crate::takeover::{self, TakeoverFault};
-use crate::{flusher, handlers, listener, retention, telemetry};
+use crate::{handlers, listener, telemetry};
 
 /// The folder of the metadata log within the log directory. Never `__cluster_metadata-0`: a Kafka that finds a folder of
 /// its own with foreign content in it renames every partition to a stray.
@@ -144,10 +143,15 @@ impl Broker {
         let broker_epoch = register(&config, &runtime, &controller, &addresses, directories.cluster_id()).await?;
         keeper.follow().await;
         runtime.spawn(Lane::Control, loops.track_future(keeper.run(drained.clone())));
-        keep_durable(&config, &runtime, &directories, &partitions, &loops);
-        let interval = Duration::from_millis(u64::try_from(config.retention_check_interval_ms).unwrap_or_default());
-        let retention = retention::run(runtime.clone(), partitions.clone(), interval, drained.clone());
-        runtime.spawn(Lane::Control, loops.track_future(retention));
+        let housekeeping = Housekeeping {
+            config: &config,
+            settings: &settings,
+            runtime: &runtime,
+            directories: &directories,
+            partitions: &partitions,
+            loops: &loops,
+        };
+        housekeeping.start(&drained);
 
         let connections = connections(&settings, &runtime);
         runtime.spawn(Lane::Control, loops.track_future(connections.clone().sweep(drained.clone())));
@@ -258,27 +262,6 @@ impl Broker {
         quorum?;
         info!("broker stopped");
         Ok(())
-    }
-}
-
-/// Starts the loops of each directory that is online: one flushes, one writes checkpoints. They end with the directory.
-fn keep_durable(
-    config: &BrokerConfig,
-    runtime: &Runtime,
-    directories: &Arc<Directories>,
-    partitions: &Arc<Partitions>,
-    loops: &TaskTracker,
-) {
-    let interval = Duration::from_millis(u64::try_from(config.recovery_point_interval_ms).unwrap_or_default());
-    let online = |slot: &Slot| slot.online().map(|directory| (directory, slot.stop.clone()));
-    for (directory, stop) in directories.slots().iter().filter_map(online) {
-        let doubt = Arc::new(Notify::new());
-        let flusher = flusher::run(runtime.clone(), directory.dirty().clone(), doubt.clone(), stop.clone());
-        runtime.spawn(Lane::Data, loops.track_future(flusher));
-        let (directories, partitions) = (directories.clone(), partitions.clone());
-        let checkpoints =
-            Checkpoints { runtime: runtime.clone(), directories, directory, partitions, interval, doubt, stop };
-        runtime.spawn(Lane::Control, loops.track_future(checkpoints.run()));
     }
 }
 

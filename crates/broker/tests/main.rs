@@ -11,6 +11,7 @@ mod fetch_sessions;
 mod restart;
 mod retention;
 mod scripts;
+mod settings;
 mod support;
 mod versions;
 mod watch;

@@ -16,6 +16,7 @@ mod schemas;
 mod sim;
 mod suites;
 mod tidy;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   docs [--check]    docs/configuration.md, from the tables of keys
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
   suites [rdkafka|rskafka] [--bootstrap HOST:PORT] [--binary PATH]    the tests that client crates carry
+  tools [RELEASE|TOOL...] [--binary PATH] [--bootstrap HOST:PORT --data FOLDER] [--rewrite]    Kafka's own tools
   kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count
   connections [N] [--binary PATH] [--bootstrap ADDRESS:PORT --pid PID]    what N connections cost a broker
   partitions [N] [--topics N] [--binary PATH] [--server COMMAND --bootstrap HOST:PORT]    what N partitions cost
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         "docs" => docs::run(&rest),
         "interop" => interop::run(&rest),
         "suites" => suites::run(&rest),
+        "tools" => tools::run(&rest),
         "kill" => kill::run(&rest),
         "connections" => connections::run(&rest),
         "partitions" => partitions::run(&rest),
