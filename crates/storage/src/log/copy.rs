@@ -17,6 +17,7 @@ use super::truncate::remove;
 use crate::checkpoint;
 use crate::disk::{Disk, FileHandle, Open};
 use crate::fault::{StorageFault, Trying};
+use crate::partition_metadata;
 use crate::segment::{Kind, SegmentFiles};
 
 /// The indexes of a segment, in the order in which they are copied.
@@ -77,7 +78,7 @@ impl LogCopy {
         }
         for entry in names.iter().filter(|entry| !entry.is_directory) {
             let is_kept = Kind::parse(&entry.name).is_some_and(|(_, base)| self.copied.contains_key(&base));
-            if !is_kept {
+            if !is_kept && entry.name != partition_metadata::FILE {
                 remove(&*self.disk, &self.target.join(&entry.name)).await?;
             }
         }
@@ -171,6 +172,23 @@ impl LogCopy {
         }
         copied.is_whole = true;
         Ok(())
+    }
+
+    /// Makes durable what was copied by now, so that finishing has little to do.
+    pub(crate) async fn sync(&self) -> Result<(), StorageFault> {
+        for (base, copied) in &self.copied {
+            if let Some(file) = &copied.file {
+                file.sync().await.trying("sync", &self.target.join(Kind::Log.name(*base)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes that are written and not in the copy.
+    pub(crate) fn remaining(&self) -> u64 {
+        let (seen, _) = self.seen();
+        let copied = |seen: &Seen| self.copied.get(&seen.files.base()).map_or(0, |copied| copied.bytes);
+        seen.iter().map(|seen| seen.written.saturating_sub(copied(seen))).sum()
     }
 
     /// Copies what is left of a log that is closed, and makes everything durable. From here on the copy is the log.
