@@ -31,6 +31,7 @@ use crate::http::{self, Watched};
 use crate::log_levels::{LogLevels, NoLoggers};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
+use crate::moves::Moves;
 use crate::node::Node;
 use crate::partitions::{Keeper, Partitions};
 use crate::producer_ids::ProducerIds;
@@ -143,11 +144,12 @@ impl Broker {
         runtime.spawn(Lane::Control, loops.track_future(controller_loop.run()));
         let broker_epoch = register(&config, &runtime, &controller, &addresses, directories.cluster_id()).await?;
         keeper.follow().await;
+        let moves = keeper.moves();
+        moves.resume(&quorum.image()).await;
         runtime.spawn(Lane::Control, loops.track_future(keeper.run(drained.clone())));
         keep_durable(&config, &runtime, &directories, &partitions, &loops);
-        let interval = Duration::from_millis(u64::try_from(config.retention_check_interval_ms).unwrap_or_default());
-        let retention = retention::run(runtime.clone(), partitions.clone(), interval, drained.clone());
-        runtime.spawn(Lane::Control, loops.track_future(retention));
+        keep_moving(&config, &runtime, &moves, &loops, &drained);
+        keep_fresh(&config, &runtime, &partitions, &loops, &drained);
 
         let connections = connections(&settings, &runtime);
         runtime.spawn(Lane::Control, loops.track_future(connections.clone().sweep(drained.clone())));
@@ -164,6 +166,7 @@ impl Broker {
             controller,
             partitions,
             directories: directories.clone(),
+            moves,
             buffers: Arc::new(Buffers::default()),
             conversions: Conversions::default(),
             stop,
@@ -280,6 +283,34 @@ fn keep_durable(
             Checkpoints { runtime: runtime.clone(), directories, directory, partitions, interval, doubt, stop };
         runtime.spawn(Lane::Control, loops.track_future(checkpoints.run()));
     }
+}
+
+/// Starts those who move partitions between directories.
+fn keep_moving(
+    config: &BrokerConfig,
+    runtime: &Runtime,
+    moves: &Arc<Moves>,
+    loops: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    // With one directory there is nowhere to go.
+    let count = if config.log_dirs.len() > 1 { config.moves_at_once_max } else { 0 };
+    for _ in 0..count {
+        runtime.spawn(Lane::Data, loops.track_future(moves.clone().work(stop.clone())));
+    }
+}
+
+/// Starts the loop that lets old segments leave.
+fn keep_fresh(
+    config: &BrokerConfig,
+    runtime: &Runtime,
+    partitions: &Arc<Partitions>,
+    loops: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    let interval = Duration::from_millis(u64::try_from(config.retention_check_interval_ms).unwrap_or_default());
+    let retention = retention::run(runtime.clone(), partitions.clone(), interval, stop.clone());
+    runtime.spawn(Lane::Control, loops.track_future(retention));
 }
 
 /// Binds every listener.

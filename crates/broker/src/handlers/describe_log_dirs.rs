@@ -3,6 +3,9 @@
 //! - v1: throttle time. v2: flexible. v3: an error of the whole answer (KIP-784).
 //! - v4: total and usable bytes of the volume (KIP-827). v5: whether the directory is cordoned (KIP-1066).
 //!
+//! A partition that is being moved stands in its new directory too, with `is_future_key`: how much of it is there, and how
+//! many offsets behind the log it is.
+//!
 //! Errors by directory: KAFKA_STORAGE_ERROR for one that is offline; nothing else is said of it then. Directories come in
 //! the order of `log.dirs`, topics and partitions sorted.
 
@@ -14,7 +17,7 @@ use ottla_protocol::describe_log_dirs::{
     DescribeLogDirsResult, DescribeLogDirsTopic,
 };
 use ottla_storage::{LogDirectory, Partition, StorageFault};
-use ottla_types::{ErrorCode, TopicPartition};
+use ottla_types::{ErrorCode, Offset, TopicPartition};
 
 use super::Api;
 use crate::directories::Slot;
@@ -82,16 +85,24 @@ async fn described(
     let space = directory.space().await?;
     let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     let mut topics: BTreeMap<String, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
-    for (name, partition) in directory.partitions() {
-        let (topic, index) = (name.topic.as_str().to_owned(), name.partition.0);
-        if asked.as_ref().is_none_or(|asked| asked.contains(&(topic.clone(), index))) {
-            topics.entry(topic).or_default().push(DescribeLogDirsPartition {
-                partition_index: index,
-                partition_size: bytes(partition.log.size()),
-                offset_lag: lag(node, &name, &partition),
-                is_future_key: false,
-            });
+    let mut add = |name: &TopicPartition, size: u64, offset_lag: i64, is_future_key: bool| {
+        let (topic, partition_index) = (name.topic.as_str().to_owned(), name.partition.0);
+        if asked.as_ref().is_none_or(|asked| asked.contains(&(topic.clone(), partition_index))) {
+            let partition_size = bytes(size);
+            let partition = DescribeLogDirsPartition { partition_index, partition_size, offset_lag, is_future_key };
+            topics.entry(topic).or_default().push(partition);
         }
+    };
+    for (name, partition) in directory.partitions() {
+        add(&name, partition.log.size(), lag(node, &name, &partition), false);
+    }
+    for name in directory.futures() {
+        let underway = node.moves.underway(&name).filter(|underway| underway.target() == directory.path());
+        let (size, end) = underway.map_or((0, None), |underway| {
+            let (size, end) = underway.progress();
+            (size, Some(end))
+        });
+        add(&name, size, future_lag(node, &name, end), true);
     }
     let topics = topics.into_iter().map(|(name, partitions)| DescribeLogDirsTopic { name, partitions });
     Ok(DescribeLogDirsResult {
@@ -100,6 +111,15 @@ async fn described(
         total_bytes: bytes(space.total),
         usable_bytes: bytes(space.usable),
         ..DescribeLogDirsResult::default()
+    })
+}
+
+/// How far a copy is behind the log that it is made of.
+fn future_lag(node: &Node, name: &TopicPartition, end: Option<Offset>) -> i64 {
+    let source = node.directories.holder(name).and_then(|directory| directory.get(name));
+    source.map_or(UNKNOWN_LAG, |source| {
+        let ends = source.log.ends();
+        (ends.log_end.0 - end.unwrap_or(ends.log_start).0).max(0)
     })
 }
 
