@@ -10,6 +10,7 @@
 //! the order of `log.dirs`, topics and partitions sorted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ottla_protocol::ApiKey;
 use ottla_protocol::describe_log_dirs::{
@@ -22,6 +23,7 @@ use ottla_types::{ErrorCode, Offset, TopicPartition};
 use super::Api;
 use crate::directories::Slot;
 use crate::node::Node;
+use crate::partition::Partition as Led;
 
 pub(super) const API: Api = Api {
     key: ApiKey::DescribeLogDirs,
@@ -93,11 +95,18 @@ async fn described(
             topics.entry(topic).or_default().push(partition);
         }
     };
+    let moving_here =
+        |name: &TopicPartition| node.moves.underway(name).filter(|underway| underway.target() == directory.path());
     for (name, partition) in directory.partitions() {
-        add(&name, partition.log.size(), lag(node, &name, &partition), false);
+        let led = partition.topic_id.and_then(|id| node.partitions.get(id, name.partition));
+        // At the end of a move it is open in both directories for a moment. It is where it is served from.
+        let is_served = led.as_ref().is_none_or(|led| Arc::ptr_eq(&led.log(), &partition.log));
+        if is_served || moving_here(&name).is_some() {
+            add(&name, partition.log.size(), lag(led.as_deref(), &partition), !is_served);
+        }
     }
     for name in directory.futures() {
-        let underway = node.moves.underway(&name).filter(|underway| underway.target() == directory.path());
+        let underway = moving_here(&name);
         let (size, end) = underway.map_or((0, None), |underway| {
             let (size, end) = underway.progress();
             (size, Some(end))
@@ -124,7 +133,6 @@ fn future_lag(node: &Node, name: &TopicPartition, end: Option<Offset>) -> i64 {
 }
 
 /// How far the log is behind the high watermark: not at all for who leads.
-fn lag(node: &Node, name: &TopicPartition, partition: &Partition) -> i64 {
-    let led = partition.topic_id.and_then(|id| node.partitions.get(id, name.partition));
+fn lag(led: Option<&Led>, partition: &Partition) -> i64 {
     led.map_or(UNKNOWN_LAG, |led| (led.high_watermark().0 - partition.log.ends().log_end.0).max(0))
 }
