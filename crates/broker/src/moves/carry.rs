@@ -11,12 +11,9 @@ use ottla_storage::{LogDirectory, Move, MoveFailed, StorageFault};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::throttle::piece_bytes;
+use super::throttle::{piece_bytes, rest_bytes};
 use super::{Moves, Underway, give_up_future};
 use crate::partition::Partition;
-
-/// What may be left to copy while the log is closed. It is not throttled.
-const REST_BYTES_MAX: u64 = 4 << 20;
 
 /// How long a worker sleeps before it looks whether it should go on, and at which rate.
 const NAP: Duration = Duration::from_secs(1);
@@ -82,7 +79,7 @@ impl Moves {
         loop {
             self.copy(&mut moving, &carried).await?;
             moving.sync().await.map_err(|fault| self.blame(&carried, fault))?;
-            if moving.remaining() <= REST_BYTES_MAX {
+            if moving.remaining() <= rest_bytes(self.settings.present().move_bytes_per_second_max) {
                 break;
             }
         }
@@ -109,7 +106,7 @@ impl Moves {
             failed_before = false;
             carried.underway.bytes.store(moving.bytes(), Ordering::Relaxed);
             carried.underway.end.store(moving.end().0, Ordering::Relaxed);
-            if copied == 0 || (rate.is_none() && moving.remaining() <= REST_BYTES_MAX) {
+            if copied == 0 || moving.remaining() <= rest_bytes(rate) {
                 return Ok(());
             }
             self.pace(copied, rate, carried).await;

@@ -8,6 +8,8 @@ use ottla_types::Instant;
 const PIECE_BYTES_MAX: u64 = 1 << 20;
 /// One piece at least, so that a low rate does not become a rain of tiny writes.
 const PIECE_BYTES_MIN: u64 = 4 << 10;
+/// What may be left to copy while the log is closed, where no rate says less.
+const REST_BYTES_MAX: u64 = 4 << 20;
 /// A piece is worth about a tenth of a second, so that a new rate is soon felt.
 const PIECES_PER_SECOND: u64 = 10;
 
@@ -15,6 +17,12 @@ const PIECES_PER_SECOND: u64 = 10;
 pub(super) fn piece_bytes(rate: Option<u64>) -> usize {
     let bytes = rate.map_or(PIECE_BYTES_MAX, |rate| (rate / PIECES_PER_SECOND).clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX));
     usize::try_from(bytes).expect("a piece is small")
+}
+
+/// Bytes that may be left to copy while the log is closed: nobody waits for the rate then. A log that is written all the
+/// time is never wholly copied before.
+pub(super) fn rest_bytes(rate: Option<u64>) -> u64 {
+    rate.map_or(REST_BYTES_MAX, |rate| piece_bytes(Some(rate)) as u64)
 }
 
 /// When the next piece may be copied.
