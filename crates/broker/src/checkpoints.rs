@@ -18,6 +18,8 @@ pub(crate) struct Checkpoints {
     pub(crate) directories: Arc<Directories>,
     pub(crate) directory: Arc<LogDirectory>,
     pub(crate) partitions: Arc<Partitions>,
+    /// Before the first round.
+    pub(crate) delay: Duration,
     /// Between two rounds.
     pub(crate) interval: Duration,
     /// One of the directory's logs failed: a round is due at once, to see whether the directory itself is whole.
@@ -27,20 +29,18 @@ pub(crate) struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Writes the directory's checkpoints every interval until the broker stops, and forgets idle producers.
+    /// Writes the directory's checkpoints every interval until the broker stops.
     pub(crate) async fn run(self) {
         let clock = &self.runtime.clock;
+        let mut pause = self.delay;
         loop {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
                 () = self.doubt.notified() => {}
-                () = clock.sleep_until(clock.now() + self.interval) => {}
+                () = clock.sleep_until(clock.now() + pause) => {}
             }
-            let now = clock.wall();
-            for (_, partition) in self.directory.partitions() {
-                partition.log.expire_producers(now);
-            }
+            pause = self.interval;
             match self.directory.write_checkpoints(&self.partitions.high_watermarks()).await {
                 Ok(()) => {}
                 Err(fault) if fault.is_the_devices() => {

@@ -5,6 +5,9 @@
 //! request stand the loops: [`controller`] drives the machine that decides, [`flusher`] makes written records durable,
 //! [`checkpoints`] notes how far, for each of the [`directories`], [`retention`] lets old segments leave, [`moves`] takes partitions from one directory to another. Nothing in here
 //! decides what can be decided without the world: that is in `controller`, `replication`, `record` and `metadata`.
+//! [`checkpoints`] notes how far, for each of the [`directories`], [`retention`] lets old segments leave; they begin in
+//! [`housekeeping`]. Nothing in here decides what can be decided without the world: that is in `controller`,
+//! `replication`, `record` and `metadata`.
 //!
 //! [`Broker::start`] brings it all up, in the order in which one thing needs another, and [`Broker::stop`] takes it down.
 
@@ -22,6 +25,7 @@ mod directories;
 mod fetch_sessions;
 mod flusher;
 mod handlers;
+mod housekeeping;
 mod http;
 mod listener;
 mod log_levels;
@@ -43,6 +47,7 @@ mod takeover;
 mod telemetry;
 mod wait;
 
+pub use client_metrics::count_pushed;
 pub use directories::DirectoriesFault;
 pub use log_levels::{LogLevels, ROOT_LOGGER};
 pub use offline::image_of;

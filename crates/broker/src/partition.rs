@@ -97,7 +97,7 @@ impl Partition {
         local: BrokerId,
         state: &ottla_metadata::Partition,
     ) -> Arc<Self> {
-        log.configure(log_config(&config, log.config().producer_id_expiration_ms));
+        log.configure(log_config(&config));
         log.assign_leader_epoch(state.leader_epoch);
         let leader = Leader::new(local, waits_for_flush(&config), begin(&log, state));
         let high_watermark = AtomicI64::new(leader.high_watermark().0);
@@ -140,8 +140,7 @@ impl Partition {
         {
             // A log that takes this one's place meanwhile gets it too.
             let _leader = self.leader.lock();
-            let log = self.log();
-            log.configure(log_config(&config, log.config().producer_id_expiration_ms));
+            self.log().configure(log_config(&config));
             self.config.store(Arc::new(config));
         }
         self.tell(Input::FlushChanged(waits_for_flush));
@@ -441,7 +440,7 @@ fn waits_for_flush(config: &TopicConfig) -> bool {
     config.acks_flush || config.flush_messages <= 1
 }
 
-fn log_config(config: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig {
+fn log_config(config: &TopicConfig) -> LogConfig {
     let bytes = |number: i32| u32::try_from(number).unwrap_or_default();
     LogConfig {
         segment_bytes: bytes(config.segment_bytes),
@@ -450,7 +449,6 @@ fn log_config(config: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig
         segment_index_bytes: bytes(config.index_bytes_max),
         index_interval_bytes: bytes(config.index_interval_bytes),
         preallocate: config.preallocate,
-        producer_id_expiration_ms,
         retention: Retention {
             delete: config.delete,
             ms: config.retention_ms,

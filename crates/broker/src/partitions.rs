@@ -94,8 +94,10 @@ impl Keeper {
         (keeper, kept, waiter)
     }
 
-    /// The moves of partitions, which end where partitions do.
-    pub(crate) fn moves(&self) -> Arc<Moves> {
+    /// Makes the first image true, and takes up the moves between directories that were begun before. Answers them.
+    pub(crate) async fn begin(&mut self) -> Arc<Moves> {
+        self.follow().await;
+        self.moves.resume(&self.image).await;
         self.moves.clone()
     }
 
@@ -135,7 +137,7 @@ impl Keeper {
     }
 
     /// Makes the present image true.
-    pub(crate) async fn follow(&mut self) {
+    async fn follow(&mut self) {
         let next = self.quorum.image();
         let is_first = self.image.position() == Position::default();
         let local = self.settings.present().node_id;
@@ -145,6 +147,7 @@ impl Keeper {
         let settings_changed = difference.configs_changed.iter().any(|resource| self.settings.are_of(resource));
         if settings_changed {
             self.settings.follow(&self.image);
+            self.directories.cordon(&self.settings.present().cordoned_log_dirs);
         }
         for change in &difference.partitions_removed {
             if let Some(partition) = partitions.remove(&(change.topic_id, change.index)) {
@@ -211,8 +214,8 @@ impl Keeper {
                 Found::Nowhere => missing.push(change),
             }
         }
-        let producer_id_expiration_ms = i64::from(self.settings.present().producer_id_expiration_ms);
-        let config = LogConfig { producer_id_expiration_ms, ..LogConfig::default() };
+        // It is configured when it is led.
+        let config = LogConfig::default();
         let new = |change: &&PartitionChange| NewPartition { name: name_of(change), topic_id: change.topic_id, config };
         let made = self.directories.create(missing.iter().map(new).collect()).await;
         for (change, made) in missing.into_iter().zip(made) {

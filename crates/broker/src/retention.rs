@@ -11,14 +11,9 @@ use ottla_types::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::housekeeping;
 use crate::partition::Partition;
 use crate::partitions::Partitions;
-
-/// The first look comes sooner, as Kafka's: a broker that was down for long has much that is old.
-const FIRST_LOOK_AFTER: Duration = Duration::from_secs(30);
-
-/// Longer is as good as never, and timers count no further.
-const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Files that wait for their removal.
 struct Leaving {
@@ -27,11 +22,16 @@ struct Leaving {
     retired: Retired,
 }
 
-/// Looks every `interval` until the broker stops. What waits for its removal then is removed by the next start.
-pub(crate) async fn run(runtime: Runtime, partitions: Arc<Partitions>, interval: Duration, stop: CancellationToken) {
+/// Looks after `delay`, then every `interval` until the broker stops. What waits for its removal then is removed by the
+/// next start.
+pub(crate) async fn run(
+    runtime: Runtime,
+    partitions: Arc<Partitions>,
+    (delay, interval): (Duration, Duration),
+    stop: CancellationToken,
+) {
     let clock = &runtime.clock;
-    let interval = interval.min(NEVER);
-    let mut next_look = clock.now() + FIRST_LOOK_AFTER.min(interval);
+    let mut next_look = clock.now() + delay;
     let mut leaving: Vec<Leaving> = Vec::new();
     loop {
         let wake = leaving.iter().map(|leaving| leaving.due).fold(next_look, Instant::min);
@@ -53,7 +53,7 @@ pub(crate) async fn run(runtime: Runtime, partitions: Arc<Partitions>, interval:
             match partition.retire(clock.wall()).await {
                 Ok(None) => {}
                 Ok(Some(retired)) => {
-                    let delay = Duration::from_millis(u64::try_from(retired.delay_ms).unwrap_or_default()).min(NEVER);
+                    let delay = housekeeping::duration(retired.delay_ms);
                     leaving.push(Leaving { due: clock.now() + delay, partition, retired });
                 }
                 // Offline logs say so once, when they fail.

@@ -14,30 +14,28 @@ use ottla_storage::StorageFault;
 use ottla_storage::disk::Disk;
 use ottla_types::{Instant, Uuid};
 use thiserror::Error;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::buffers::Buffers;
-use crate::checkpoints::Checkpoints;
 use crate::config_rules::Rules;
 use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
 use crate::conversions::Conversions;
-use crate::directories::{Directories, DirectoriesFault, Slot};
+use crate::directories::{Directories, DirectoriesFault};
 use crate::fetch_sessions::FetchSessions;
+use crate::housekeeping::Housekeeping;
 use crate::http::{self, Watched};
 use crate::log_levels::{LogLevels, NoLoggers};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
-use crate::moves::Moves;
 use crate::node::Node;
-use crate::partitions::{Keeper, Partitions};
+use crate::partitions::Keeper;
 use crate::producer_ids::ProducerIds;
 use crate::settings::Settings;
 use crate::takeover::{self, TakeoverFault};
-use crate::{flusher, handlers, listener, retention, telemetry};
+use crate::{handlers, listener, telemetry};
 
 /// The folder of the metadata log within the log directory. Never `__cluster_metadata-0`: a Kafka that finds a folder of
 /// its own with foreign content in it renames every partition to a stray.
@@ -121,14 +119,7 @@ impl Broker {
         let (stop, drained) = (CancellationToken::new(), CancellationToken::new());
         let loops = TaskTracker::new();
         let watched = Watched::default();
-        let http_address = match listen_http(&config, &runtime).await? {
-            Some((listener, address)) => {
-                let serve = http::serve(listener, watched.clone(), runtime.clone(), drained.clone());
-                runtime.spawn(Lane::Data, loops.track_future(serve));
-                Some(address)
-            }
-            None => None,
-        };
+        let http_address = serve_http(&config, &runtime, &watched, &loops, &drained).await?;
         let directories = Directories::open(&config, &runtime, &disk, METADATA_FOLDER, &drained).await?;
         let directories = Arc::new(directories);
         let folder = config.metadata_log_dir.join(METADATA_FOLDER);
@@ -143,13 +134,18 @@ impl Broker {
             ControllerLoop::new(machine, runtime.clone(), quorum.clone(), settled, drained.clone());
         runtime.spawn(Lane::Control, loops.track_future(controller_loop.run()));
         let broker_epoch = register(&config, &runtime, &controller, &addresses, directories.cluster_id()).await?;
-        keeper.follow().await;
-        let moves = keeper.moves();
-        moves.resume(&quorum.image()).await;
+        let moves = keeper.begin().await;
         runtime.spawn(Lane::Control, loops.track_future(keeper.run(drained.clone())));
-        keep_durable(&config, &runtime, &directories, &partitions, &loops);
-        keep_moving(&config, &runtime, &moves, &loops, &drained);
-        keep_fresh(&config, &runtime, &partitions, &loops, &drained);
+        let housekeeping = Housekeeping {
+            config: &config,
+            settings: &settings,
+            runtime: &runtime,
+            directories: &directories,
+            partitions: &partitions,
+            moves: &moves,
+            loops: &loops,
+        };
+        let flushes = housekeeping.start(&drained);
 
         let connections = connections(&settings, &runtime);
         runtime.spawn(Lane::Control, loops.track_future(connections.clone().sweep(drained.clone())));
@@ -171,7 +167,7 @@ impl Broker {
             conversions: Conversions::default(),
             stop,
             connections,
-            metrics: Metrics::new(handlers::count()),
+            metrics: Metrics::new(handlers::count(), flushes),
             client_metrics: client_metrics.clone(),
         });
         watched.started(node.clone());
@@ -264,55 +260,6 @@ impl Broker {
     }
 }
 
-/// Starts the loops of each directory that is online: one flushes, one writes checkpoints. They end with the directory.
-fn keep_durable(
-    config: &BrokerConfig,
-    runtime: &Runtime,
-    directories: &Arc<Directories>,
-    partitions: &Arc<Partitions>,
-    loops: &TaskTracker,
-) {
-    let interval = Duration::from_millis(u64::try_from(config.recovery_point_interval_ms).unwrap_or_default());
-    let online = |slot: &Slot| slot.online().map(|directory| (directory, slot.stop.clone()));
-    for (directory, stop) in directories.slots().iter().filter_map(online) {
-        let doubt = Arc::new(Notify::new());
-        let flusher = flusher::run(runtime.clone(), directory.dirty().clone(), doubt.clone(), stop.clone());
-        runtime.spawn(Lane::Data, loops.track_future(flusher));
-        let (directories, partitions) = (directories.clone(), partitions.clone());
-        let checkpoints =
-            Checkpoints { runtime: runtime.clone(), directories, directory, partitions, interval, doubt, stop };
-        runtime.spawn(Lane::Control, loops.track_future(checkpoints.run()));
-    }
-}
-
-/// Starts those who move partitions between directories.
-fn keep_moving(
-    config: &BrokerConfig,
-    runtime: &Runtime,
-    moves: &Arc<Moves>,
-    loops: &TaskTracker,
-    stop: &CancellationToken,
-) {
-    // With one directory there is nowhere to go.
-    let count = if config.log_dirs.len() > 1 { config.moves_at_once_max } else { 0 };
-    for _ in 0..count {
-        runtime.spawn(Lane::Data, loops.track_future(moves.clone().work(stop.clone())));
-    }
-}
-
-/// Starts the loop that lets old segments leave.
-fn keep_fresh(
-    config: &BrokerConfig,
-    runtime: &Runtime,
-    partitions: &Arc<Partitions>,
-    loops: &TaskTracker,
-    stop: &CancellationToken,
-) {
-    let interval = Duration::from_millis(u64::try_from(config.retention_check_interval_ms).unwrap_or_default());
-    let retention = retention::run(runtime.clone(), partitions.clone(), interval, stop.clone());
-    runtime.spawn(Lane::Control, loops.track_future(retention));
-}
-
 /// Binds every listener.
 async fn bind(config: &BrokerConfig, runtime: &Runtime) -> Result<Vec<(String, Box<dyn Listener>)>, StartFault> {
     let limits = &config.connections;
@@ -328,6 +275,20 @@ async fn bind(config: &BrokerConfig, runtime: &Runtime) -> Result<Vec<(String, B
         bound.push((wanted.name.clone(), listener));
     }
     Ok(bound)
+}
+
+/// Serves HTTP, if that is wanted; answers where.
+async fn serve_http(
+    config: &BrokerConfig,
+    runtime: &Runtime,
+    watched: &Watched,
+    loops: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<Option<SocketAddr>, StartFault> {
+    let Some((listener, address)) = listen_http(config, runtime).await? else { return Ok(None) };
+    let serve = http::serve(listener, watched.clone(), runtime.clone(), stop.clone());
+    runtime.spawn(Lane::Data, loops.track_future(serve));
+    Ok(Some(address))
 }
 
 /// Binds the HTTP port. One that nobody asked for and that is taken is done without.

@@ -12,6 +12,7 @@ mod moves;
 mod restart;
 mod retention;
 mod scripts;
+mod settings;
 mod support;
 mod versions;
 mod watch;

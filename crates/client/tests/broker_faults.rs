@@ -20,7 +20,7 @@ use ottla_protocol::list_offsets::{
     ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopicResponse,
 };
 use ottla_protocol::produce::{PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse};
-use ottla_record::{BatchBuilder, BatchHeader, BatchOptions, Compressor};
+use ottla_record::{BatchBuilder, BatchHeader, BatchOptions, Compressor, MessageSetBuilder, OldMagic, Packing};
 use ottla_types::{ErrorCode, Offset, Timestamp};
 use support::{Action, Asked, TOPIC_ID, World, metadata, versions};
 
@@ -66,6 +66,37 @@ fn records(base_offset: i64, codec: Codec, values: &[&str]) -> Vec<u8> {
         builder.append(Timestamp(1), None, Some(value.as_bytes()), &[]).unwrap();
     }
     builder.build(&mut Compressor::default()).unwrap().to_vec()
+}
+
+/// A broker's own marker of a transaction's end.
+fn marker(base_offset: i64) -> Vec<u8> {
+    let bytes = records(base_offset, Codec::None, &["marker"]);
+    let header = BatchHeader::parse(&bytes).unwrap();
+    with_header(BatchHeader { attributes: header.attributes.with_control(true), ..header }, &bytes[61..])
+}
+
+/// A batch whose records are gone by compaction, but for its offsets.
+fn emptied(base_offset: i64, offsets: i32) -> Vec<u8> {
+    let header = BatchHeader::parse(&records(base_offset, Codec::None, &["gone"])).unwrap();
+    with_header(BatchHeader { batch_length: 49, last_offset_delta: offsets - 1, record_count: 0, ..header }, &[])
+}
+
+fn with_header(header: BatchHeader, payload: &[u8]) -> Vec<u8> {
+    let bytes = [&header.to_bytes(), payload].concat();
+    let crc = crc32c::crc32c(&bytes[21..]);
+    [&BatchHeader { crc, ..header }.to_bytes(), payload].concat()
+}
+
+/// Messages of magic 1 with these offsets and the offsets as values, in one that is compressed.
+fn message_set(offsets: &[i64]) -> Vec<u8> {
+    let packing = Packing { codec: Codec::Gzip, level: None };
+    let mut set = MessageSetBuilder::new(OldMagic::V1, packing, None).unwrap();
+    for offset in offsets {
+        set.append(Offset(*offset), Timestamp(1), None, Some(offset.to_string().as_bytes())).unwrap();
+    }
+    let mut bytes = Vec::new();
+    set.build(&mut Compressor::default(), &mut bytes).unwrap();
+    bytes
 }
 
 fn record(value: &[u8]) -> Record<'_> {
@@ -298,6 +329,56 @@ async fn a_consumer_follows_the_leader_and_reads_exactly_what_is_wanted() {
     assert_eq!(values(&mut consumer).await, ["eleven", "twelve", "fourteen"]);
     assert_eq!(values(&mut consumer).await, ["fifteen"]);
     assert!(consumer.poll(Duration::from_secs(1)).await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_gets_past_what_holds_no_records() {
+    let world = World::default();
+    world.broker(1, move |asked| match asked.api {
+        ApiKey::Fetch => match asked.read::<FetchRequest>().topics[0].partitions[0].fetch_offset {
+            0 => fetched(asked, ErrorCode::None, 40, marker(0)),
+            1 => fetched(asked, ErrorCode::None, 40, emptied(1, 9)),
+            // The reader stands behind the first record, whose successors are gone.
+            10 => fetched(asked, ErrorCode::None, 40, message_set(&[7, 9, 14])),
+            // The next one comes after a gap.
+            15 => fetched(asked, ErrorCode::None, 40, message_set(&[21, 22])),
+            23 => fetched(asked, ErrorCode::None, 40, [marker(30), emptied(31, 9)].concat()),
+            40 => Action::Ignore,
+            other => panic!("nobody should ask for {other}"),
+        },
+        _ => usual(asked, 1),
+    });
+    let mut consumer = Consumer::new(world.connect(1).await.unwrap(), ConsumerSettings::default());
+    consumer.assign("t", 0, Start::Offset(Offset(0))).await.unwrap();
+    let (mut seen, mut positions) = (Vec::new(), Vec::new());
+    while let Some(fetched) = consumer.poll(Duration::from_secs(1)).await.unwrap() {
+        positions.push(fetched.next.0);
+        seen.extend(fetched.records().map(|record| record.unwrap().offset.0));
+    }
+    assert_eq!(positions, [1, 10, 15, 23, 40]);
+    assert_eq!(seen, [14, 21, 22]);
+    assert_eq!(world.count(ApiKey::Fetch), 6, "and asks once for each");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_answers_nothing_at_once_is_not_asked_again_at_once() {
+    // A broker with nothing to say waits for as long as it is told; this one does not.
+    let world = World::default();
+    let mut answers = 0;
+    world.broker(1, move |asked| match asked.api {
+        ApiKey::Fetch if answers < 50 => {
+            answers += 1;
+            fetched(asked, ErrorCode::None, 7, vec![])
+        }
+        // The clock stands still while there is something to do.
+        ApiKey::Fetch => Action::Ignore,
+        _ => usual(asked, 1),
+    });
+    let mut consumer = Consumer::new(world.connect(1).await.unwrap(), ConsumerSettings::default());
+    consumer.assign("t", 0, Start::Offset(Offset(5))).await.unwrap();
+    assert!(consumer.poll(Duration::from_secs(2)).await.unwrap().is_none());
+    let asked = world.count(ApiKey::Fetch);
+    assert!((16..=26).contains(&asked), "{asked} times in two seconds");
 }
 
 #[tokio::test(start_paused = true)]

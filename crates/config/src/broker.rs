@@ -14,6 +14,9 @@ use crate::report::{ConfigError, Notice, Origin};
 use crate::settings::{Findings, Settings};
 use crate::topic::{Overrides, TopicConfig};
 
+/// `producer.id.expiration.check.interval.ms` where nobody sets it.
+const PRODUCER_ID_CHECK_INTERVAL_MS: i64 = 600_000;
+
 /// The configuration of one broker. Fields name the key that they come from.
 #[derive(Clone, Debug)]
 pub struct BrokerConfig {
@@ -69,8 +72,12 @@ pub struct BrokerConfig {
     pub recovery_point_interval_ms: i32,
     /// `log.retention.check.interval.ms`: between two looks for segments to delete.
     pub retention_check_interval_ms: i64,
+    /// `log.initial.task.delay.ms`: how long the first round of both waits after the start, if somebody set it.
+    pub housekeeping_delay_ms: Option<i64>,
     /// `producer.id.expiration.ms`: after which an idle producer is forgotten.
     pub producer_id_expiration_ms: i32,
+    /// `producer.id.expiration.check.interval.ms`: between two looks for idle producers.
+    pub producer_id_check_interval_ms: i64,
     /// What a topic without overrides gets.
     pub topic_defaults: TopicConfig,
     /// Every key, honoured or not, as it was set.
@@ -139,7 +146,11 @@ impl BrokerConfig {
             recovery_threads_per_dir: count("num.recovery.threads.per.data.dir"),
             retention_check_interval_ms: settings.number("log.retention.check.interval.ms"),
             recovery_point_interval_ms: int("log.flush.offset.checkpoint.interval.ms"),
+            housekeeping_delay_ms: settings.optional_number("log.initial.task.delay.ms"),
             producer_id_expiration_ms: int("producer.id.expiration.ms"),
+            producer_id_check_interval_ms: settings
+                .optional_number("producer.id.expiration.check.interval.ms")
+                .unwrap_or(PRODUCER_ID_CHECK_INTERVAL_MS),
             topic_defaults: TopicConfig::resolve(&Overrides::new(), &settings),
             settings,
         };

@@ -1,4 +1,5 @@
-//! A key may only be called honoured if setting it changes what the broker runs with, or stops it from starting.
+//! A key may only be called honoured if setting it changes what the broker runs with, or stops it from starting; and one
+//! that is called otherwise changes nothing. That the typed settings are read by somebody is held by `cargo xtask tidy`.
 
 use ottla_config::key::{Key, Kind, Status};
 use ottla_config::{BrokerConfig, Overrides, Value, keys, parse_value};
@@ -51,6 +52,26 @@ fn every_honoured_broker_key_has_an_effect() {
         checked += 1;
     }
     assert!(checked > 30);
+}
+
+#[test]
+fn every_other_broker_key_has_none() {
+    // What has a part of the effect that its name promises, which its notice tells.
+    const SOME: &[&str] = &["log.cleanup.policy", "unclean.leader.election.enable"];
+    let typed = |overrides: &[(String, String)]| {
+        BrokerConfig::from_layers(None, overrides)
+            .map(|(config, _)| format!("{config:?}").split_once("settings:").map(|(typed, _)| typed.to_owned()))
+    };
+    let without = typed(&[]);
+    let accepted = |key: &&Key| matches!(key.status, Status::Accepted(_));
+    for key in keys::broker_keys().chain(keys::legacy_keys()).filter(accepted) {
+        let value = other_value(key);
+        if parse_value(key, &value).is_err() {
+            continue;
+        }
+        let same = typed(&[(key.name.to_owned(), value.clone())]) == without;
+        assert_eq!(same, !SOME.contains(&key.name), "{}={value}", key.name);
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use ottla_storage::{ClaimedDirectory, Log, LogDirectory, NewPartition, PartitionOffsets, StorageFault};
 use ottla_types::{TopicId, TopicPartition};
 use parking_lot::Mutex;
@@ -32,8 +33,8 @@ pub(crate) struct Directories {
     /// `metadata.log.dir`, where it is none of `log.dirs`.
     _metadata: Option<ClaimedDirectory>,
     cluster_id: String,
-    /// `cordoned.log.dirs`, absolute: they get no new partitions (KIP-1066).
-    cordoned: Vec<PathBuf>,
+    /// `cordoned.log.dirs`, absolute, or `*`: they get no new partitions (KIP-1066).
+    cordoned: ArcSwap<Vec<PathBuf>>,
     preferred: Preferred,
     /// How many are offline.
     lost: watch::Sender<usize>,
@@ -261,9 +262,15 @@ impl Directories {
         if free.is_empty() { online.into_iter().take(1).collect() } else { free }
     }
 
+    /// From now on these take no new partitions, and all others do: `cordoned.log.dirs`.
+    pub(crate) fn cordon(&self, paths: &[String]) {
+        let named = |path: &String| if path == "*" { PathBuf::from(path) } else { open::absolute(Path::new(path)) };
+        self.cordoned.store(Arc::new(paths.iter().map(named).collect()));
+    }
+
     /// Whether a directory takes no new partitions.
     pub(crate) fn is_cordoned(&self, path: &Path) -> bool {
-        self.cordoned.iter().any(|cordoned| cordoned == path || cordoned.as_os_str() == "*")
+        self.cordoned.load().iter().any(|cordoned| cordoned == path || cordoned.as_os_str() == "*")
     }
 
     /// Makes durable where some partitions' logs start. Answers those of which it could not be done.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use ottla_config::BrokerConfig;
 use ottla_runtime::Runtime;
 use ottla_storage::disk::Disk;
@@ -94,19 +95,17 @@ impl Directories {
             false => Some(ClaimedDirectory::claim(&**disk, &metadata_path, meta()).await?),
         };
         // What a topic says of its own is known only later, and opening needs none of it.
-        let producer_id_expiration_ms = i64::from(config.producer_id_expiration_ms);
-        let log_config = LogConfig { producer_id_expiration_ms, ..LogConfig::default() };
-        let log_config = |_: &TopicPartition| log_config;
+        let log_config = |_: &TopicPartition| LogConfig::default();
         let options =
             || OpenOptions { meta: meta(), config: &log_config, recovery_threads: config.recovery_threads_per_dir };
         let wanted = paths.iter().map(|path| (path.clone(), options())).collect();
         let opened = LogDirectory::open_several(disk, wanted).await;
         let slots = slots(paths, opened, &metadata_path, stop)?;
         let lost = slots.iter().filter(|slot| slot.online().is_none()).count();
-        let cordoned = config.cordoned_log_dirs.iter().map(|path| cordoned(path)).collect();
         let (lost, _) = watch::channel(lost);
-        let preferred = Preferred::default();
+        let (cordoned, preferred) = (ArcSwap::default(), Preferred::default());
         let all = Self { slots, _metadata: metadata, cluster_id, cordoned, preferred, lost };
+        all.cordon(&config.cordoned_log_dirs);
         all.agree(runtime).await?;
         Ok(all)
     }
@@ -167,12 +166,8 @@ async fn settle(
     Ok(true)
 }
 
-fn absolute(path: &Path) -> PathBuf {
+pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
-fn cordoned(path: &str) -> PathBuf {
-    if path == "*" { PathBuf::from(path) } else { absolute(Path::new(path)) }
 }
 
 /// The directories that could be opened and those that could not; a fault if nothing can be served.

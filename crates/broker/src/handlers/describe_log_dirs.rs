@@ -28,7 +28,6 @@ use crate::partition::Partition as Led;
 pub(super) const API: Api = Api {
     key: ApiKey::DescribeLogDirs,
     served: 0..=5,
-    advertised: 0..=5,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;

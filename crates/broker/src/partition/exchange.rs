@@ -30,7 +30,7 @@ impl Partition {
         {
             // What changes under this lock, changes the log that it finds.
             let leader = self.leader.lock();
-            log.configure(log_config(&self.config.load(), log.config().producer_id_expiration_ms));
+            log.configure(log_config(&self.config.load()));
             log.assign_leader_epoch(leader.epoch());
             self.log.store(log.clone());
         }

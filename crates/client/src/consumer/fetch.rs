@@ -8,7 +8,7 @@ use bytes::Bytes;
 use ottla_protocol::ApiKey;
 use ottla_protocol::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData};
 use ottla_record::{BatchError, BatchHeader, Batches, Codec, RecordBatch, Scratch};
-use ottla_types::{BrokerId, LeaderEpoch, Offset, TopicId};
+use ottla_types::{BrokerId, Instant, LeaderEpoch, Offset, TopicId};
 use tokio::sync::mpsc;
 
 use super::ConsumerSettings;
@@ -35,6 +35,8 @@ pub(super) struct WantedPart {
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub leader: BrokerId,
+    /// When it was asked.
+    pub asked_at: Instant,
     pub parts: Vec<WantedPart>,
     pub result: Result<Vec<FetchedPart>, ClientError>,
 }
@@ -50,6 +52,13 @@ pub(super) enum FetchedPart {
     Refused(Refusal),
 }
 
+impl FetchedPart {
+    /// Whether there is nothing new in it for a reader at `from`.
+    pub(super) fn is_nothing(&self, from: Offset) -> bool {
+        matches!(self, Self::Records { next, .. } if *next <= from)
+    }
+}
+
 /// Fetches once.
 pub(super) async fn run(
     cluster: Cluster,
@@ -58,11 +67,12 @@ pub(super) async fn run(
     parts: Vec<WantedPart>,
     report: mpsc::UnboundedSender<Outcome>,
 ) {
+    let asked_at = cluster.runtime().clock.now();
     let result = match ask(&cluster, &settings, leader, &parts).await {
         Ok(response) => read(response, &parts, &settings),
         Err(error) => Err(error),
     };
-    let _ = report.send(Outcome { leader, parts, result });
+    let _ = report.send(Outcome { leader, asked_at, parts, result });
 }
 
 async fn ask(

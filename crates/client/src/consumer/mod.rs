@@ -302,8 +302,18 @@ impl Consumer {
             }
             Err(error) => return Err(error),
         };
+        // A leader that has nothing makes its client wait. One that answers at once all the same is not asked at once
+        // again, lest the two keep each other busy with nothing.
+        let nothing = outcome.parts.iter().zip(&fetched).all(|(part, fetched)| fetched.is_nothing(part.offset));
+        let waited_until = outcome.asked_at + self.settings.wait_max;
+        let idle = nothing && now < waited_until;
         for (part, fetched) in outcome.parts.into_iter().zip(fetched) {
+            let key = part.key.clone();
             self.take_part(part, fetched, now)?;
+            if let Some(position) = self.positions.get_mut(&key).filter(|_| idle) {
+                let pause_over = position.hold(&self.cluster, now);
+                position.retry_at = Some(pause_over.min(waited_until));
+            }
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //!
 //! Defaults are left out on purpose: a key that is gone has a value only where a file gives it one.
 
-use crate::key::{ANY, HONOURED, Key, LIST, Status, between};
+use crate::key::{ANY, HONOURED, Key, LIST, Status, at_least, between};
 
 const ZOOKEEPER: Status = Status::Accepted("there is no ZooKeeper here: this node keeps the cluster's metadata itself");
 const ONE_VERSION: Status = Status::Accepted("this broker speaks every version to every client by itself");
@@ -147,10 +147,11 @@ keys! {
     "unstable.feature.versions.enable": Boolean, ANY, High, ReadOnly, KAFKAS_OWN;
     /// How long the start may take.
     "server.max.startup.time.ms": Long, ANY, Medium, ReadOnly, KAFKAS_OWN;
-    /// How long after the start the first round of housekeeping waits.
-    "log.initial.task.delay.ms": Long, ANY, Low, ReadOnly, KAFKAS_OWN;
-    /// How often idle producers are looked for.
-    "producer.id.expiration.check.interval.ms": Int, ANY, Low, ReadOnly, KAFKAS_OWN;
+    /// How long after the start the first look for old segments and the first checkpoints wait. Unset it is 30 seconds,
+    /// or their interval if that is shorter.
+    "log.initial.task.delay.ms": Long, at_least(0), Low, ReadOnly, HONOURED;
+    /// How often it is looked for producers that have been idle for `producer.id.expiration.ms`. Unset it is ten minutes.
+    "producer.id.expiration.check.interval.ms": Int, at_least(1), Low, ReadOnly, HONOURED;
     /// How often leaders are chosen uncleanly where that is allowed.
     "unclean.leader.election.interval.ms": Long, ANY, Medium, ReadOnly, KAFKAS_OWN;
 }

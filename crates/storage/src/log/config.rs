@@ -17,8 +17,6 @@ pub struct LogConfig {
     pub index_interval_bytes: u32,
     /// `preallocate`: a segment gets the space of `segment_bytes` with its first write, not in growing steps.
     pub preallocate: bool,
-    /// `producer.id.expiration.ms`: how long an idle producer is remembered, in milliseconds.
-    pub producer_id_expiration_ms: i64,
     /// What the log keeps.
     pub retention: Retention,
     /// `file.delete.delay.ms`: how long the files of a segment that has left stay, in milliseconds.
@@ -42,7 +40,6 @@ impl Default for LogConfig {
             segment_index_bytes: 10 << 20,
             index_interval_bytes: 4096,
             preallocate: false,
-            producer_id_expiration_ms: 24 * 60 * 60 * 1000,
             retention: Retention::default(),
             file_delete_delay_ms: 60_000,
             flush: true,

@@ -139,10 +139,19 @@ impl LogCopy {
 
     async fn copy_piece(&mut self, files: &Arc<SegmentFiles>, at: u64, length: u64) -> Result<u64, StorageFault> {
         let path = self.target.join(Kind::Log.name(files.base()));
-        if !self.copied.contains_key(&files.base()) {
-            let file = self.disk.open(&path, Open::Truncate).await.trying("make", &path)?;
-            let begun = Copied { files: files.clone(), file: Some(file), bytes: 0, is_whole: false };
-            self.copied.insert(files.base(), begun);
+        match self.copied.get_mut(&files.base()) {
+            None => {
+                let file = self.disk.open(&path, Open::Truncate).await.trying("make", &path)?;
+                let begun = Copied { files: files.clone(), file: Some(file), bytes: 0, is_whole: false };
+                self.copied.insert(files.base(), begun);
+            }
+            Some(copied) if copied.file.is_none() => {
+                // It was closed, and is written again: the segment that was to follow it found no room.
+                copied.is_whole = false;
+                remove(&*self.disk, &self.target.join(Kind::TimeIndex.name(files.base()))).await?;
+                copied.file = Some(self.disk.open(&path, Open::Write).await.trying("open", &path)?);
+            }
+            Some(_) => {}
         }
         if length == 0 {
             return Ok(0);
@@ -153,7 +162,7 @@ impl LogCopy {
             return Err(StorageFault::damaged(&from, at, "the file ends here, expected more"));
         }
         let copied = self.copied.get_mut(&files.base()).expect("it was made above");
-        let file = copied.file.as_ref().expect("a segment that is not whole is open");
+        let file = copied.file.as_ref().expect("it was opened above");
         let length = piece.len() as u64;
         file.write(at, vec![piece]).await.trying("write", &path)?;
         copied.bytes += length;

@@ -255,11 +255,9 @@ impl Log {
         Some(EpochEnd { end_offset: end.end_offset.max(state.log_start), ..end })
     }
 
-    /// Forgets the producers that have been idle for `producer.id.expiration.ms`; answers how many.
-    pub fn expire_producers(&self, now: Timestamp) -> usize {
-        let mut state = self.state.lock();
-        let expiration_ms = state.config.producer_id_expiration_ms;
-        state.producers.expire(now, expiration_ms)
+    /// Forgets the producers that have been idle for `expiration_ms` (`producer.id.expiration.ms`); answers how many.
+    pub fn expire_producers(&self, now: Timestamp, expiration_ms: i64) -> usize {
+        self.state.lock().producers.expire(now, expiration_ms)
     }
 
     /// The last stable offset: below it every transaction is decided, and safely so (KIP-98). Readers of committed

@@ -27,6 +27,7 @@ use ottla_protocol::{ApiKey, FetchReply, FetchRequestView, Part as Piece};
 
 use super::{Api, Request};
 use crate::answer::{Answer, Hangup, Part, Response};
+use crate::metrics::ErrorCounts;
 use crate::node::Node;
 use lookup::Asked;
 use read::{Got, Outcome, Reader};
@@ -36,7 +37,6 @@ use wait::Patience;
 pub(super) const API: Api = Api {
     key: ApiKey::Fetch,
     served: 0..=18,
-    advertised: 0..=18,
     handle: |node, request| Box::pin(async move { handle(&node, &request).await }),
 };
 
@@ -94,6 +94,9 @@ const fn nothing() -> FetchReply<'static, RecordsPlace> {
 }
 
 fn respond(request: &Request, reply: FetchReply<'_, RecordsPlace>) -> Result<Answer, Hangup> {
+    let mut errors = ErrorCounts::default();
+    errors.add(reply.error_code);
+    reply.topics.iter().flat_map(|topic| &topic.partitions).for_each(|partition| errors.add(partition.error_code));
     let frame = reply
         .into_frame(request.correlation_id, request.version)
         .map_err(|error| Hangup::Malformed(format!("the answer cannot be written: {error}")))?;
@@ -101,5 +104,5 @@ fn respond(request: &Request, reply: FetchReply<'_, RecordsPlace>) -> Result<Ans
         Piece::Inline(bytes) => Some(Part::Bytes(bytes)),
         Piece::Records(part) => part,
     });
-    Ok(Answer::Now(Response::parts(parts.collect())))
+    Ok(Answer::Now(Response::parts(parts.collect(), errors)))
 }
