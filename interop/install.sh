@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches what one client needs and does nothing when it is there already:
-# install.sh kcat|python|python-old|go|node|java-RELEASE [FOLDER]
+# install.sh kcat|python|python-old|go|node|java-RELEASE|tools-RELEASE [FOLDER]
 #
 # FOLDER (default: target/interop) takes everything but Debian packages. Needs apt (kcat, and Java, Maven or Python where
 # they lack), Python 3.10, Go 1.26, Node 20, Java 17 and Maven, through their ordinary package registries.
@@ -74,6 +74,30 @@ java() {
         { grep -v '^Note: ' || true; }
 }
 
+# Kafka's command line tools of one release, each as a command that starts its class.
+tools() {
+    debian javac default-jdk-headless
+    debian mvn maven
+    local release=$1
+    local wanted=$here/tools/pom.xml home=$into/tools/$release
+    if ! cmp -s "$wanted" "$home/installed.xml"; then
+        rm -rf "$home"
+        mvn -q -B -Dstyle.color=never -Dkafka.version="$release" -f "$wanted" dependency:copy-dependencies \
+            -DincludeScope=runtime -DexcludeArtifactIds=slf4j-log4j12,slf4j-reload4j -DoutputDirectory="$home/libs"
+        cp "$wanted" "$home/installed.xml"
+    fi
+    mkdir -p "$home/bin"
+    # A tool lives for a second: what makes a Java program start soon counts, and what makes it fast later does not.
+    local options="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto -Xmx256m"
+    options+=" -Dorg.slf4j.simpleLogger.defaultLogLevel=error -Dorg.slf4j.simpleLogger.showThreadName=false"
+    local command class
+    while read -r command class; do
+        printf '#!/bin/sh\nexec java %s -cp "%s/libs/*" %s "$@"\n' "$options" "$home" "$class" >"$home/bin/$command.new"
+        chmod +x "$home/bin/$command.new"
+        mv "$home/bin/$command.new" "$home/bin/$command"
+    done <"$here/tools/commands-$release.txt"
+}
+
 case "${1-}" in
 kcat | go | node) "$1" ;;
 python) python requirements python ;;
@@ -81,5 +105,6 @@ python-old) python requirements-old python-old ;;
 java-0.10.*) java "${1#java-}" Interop010 ;;
 java-0.11.* | java-2.*) java "${1#java-}" Interop011 ;;
 java-*) java "${1#java-}" Interop ;;
-*) echo "usage: install.sh kcat|python|python-old|go|node|java-RELEASE [FOLDER]" >&2; exit 2 ;;
+tools-*) tools "${1#tools-}" ;;
+*) echo "usage: install.sh kcat|python|python-old|go|node|java-RELEASE|tools-RELEASE [FOLDER]" >&2; exit 2 ;;
 esac

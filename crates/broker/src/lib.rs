@@ -44,6 +44,7 @@ mod takeover;
 mod telemetry;
 mod wait;
 
+pub use client_metrics::count_pushed;
 pub use directories::DirectoriesFault;
 pub use log_levels::{LogLevels, ROOT_LOGGER};
 pub use offline::image_of;

@@ -38,11 +38,12 @@
 //! `__cluster_metadata-0`, for its records are ours.
 //!
 //! Read in this order: `quorum`, `propose`, `standing`, `machine`, `log_store`; then how things look as bytes: `entry`,
-//! `batch`, `vote`, `snapshot`.
+//! `batch`, `vote`, `snapshot`; [`inspect`] reads them from outside.
 
 mod batch;
 mod entry;
 mod fault;
+pub mod inspect;
 mod journal;
 mod log_store;
 mod machine;

@@ -47,7 +47,7 @@ fn encode(id: TopicId) -> String {
     format!("version: 0\ntopic_id: {id}")
 }
 
-fn decode(text: &[u8], path: &Path) -> Result<TopicId, StorageFault> {
+pub(crate) fn decode(text: &[u8], path: &Path) -> Result<TopicId, StorageFault> {
     let damaged = || {
         let reason = format!("\"{}\", expected version: 0 and topic_id:", String::from_utf8_lossy(text));
         StorageFault::damaged(path, 0, reason)

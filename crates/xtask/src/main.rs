@@ -15,6 +15,7 @@ mod process;
 mod schemas;
 mod sim;
 mod tidy;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   fuzz [TARGET...] [--seconds N]    every decoder against bytes that nobody meant
   docs [--check]    docs/configuration.md, from the tables of keys
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
+  tools [RELEASE|TOOL...] [--binary PATH] [--bootstrap HOST:PORT --data FOLDER] [--rewrite]    Kafka's own tools
   kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count
   connections [N] [--binary PATH] [--bootstrap ADDRESS:PORT --pid PID]    what N connections cost a broker
   partitions [N] [--topics N] [--binary PATH] [--server COMMAND --bootstrap HOST:PORT]    what N partitions cost
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         "fuzz" => fuzz::run(&rest),
         "docs" => docs::run(&rest),
         "interop" => interop::run(&rest),
+        "tools" => tools::run(&rest),
         "kill" => kill::run(&rest),
         "connections" => connections::run(&rest),
         "partitions" => partitions::run(&rest),

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::broker;
 use crate::interop;
-use crate::process::{self, Running};
+use crate::process::{self, Next, Running};
 
 /// How long one step may take.
 const STEP_MAX: Duration = Duration::from_secs(600);
@@ -81,17 +81,17 @@ impl Measured {
         println!("{partitions} partitions in {topics} topics, data in {}", self.folder.display());
         let began = Instant::now();
         let mut server = self.start()?;
-        self.create(&server, "ready", 1)?;
-        self.first_record(&server)?;
+        self.create(&mut server, "ready", 1)?;
+        self.first_record(&mut server)?;
         told("start on an empty directory", began, &server);
         let began = Instant::now();
         for topic in 0..topics {
-            self.create(&server, &format!("t{topic}"), partitions / topics)?;
+            self.create(&mut server, &format!("t{topic}"), partitions / topics)?;
         }
         told("create", began, &server);
         let began = Instant::now();
         for topic in 0..topics {
-            self.fill(&server, &format!("t{topic}"), partitions / topics)?;
+            self.fill(&mut server, &format!("t{topic}"), partitions / topics)?;
         }
         told("write", began, &server);
         for end in ["TERM", "KILL", "TERM"] {
@@ -101,7 +101,7 @@ impl Measured {
             println!("{:<32}{:>8.2} s", format!("end by SIG{end}"), began.elapsed().as_secs_f64());
             let began = Instant::now();
             server = self.start()?;
-            self.first_record(&server)?;
+            self.first_record(&mut server)?;
             told(&format!("start after SIG{end}"), began, &server);
         }
         server.kill();
@@ -121,15 +121,15 @@ impl Measured {
     }
 
     /// Waits until one record is acknowledged.
-    fn first_record(&self, server: &Running) -> Result<(), String> {
+    fn first_record(&self, server: &mut Running) -> Result<(), String> {
         self.until_done(server, &["produce", "ready"], "a record\n")
     }
 
-    fn create(&self, server: &Running, topic: &str, partitions: u32) -> Result<(), String> {
+    fn create(&self, server: &mut Running, topic: &str, partitions: u32) -> Result<(), String> {
         self.until_done(server, &["topic", "create", topic, "-p", &partitions.to_string()], "")
     }
 
-    fn fill(&self, server: &Running, topic: &str, partitions: u32) -> Result<(), String> {
+    fn fill(&self, server: &mut Running, topic: &str, partitions: u32) -> Result<(), String> {
         let mut lines = String::new();
         for key in 0..partitions * RECORDS_PER_PARTITION {
             writeln!(lines, "{key}:{key}").expect("a string takes everything");
@@ -137,8 +137,9 @@ impl Measured {
         self.until_done(server, &["produce", topic, "-k", ":"], &lines)
     }
 
-    /// Runs a command of the binary's against the broker until it succeeds.
-    fn until_done(&self, server: &Running, arguments: &[&str], input: &str) -> Result<(), String> {
+    /// Runs a command of the binary's against the broker until it succeeds. If the broker is gone, whoever answered was
+    /// another one.
+    fn until_done(&self, server: &mut Running, arguments: &[&str], input: &str) -> Result<(), String> {
         let end = Instant::now() + STEP_MAX;
         loop {
             let mut command = Command::new(&self.options.binary);
@@ -150,15 +151,20 @@ impl Measured {
                 drop(stdin.write_all(input.as_bytes()));
             }
             let output = child.wait_with_output().map_err(|error| error.to_string())?;
+            if server.has_ended() {
+                return Err(format!("the broker ended; is {} free?", self.options.bootstrap));
+            }
             if output.status.success() {
                 return Ok(());
             }
-            if Instant::now() > end {
-                let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            let said = String::from_utf8_lossy(&output.stderr);
+            if Instant::now() > end || said.contains("POLICY_VIOLATION") {
                 return Err(format!("{} did not succeed: {said}", arguments.join(" ")));
             }
             // Whatever it writes next may be that it serves.
-            let _ = server.next(RETRY);
+            if let Next::End = server.next(RETRY) {
+                return Err("the broker closed its output; it must run in the foreground".to_owned());
+            }
         }
     }
 }

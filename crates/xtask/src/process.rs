@@ -117,6 +117,11 @@ impl Running {
         self.lines.try_recv().ok()
     }
 
+    /// Whether the program itself is gone; its output may have ended before.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Ends the program's input, which many programs take as the sign to finish.
     pub(crate) fn close_input(&mut self) {
         drop(self.child.stdin.take());

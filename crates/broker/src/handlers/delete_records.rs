@@ -22,7 +22,6 @@ use crate::node::{Lookup, Node};
 pub(super) const API: Api = Api {
     key: ApiKey::DeleteRecords,
     served: 0..=2,
-    advertised: 0..=2,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;

@@ -23,7 +23,6 @@ use crate::node::Node;
 pub(super) const API: Api = Api {
     key: ApiKey::DescribeLogDirs,
     served: 0..=5,
-    advertised: 0..=5,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;

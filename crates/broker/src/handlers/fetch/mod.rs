@@ -37,7 +37,6 @@ use wait::Patience;
 pub(super) const API: Api = Api {
     key: ApiKey::Fetch,
     served: 0..=18,
-    advertised: 0..=18,
     handle: |node, request| Box::pin(async move { handle(&node, &request).await }),
 };
 

@@ -36,7 +36,6 @@ use append::{Refused, append_one};
 pub(super) const API: Api = Api {
     key: ApiKey::Produce,
     served: 0..=13,
-    advertised: 0..=13,
     handle: |node, request| Box::pin(async move { handle(&node, request).await }),
 };
 
