@@ -15,9 +15,11 @@ use tracing::debug;
 
 use crate::checkpoints::Checkpoints;
 use crate::directories::Directories;
+use crate::flusher::Flusher;
+use crate::metrics::Flushes;
 use crate::partitions::Partitions;
+use crate::retention;
 use crate::settings::Settings;
-use crate::{flusher, retention};
 
 /// The first rounds come sooner, as Kafka's: a broker that was down for long has much that is old.
 const FIRST_ROUND_AFTER: Duration = Duration::from_secs(30);
@@ -41,11 +43,12 @@ pub(crate) struct Housekeeping<'a> {
 }
 
 impl Housekeeping<'_> {
-    /// Starts all of the loops. They end with `stop`, or with their directory.
-    pub(crate) fn start(&self, stop: &CancellationToken) {
+    /// Starts all of the loops. They end with `stop`, or with their directory. Answers where flushes are counted.
+    pub(crate) fn start(&self, stop: &CancellationToken) -> Arc<Flushes> {
+        let flushes = Arc::default();
         for slot in self.directories.slots() {
             if let Some(directory) = slot.online() {
-                self.keep_durable(directory, &slot.stop);
+                self.keep_durable(directory, &flushes, &slot.stop);
             }
         }
         let retention_interval = duration(self.config.retention_check_interval_ms);
@@ -54,13 +57,20 @@ impl Housekeeping<'_> {
         let forget =
             forget_idle_producers(self.runtime.clone(), self.partitions.clone(), self.settings.clone(), stop.clone());
         self.spawn(Lane::Control, forget);
+        flushes
     }
 
     /// The loops of one directory: one flushes, one writes checkpoints.
-    fn keep_durable(&self, directory: Arc<LogDirectory>, stop: &CancellationToken) {
+    fn keep_durable(&self, directory: Arc<LogDirectory>, flushes: &Arc<Flushes>, stop: &CancellationToken) {
         let doubt = Arc::new(Notify::new());
-        let flusher = flusher::run(self.runtime.clone(), directory.dirty().clone(), doubt.clone(), stop.clone());
-        self.spawn(Lane::Data, flusher);
+        let flusher = Flusher {
+            runtime: self.runtime.clone(),
+            dirty: directory.dirty().clone(),
+            doubt: doubt.clone(),
+            flushes: flushes.clone(),
+            stop: stop.clone(),
+        };
+        self.spawn(Lane::Data, flusher.run());
         let interval = duration(self.config.recovery_point_interval_ms.into());
         let checkpoints = Checkpoints {
             runtime: self.runtime.clone(),

@@ -14,7 +14,8 @@ use ottla_record::{Codec, Limits, Packing, Rules, TimestampRule};
 use ottla_replication::{BecomeLeader, Input, Leader, Output};
 use ottla_runtime::{Lane, Runtime};
 use ottla_storage::{
-    AppendRefusal, Appended, Batch, Log, LogConfig, ReadRefusal, Retention, Retired, Slice, StorageFault,
+    AbortedTransaction, AppendRefusal, Appended, Batch, Log, LogConfig, ReadRefusal, Retention, Retired, Slice,
+    StorageFault,
 };
 use ottla_types::{BrokerId, ErrorCode, Instant, LeaderEpoch, Offset, Timestamp, TopicPartition};
 use parking_lot::Mutex;
@@ -72,6 +73,8 @@ pub(crate) struct Partition {
 pub(crate) struct Bounds {
     pub(crate) log_start: Offset,
     pub(crate) high_watermark: Offset,
+    /// Below it every transaction is decided. At most the high watermark.
+    pub(crate) last_stable_offset: Offset,
     pub(crate) log_end: Offset,
 }
 
@@ -274,8 +277,8 @@ impl Partition {
     /// The offsets that bound what can be read.
     pub(crate) fn bounds(&self) -> Bounds {
         let high_watermark = self.high_watermark();
-        let ends = self.log.ends();
-        Bounds { log_start: ends.log_start, high_watermark, log_end: ends.log_end }
+        let (ends, last_stable_offset) = self.log.bounds(high_watermark);
+        Bounds { log_start: ends.log_start, high_watermark, last_stable_offset, log_end: ends.log_end }
     }
 
     /// The epoch of this leadership.
@@ -303,6 +306,23 @@ impl Partition {
         at_least_one: bool,
     ) -> Result<Option<Slice>, ReadRefusal> {
         self.log.read(from, bytes_max, self.high_watermark(), at_least_one).await
+    }
+
+    /// The same of records whose transactions are decided, as `bounds` say, and the transactions among them that were
+    /// aborted: their records are to be left out.
+    pub(crate) async fn read_committed(
+        &self,
+        from: Offset,
+        bytes_max: usize,
+        bounds: &Bounds,
+        at_least_one: bool,
+    ) -> Result<(Option<Slice>, Vec<AbortedTransaction>), ReadRefusal> {
+        let slice = self.log.read(from, bytes_max, bounds.last_stable_offset, at_least_one).await?;
+        let aborted = match &slice {
+            Some(slice) => self.log.aborted_transactions(from, slice).await?,
+            None => Vec::new(),
+        };
+        Ok((slice, aborted))
     }
 
     /// Lets the segments leave that the topic does not keep. Their files are still to be removed.

@@ -151,7 +151,7 @@ impl Broker {
             partitions: &partitions,
             loops: &loops,
         };
-        housekeeping.start(&drained);
+        let flushes = housekeeping.start(&drained);
 
         let connections = connections(&settings, &runtime);
         runtime.spawn(Lane::Control, loops.track_future(connections.clone().sweep(drained.clone())));
@@ -172,7 +172,7 @@ impl Broker {
             conversions: Conversions::default(),
             stop,
             connections,
-            metrics: Metrics::new(handlers::count()),
+            metrics: Metrics::new(handlers::count(), flushes),
             client_metrics: client_metrics.clone(),
         });
         watched.started(node.clone());

@@ -6,6 +6,8 @@
 //!
 //! - `start KEY=VALUE…` begins anew with these lines of `server.properties`; `restart` stops the broker and starts it on
 //!   the same disk, `power-loss` takes from it what was not synced.
+//! - `copy TOPIC` makes the topic with one partition that holds what a Kafka wrote: `TOPIC-0` among the data of `storage`'s
+//!   tests. Another broker must have it already.
 //! - `create-topics NAME… partitions= factor= validate-only config:KEY=VALUE assign:PARTITION=BROKER,…`
 //! - `delete-topics NAME|<ID>…`, `metadata NAME|<ID>… all none auto-create=`, `init-producer-id txn=`
 //! - `api-versions software=`

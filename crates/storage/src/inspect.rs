@@ -10,13 +10,14 @@ use ottla_types::{LeaderEpoch, Offset, ProducerId, Timestamp, TopicId};
 
 use crate::checkpoint::{self, PartitionOffsets};
 use crate::fault::StorageFault;
-use crate::index;
+use crate::index::{self, Entry};
 use crate::leader_epochs::LeaderEpochs;
 use crate::meta_properties::MetaProperties;
 use crate::offset_index::OffsetEntry;
 use crate::partition_metadata;
 use crate::producers::{ProducerEntry, snapshot};
 use crate::time_index::TimeEntry;
+use crate::transaction_index::{self, AbortedTransaction};
 
 /// An `.index` file: the last offset of a batch and where the batch starts in the segment. `base` is the offset that
 /// names the segment. Bytes behind the last whole entry are passed over.
@@ -33,6 +34,18 @@ pub fn time_index(base: Offset, bytes: &[u8]) -> Vec<(Timestamp, Offset)> {
     used(index::decode::<TimeEntry>(base, bytes), |entry| entry.offset == base)
         .map(|entry| (entry.timestamp, entry.offset))
         .collect()
+}
+
+/// A `.txnindex` file: the transactions that markers in the segment aborted. `path` is named in the error. Bytes behind the
+/// last whole entry are passed over.
+pub fn transaction_index(bytes: &[u8], path: &Path) -> Result<Vec<AbortedTransaction>, StorageFault> {
+    for (i, entry) in bytes.chunks_exact(AbortedTransaction::BYTES as usize).enumerate() {
+        if let Some(version) = transaction_index::foreign_version(entry) {
+            let at = i as u64 * u64::from(AbortedTransaction::BYTES);
+            return Err(StorageFault::damaged(path, at, format!("version {version}, expected 0")));
+        }
+    }
+    Ok(index::decode(Offset::ZERO, bytes))
 }
 
 /// A `.snapshot` file: what was remembered of each producer. `path` is named in the error.

@@ -51,9 +51,8 @@ use crate::node::Node;
 /// An API that this broker serves.
 struct Api {
     key: ApiKey,
-    /// The versions that the handler understands.
+    /// The versions that the handler understands and ApiVersions names.
     served: RangeInclusive<i16>,
-    /// The versions that ApiVersions names. The same.
     handle: fn(Arc<Node>, Request) -> BoxFuture<'static, Result<Answer, Hangup>>,
 }
 

@@ -186,12 +186,16 @@ impl State {
             let base = if fits { self.end } else { header.base_offset };
             self.roll(Segment::planned(files(base), now))
         });
-        let undo = self.producers.record(&header, &bytes[BATCH_HEADER_BYTES..]);
+        let recorded = self.producers.record(&header, &bytes[BATCH_HEADER_BYTES..]);
+        let (undo, aborted) = recorded.map_or((None, None), |recorded| (Some(recorded.undo), recorded.aborted));
         self.end = header.next_offset();
         let segment = self.active();
         let mark = segment.mark();
         segment.modified_at = now;
         let position = segment.push(&header, config.index_interval_bytes);
+        if let Some(aborted) = aborted {
+            segment.aborted.push(aborted);
+        }
         let segment = segment.base;
         self.recent.push(header.base_offset, header.last_offset(), position, header.size_in_bytes() as u64);
         self.queue.push(Queued { segment, position, header: header_bytes, bytes, end: self.end, roll, mark, undo });

@@ -60,6 +60,7 @@ impl Log {
             self.write_indexes(base).await?;
             self.sync_indexes(base).await?;
         }
+        self.sync_new_names().await?;
         if let Some(bytes) = snapshot {
             self.save_snapshot(end, bytes).await?;
         }
@@ -93,22 +94,32 @@ impl Log {
 
     async fn sync_indexes(&self, base: Offset) -> Result<(), StorageFault> {
         let wanted = self.state.lock().segment(base).map(|segment| {
-            let offsets = segment.offsets.wants_sync().then(|| segment.offsets.entries_in_file());
-            let times = segment.times.wants_sync().then(|| segment.times.entries_in_file());
-            (segment.files.clone(), offsets, times)
+            let entries = segment.entries_in_files();
+            (segment.files.clone(), segment.unsynced_indexes(), entries)
         });
-        let Some((files, offsets, times)) = wanted else { return Ok(()) };
-        for (kind, entries) in [(Kind::OffsetIndex, offsets), (Kind::TimeIndex, times)] {
-            let Some(entries) = entries else { continue };
+        let Some((files, kinds, entries)) = wanted else { return Ok(()) };
+        for kind in kinds {
             let path = files.path(kind);
             self.open_index(&path).await?.sync().await.trying("sync", &path)?;
             if let Some(segment) = self.state.lock().segment(base) {
-                match kind {
-                    Kind::OffsetIndex => segment.offsets.was_synced(entries),
-                    _ => segment.times.was_synced(entries),
-                }
+                segment.index_synced(kind, entries);
             }
         }
+        Ok(())
+    }
+
+    /// Makes the names durable of files that were made since the flush: the first entry of a transaction index makes one.
+    async fn sync_new_names(&self) -> Result<(), StorageFault> {
+        let names = {
+            let state = self.state.lock();
+            if state.names_changed == state.names_synced {
+                return Ok(());
+            }
+            state.names_changed
+        };
+        self.disk.sync_directory(&self.directory).await.trying("sync", &self.directory)?;
+        let mut state = self.state.lock();
+        state.names_synced = state.names_synced.max(names);
         Ok(())
     }
 

@@ -87,11 +87,12 @@ impl LogCopy {
     /// The source's segments and the end of what they hold, and the number of its cuts.
     fn seen(&self) -> (Vec<Seen>, (Offset, u64)) {
         let state = self.source.state.lock();
-        let last = state.segments.len().saturating_sub(1);
+        // Closed is a segment once the next one's files are there: its indexes were written before.
+        let is_closed = |i: usize| state.segments.get(i + 1).is_some_and(|next| next.created);
         let seen = state.segments.iter().enumerate().filter(|(_, segment)| segment.created).map(|(i, segment)| Seen {
             files: segment.files.clone(),
             written: segment.written,
-            is_active: i == last || segment.written < segment.bytes,
+            is_active: !is_closed(i) || segment.written < segment.bytes,
         });
         (seen.collect(), (state.written, state.cuts))
     }

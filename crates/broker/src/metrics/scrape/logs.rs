@@ -24,6 +24,14 @@ pub(super) fn write(node: &Node, to: &mut Exposition) {
     for (name, help, value) in rows {
         each(&partitions, name, help, value, to);
     }
+    flushes(node, to);
+}
+
+fn flushes(node: &Node, to: &mut Exposition) {
+    let flushes = &node.metrics.flushes;
+    let help = "Flushes, each of what the logs of a directory had written, and how long they took, in milliseconds.";
+    let mut family = to.family("kafka_log_logflushstats_logflushrateandtimems", Kind::Summary, help);
+    family.times(&[], &flushes.times, flushes.count(), node.runtime.clock.now());
 }
 
 fn number(offset: Offset) -> u64 {
