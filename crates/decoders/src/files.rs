@@ -14,6 +14,8 @@ use crate::batches::sum_up;
 use crate::{Decoder, crc32c, file_of, joined, parts};
 
 const BASE: Offset = Offset(7);
+/// An entry of an index of transactions.
+const TRANSACTION_BYTES: usize = 34;
 /// What the files of Kafka's are called here, for messages.
 const PATH: &str = "fuzzed";
 
@@ -22,6 +24,7 @@ pub(crate) fn decoders() -> Vec<Decoder> {
     let mut all = vec![
         Decoder::new("offset-index", |bytes| drop(inspect::offset_index(BASE, bytes)), || golden("index")),
         Decoder::new("time-index", |bytes| drop(inspect::time_index(BASE, bytes)), || golden("timeindex")),
+        Decoder::new("transaction-index", transaction_index, seeds_of_transaction_index),
         Decoder::new("producer-snapshot", producer_snapshot, || golden("snapshot")),
         Decoder::new("leader-epoch-checkpoint", leader_epochs, || {
             seed("storage", "data/kafka-4.3.1/golden-0/leader-epoch-checkpoint")
@@ -58,6 +61,21 @@ fn seed(crate_name: &str, path: &str) -> Vec<Vec<u8>> {
 /// A file of the partition that Kafka wrote for the tests of `storage`, the one of its second segment.
 fn golden(ending: &str) -> Vec<Vec<u8>> {
     seed("storage", &format!("data/kafka-4.3.1/golden-0/00000000000000000036.{ending}"))
+}
+
+fn transaction_index(bytes: &[u8]) {
+    if let Ok(aborted) = inspect::transaction_index(bytes, Path::new(PATH)) {
+        assert!(aborted.len() <= bytes.len() / TRANSACTION_BYTES);
+    }
+}
+
+/// Version, producer, first and last offset, last stable offset.
+fn seeds_of_transaction_index() -> Vec<Vec<u8>> {
+    let entry = |first: i64| {
+        [&[0, 0][..], &9i64.to_be_bytes(), &first.to_be_bytes(), &(first + 4).to_be_bytes(), &first.to_be_bytes()]
+            .concat()
+    };
+    vec![entry(7), [entry(7), entry(20)].concat()]
 }
 
 /// The bytes as they are, and with the checksum that they should have.

@@ -20,7 +20,7 @@ use crate::{Decoder, file_of, joined, parts};
 const DIRECTORY: &str = "/logs";
 /// The files in the order of an input's parts. They are those of the partition that Kafka wrote for the tests of
 /// `storage`, so that a seed is a sound log.
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "golden-0/00000000000000000000.log",
     "golden-0/00000000000000000036.log",
     "golden-0/00000000000000000000.index",
@@ -30,6 +30,8 @@ const FILES: [&str; 9] = [
     "golden-0/partition.metadata",
     "recovery-point-offset-checkpoint",
     "log-start-offset-checkpoint",
+    // Kafka had none to write.
+    "golden-0/00000000000000000000.txnindex",
 ];
 const CLEAN_STOP: &str = ".kafka_cleanshutdown";
 
@@ -42,13 +44,14 @@ pub(crate) fn decoders() -> Vec<Decoder> {
     all.to_vec()
 }
 
-/// All that Kafka wrote, and without the files that can be made anew.
+/// All that Kafka wrote, the same without the files that can be made anew, and a log with a transaction.
 fn seeds() -> Vec<Vec<u8>> {
-    let files: Vec<_> =
-        FILES.iter().filter_map(|path| file_of("storage", &format!("data/kafka-4.3.1/{path}"))).collect();
-    let whole = joined(files.iter().map(Vec::as_slice));
-    let logs = joined(files.iter().take(2).map(Vec::as_slice));
-    [whole, logs].map(|files| [&[1][..], &files].concat()).to_vec()
+    let golden = FILES.iter().filter_map(|path| file_of("storage", &format!("data/kafka-4.3.1/{path}")));
+    let golden: Vec<_> = golden.collect();
+    let whole = joined(golden.iter().map(Vec::as_slice));
+    let logs = joined(golden.iter().take(2).map(Vec::as_slice));
+    let transaction = joined([&*file_of("record", "vectors/transaction.log").unwrap_or_default()]);
+    [whole, logs, transaction].map(|files| [&[1][..], &files].concat()).to_vec()
 }
 
 /// What was recovered is appended to, and is there after the next start.
@@ -116,6 +119,7 @@ async fn read(log: &Log) {
     assert!(ends.log_start <= ends.log_end && ends.flushed <= ends.written && ends.written <= ends.log_end, "{ends:?}");
     let mut at = ends.log_start;
     while let Ok(Some(slice)) = log.read(at, 1 << 10, ends.log_end, true).await {
+        let _ = log.aborted_transactions(at, &slice).await;
         let Ok(bytes) = slice.read().await else { break };
         let next = ottla_record::Batches::new(&bytes).flatten().map(|batch| batch.header().next_offset()).max();
         match next {
@@ -142,9 +146,9 @@ mod tests {
 
     #[test]
     fn a_seed_is_a_log_that_is_recovered_to_its_end() {
-        for seed in seeds() {
-            let end = block_on(async { open(&disk_of(&seed).await?).await.map(|(_, log)| log.ends().log_end) });
-            assert_eq!(end, Some(Offset(73)));
+        for (seed, expected) in seeds().iter().zip([73, 73, 106]) {
+            let end = block_on(async { open(&disk_of(seed).await?).await.map(|(_, log)| log.ends().log_end) });
+            assert_eq!(end, Some(Offset(expected)));
         }
     }
 }
