@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::codec::{self, Codec};
 use crate::record::Record;
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// What the leader of a classic group tells a consumer to read. Its versions are those of the subscription.
@@ -34,6 +35,15 @@ impl Codec for ConsumerProtocolAssignment {
     }
 }
 
+impl Tell for ConsumerProtocolAssignment {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(2);
+        fields.push(("assignedPartitions", self.assigned_partitions.tell(version)));
+        fields.push(("userData", self.user_data.tell(version)));
+        Value::Fields(fields)
+    }
+}
+
 /// An element of [`ConsumerProtocolAssignment::assigned_partitions`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct TopicPartition {
@@ -54,6 +64,15 @@ impl Codec for TopicPartition {
         w.string(form, &self.topic)?;
         codec::write_array(w, form, version, &self.partitions)?;
         Ok(())
+    }
+}
+
+impl Tell for TopicPartition {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(2);
+        fields.push(("topic", self.topic.tell(version)));
+        fields.push(("partitions", self.partitions.tell(version)));
+        Value::Fields(fields)
     }
 }
 

@@ -6,6 +6,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// An access rule, with the numbers of DescribeAcls.
@@ -58,6 +59,21 @@ impl Codec for AccessControlEntryRecord {
         w.i8(self.permission_type);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for AccessControlEntryRecord {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(8);
+        fields.push(("id", self.id.tell(version)));
+        fields.push(("resourceType", self.resource_type.tell(version)));
+        fields.push(("resourceName", self.resource_name.tell(version)));
+        fields.push(("patternType", self.pattern_type.tell(version)));
+        fields.push(("principal", self.principal.tell(version)));
+        fields.push(("host", self.host.tell(version)));
+        fields.push(("operation", self.operation.tell(version)));
+        fields.push(("permissionType", self.permission_type.tell(version)));
+        Value::Fields(fields)
     }
 }
 

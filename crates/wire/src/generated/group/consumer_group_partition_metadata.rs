@@ -7,6 +7,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -26,6 +27,14 @@ impl Codec for ConsumerGroupPartitionMetadataKey {
     fn write(&self, w: &mut Writer, form: Form, _version: i16) -> Result<(), EncodeError> {
         w.string(form, &self.group_id)?;
         Ok(())
+    }
+}
+
+impl Tell for ConsumerGroupPartitionMetadataKey {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(1);
+        fields.push(("groupId", self.group_id.tell(version)));
+        Value::Fields(fields)
     }
 }
 
@@ -49,6 +58,14 @@ impl Codec for ConsumerGroupPartitionMetadataValue {
         codec::write_array(w, form, version, &self.topics)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for ConsumerGroupPartitionMetadataValue {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(1);
+        fields.push(("topics", self.topics.tell(version)));
+        Value::Fields(fields)
     }
 }
 
@@ -89,6 +106,17 @@ impl Codec for TopicMetadata {
     }
 }
 
+impl Tell for TopicMetadata {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(4);
+        fields.push(("topicId", self.topic_id.tell(version)));
+        fields.push(("topicName", self.topic_name.tell(version)));
+        fields.push(("numPartitions", self.num_partitions.tell(version)));
+        fields.push(("partitionMetadata", self.partition_metadata.tell(version)));
+        Value::Fields(fields)
+    }
+}
+
 /// An element of [`TopicMetadata::partition_metadata`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct PartitionMetadata {
@@ -112,6 +140,15 @@ impl Codec for PartitionMetadata {
         codec::write_array(w, form, version, &self.racks)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for PartitionMetadata {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(2);
+        fields.push(("partition", self.partition.tell(version)));
+        fields.push(("racks", self.racks.tell(version)));
+        Value::Fields(fields)
     }
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -25,6 +26,14 @@ impl Codec for GroupMetadataKey {
     fn write(&self, w: &mut Writer, form: Form, _version: i16) -> Result<(), EncodeError> {
         w.string(form, &self.group)?;
         Ok(())
+    }
+}
+
+impl Tell for GroupMetadataKey {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(1);
+        fields.push(("group", self.group.tell(version)));
+        Value::Fields(fields)
     }
 }
 
@@ -94,6 +103,21 @@ impl Codec for GroupMetadataValue {
         codec::write_array(w, form, version, &self.members)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for GroupMetadataValue {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(6);
+        fields.push(("protocolType", self.protocol_type.tell(version)));
+        fields.push(("generation", self.generation.tell(version)));
+        fields.push(("protocol", self.protocol.tell(version)));
+        fields.push(("leader", self.leader.tell(version)));
+        if version >= 2 {
+            fields.push(("currentStateTimestamp", self.current_state_timestamp.tell(version)));
+        }
+        fields.push(("members", self.members.tell(version)));
+        Value::Fields(fields)
     }
 }
 
@@ -176,6 +200,25 @@ impl Codec for MemberMetadata {
         w.bytes(form, &self.assignment)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for MemberMetadata {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(8);
+        fields.push(("memberId", self.member_id.tell(version)));
+        if version >= 3 {
+            fields.push(("groupInstanceId", self.group_instance_id.tell(version)));
+        }
+        fields.push(("clientId", self.client_id.tell(version)));
+        fields.push(("clientHost", self.client_host.tell(version)));
+        if version >= 1 {
+            fields.push(("rebalanceTimeout", self.rebalance_timeout.tell(version)));
+        }
+        fields.push(("sessionTimeout", self.session_timeout.tell(version)));
+        fields.push(("subscription", self.subscription.tell(version)));
+        fields.push(("assignment", self.assignment.tell(version)));
+        Value::Fields(fields)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -32,6 +33,16 @@ impl Codec for LegacyOffsetCommitKey {
     }
 }
 
+impl Tell for LegacyOffsetCommitKey {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(3);
+        fields.push(("group", self.group.tell(version)));
+        fields.push(("topic", self.topic.tell(version)));
+        fields.push(("partition", self.partition.tell(version)));
+        Value::Fields(fields)
+    }
+}
+
 /// The value.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct LegacyOffsetCommitValue {
@@ -57,6 +68,16 @@ impl Codec for LegacyOffsetCommitValue {
         w.string(form, &self.metadata)?;
         w.i64(self.commit_timestamp);
         Ok(())
+    }
+}
+
+impl Tell for LegacyOffsetCommitValue {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(3);
+        fields.push(("offset", self.offset.tell(version)));
+        fields.push(("metadata", self.metadata.tell(version)));
+        fields.push(("commitTimestamp", self.commit_timestamp.tell(version)));
+        Value::Fields(fields)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -26,6 +27,15 @@ impl Codec for ShareGroupMemberMetadataKey {
         w.string(form, &self.group_id)?;
         w.string(form, &self.member_id)?;
         Ok(())
+    }
+}
+
+impl Tell for ShareGroupMemberMetadataKey {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(2);
+        fields.push(("groupId", self.group_id.tell(version)));
+        fields.push(("memberId", self.member_id.tell(version)));
+        Value::Fields(fields)
     }
 }
 
@@ -63,6 +73,17 @@ impl Codec for ShareGroupMemberMetadataValue {
         codec::write_array(w, form, version, &self.subscribed_topic_names)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for ShareGroupMemberMetadataValue {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(4);
+        fields.push(("rackId", self.rack_id.tell(version)));
+        fields.push(("clientId", self.client_id.tell(version)));
+        fields.push(("clientHost", self.client_host.tell(version)));
+        fields.push(("subscribedTopicNames", self.subscribed_topic_names.tell(version)));
+        Value::Fields(fields)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -26,6 +27,15 @@ impl Codec for StreamsGroupCurrentMemberAssignmentKey {
         w.string(form, &self.group_id)?;
         w.string(form, &self.member_id)?;
         Ok(())
+    }
+}
+
+impl Tell for StreamsGroupCurrentMemberAssignmentKey {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(2);
+        fields.push(("groupId", self.group_id.tell(version)));
+        fields.push(("memberId", self.member_id.tell(version)));
+        Value::Fields(fields)
     }
 }
 
@@ -90,6 +100,22 @@ impl Codec for StreamsGroupCurrentMemberAssignmentValue {
     }
 }
 
+impl Tell for StreamsGroupCurrentMemberAssignmentValue {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(9);
+        fields.push(("memberEpoch", self.member_epoch.tell(version)));
+        fields.push(("previousMemberEpoch", self.previous_member_epoch.tell(version)));
+        fields.push(("state", self.state.tell(version)));
+        fields.push(("activeTasks", self.active_tasks.tell(version)));
+        fields.push(("standbyTasks", self.standby_tasks.tell(version)));
+        fields.push(("warmupTasks", self.warmup_tasks.tell(version)));
+        fields.push(("activeTasksPendingRevocation", self.active_tasks_pending_revocation.tell(version)));
+        fields.push(("standbyTasksPendingRevocation", self.standby_tasks_pending_revocation.tell(version)));
+        fields.push(("warmupTasksPendingRevocation", self.warmup_tasks_pending_revocation.tell(version)));
+        Value::Fields(fields)
+    }
+}
+
 /// An element of [`StreamsGroupCurrentMemberAssignmentValue::active_tasks`].
 #[derive(Clone, PartialEq, Debug)]
 pub struct TaskIds {
@@ -142,6 +168,18 @@ impl Codec for TaskIds {
             }
         }
         Ok(())
+    }
+}
+
+impl Tell for TaskIds {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(3);
+        fields.push(("subtopologyId", self.subtopology_id.tell(version)));
+        fields.push(("partitions", self.partitions.tell(version)));
+        if self.assignment_epochs != Some(Vec::new()) {
+            fields.push(("assignmentEpochs", self.assignment_epochs.tell(version)));
+        }
+        Value::Fields(fields)
     }
 }
 

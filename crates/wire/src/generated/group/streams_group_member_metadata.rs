@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -26,6 +27,15 @@ impl Codec for StreamsGroupMemberMetadataKey {
         w.string(form, &self.group_id)?;
         w.string(form, &self.member_id)?;
         Ok(())
+    }
+}
+
+impl Tell for StreamsGroupMemberMetadataKey {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(2);
+        fields.push(("groupId", self.group_id.tell(version)));
+        fields.push(("memberId", self.member_id.tell(version)));
+        Value::Fields(fields)
     }
 }
 
@@ -108,6 +118,22 @@ impl Codec for StreamsGroupMemberMetadataValue {
     }
 }
 
+impl Tell for StreamsGroupMemberMetadataValue {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(9);
+        fields.push(("instanceId", self.instance_id.tell(version)));
+        fields.push(("rackId", self.rack_id.tell(version)));
+        fields.push(("clientId", self.client_id.tell(version)));
+        fields.push(("clientHost", self.client_host.tell(version)));
+        fields.push(("rebalanceTimeoutMs", self.rebalance_timeout_ms.tell(version)));
+        fields.push(("topologyEpoch", self.topology_epoch.tell(version)));
+        fields.push(("processId", self.process_id.tell(version)));
+        fields.push(("userEndpoint", self.user_endpoint.tell(version)));
+        fields.push(("clientTags", self.client_tags.tell(version)));
+        Value::Fields(fields)
+    }
+}
+
 /// What is in [`StreamsGroupMemberMetadataValue::user_endpoint`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Endpoint {
@@ -134,6 +160,15 @@ impl Codec for Endpoint {
     }
 }
 
+impl Tell for Endpoint {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(2);
+        fields.push(("host", self.host.tell(version)));
+        fields.push(("port", self.port.tell(version)));
+        Value::Fields(fields)
+    }
+}
+
 /// An element of [`StreamsGroupMemberMetadataValue::client_tags`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct KeyValue {
@@ -157,6 +192,15 @@ impl Codec for KeyValue {
         w.string(form, &self.value)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for KeyValue {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(2);
+        fields.push(("key", self.key.tell(version)));
+        fields.push(("value", self.value.tell(version)));
+        Value::Fields(fields)
     }
 }
 

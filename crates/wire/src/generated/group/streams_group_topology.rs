@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -23,6 +24,14 @@ impl Codec for StreamsGroupTopologyKey {
     fn write(&self, w: &mut Writer, form: Form, _version: i16) -> Result<(), EncodeError> {
         w.string(form, &self.group_id)?;
         Ok(())
+    }
+}
+
+impl Tell for StreamsGroupTopologyKey {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(1);
+        fields.push(("groupId", self.group_id.tell(version)));
+        Value::Fields(fields)
     }
 }
 
@@ -49,6 +58,15 @@ impl Codec for StreamsGroupTopologyValue {
         codec::write_array(w, form, version, &self.subtopologies)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for StreamsGroupTopologyValue {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(2);
+        fields.push(("epoch", self.epoch.tell(version)));
+        fields.push(("subtopologies", self.subtopologies.tell(version)));
+        Value::Fields(fields)
     }
 }
 
@@ -105,6 +123,20 @@ impl Codec for Subtopology {
     }
 }
 
+impl Tell for Subtopology {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(7);
+        fields.push(("subtopologyId", self.subtopology_id.tell(version)));
+        fields.push(("sourceTopics", self.source_topics.tell(version)));
+        fields.push(("sourceTopicRegex", self.source_topic_regex.tell(version)));
+        fields.push(("stateChangelogTopics", self.state_changelog_topics.tell(version)));
+        fields.push(("repartitionSinkTopics", self.repartition_sink_topics.tell(version)));
+        fields.push(("repartitionSourceTopics", self.repartition_source_topics.tell(version)));
+        fields.push(("copartitionGroups", self.copartition_groups.tell(version)));
+        Value::Fields(fields)
+    }
+}
+
 /// An element of [`Subtopology::copartition_groups`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct CopartitionGroup {
@@ -144,6 +176,16 @@ impl Codec for CopartitionGroup {
     }
 }
 
+impl Tell for CopartitionGroup {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(3);
+        fields.push(("sourceTopics", self.source_topics.tell(version)));
+        fields.push(("sourceTopicRegex", self.source_topic_regex.tell(version)));
+        fields.push(("repartitionSourceTopics", self.repartition_source_topics.tell(version)));
+        Value::Fields(fields)
+    }
+}
+
 /// An element of [`TopicInfo::topic_configs`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct TopicConfig {
@@ -167,6 +209,15 @@ impl Codec for TopicConfig {
         w.string(form, &self.value)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for TopicConfig {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(2);
+        fields.push(("key", self.key.tell(version)));
+        fields.push(("value", self.value.tell(version)));
+        Value::Fields(fields)
     }
 }
 
@@ -208,6 +259,17 @@ impl Codec for TopicInfo {
         codec::write_array(w, form, version, &self.topic_configs)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for TopicInfo {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(4);
+        fields.push(("name", self.name.tell(version)));
+        fields.push(("partitions", self.partitions.tell(version)));
+        fields.push(("replicationFactor", self.replication_factor.tell(version)));
+        fields.push(("topicConfigs", self.topic_configs.tell(version)));
+        Value::Fields(fields)
     }
 }
 

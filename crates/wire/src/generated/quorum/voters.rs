@@ -6,6 +6,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::Record;
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The controllers that vote from here on: the value of a control record of type 6 (KIP-853).
@@ -33,6 +34,15 @@ impl Codec for VotersRecord {
         codec::write_array(w, form, version, &self.voters)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for VotersRecord {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(2);
+        fields.push(("version", self.version.tell(version)));
+        fields.push(("voters", self.voters.tell(version)));
+        Value::Fields(fields)
     }
 }
 
@@ -75,6 +85,17 @@ impl Codec for Voter {
     }
 }
 
+impl Tell for Voter {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(4);
+        fields.push(("voterId", self.voter_id.tell(version)));
+        fields.push(("voterDirectoryId", self.voter_directory_id.tell(version)));
+        fields.push(("endpoints", self.endpoints.tell(version)));
+        fields.push(("kraftVersionFeature", self.kraft_version_feature.tell(version)));
+        Value::Fields(fields)
+    }
+}
+
 /// An element of [`Voter::endpoints`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Endpoint {
@@ -104,6 +125,16 @@ impl Codec for Endpoint {
     }
 }
 
+impl Tell for Endpoint {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(3);
+        fields.push(("name", self.name.tell(version)));
+        fields.push(("host", self.host.tell(version)));
+        fields.push(("port", self.port.tell(version)));
+        Value::Fields(fields)
+    }
+}
+
 /// What is in [`Voter::kraft_version_feature`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct KRaftVersionFeature {
@@ -127,6 +158,15 @@ impl Codec for KRaftVersionFeature {
         w.i16(self.max_supported_version);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for KRaftVersionFeature {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(2);
+        fields.push(("minSupportedVersion", self.min_supported_version.tell(version)));
+        fields.push(("maxSupportedVersion", self.max_supported_version.tell(version)));
+        Value::Fields(fields)
     }
 }
 

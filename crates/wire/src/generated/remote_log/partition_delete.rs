@@ -6,6 +6,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A partition is to be deleted from tiered storage (KIP-405).
@@ -47,6 +48,17 @@ impl Codec for RemotePartitionDeleteMetadataRecord {
     }
 }
 
+impl Tell for RemotePartitionDeleteMetadataRecord {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(4);
+        fields.push(("topicIdPartition", self.topic_id_partition.tell(version)));
+        fields.push(("brokerId", self.broker_id.tell(version)));
+        fields.push(("eventTimestampMs", self.event_timestamp_ms.tell(version)));
+        fields.push(("remotePartitionDeleteState", self.remote_partition_delete_state.tell(version)));
+        Value::Fields(fields)
+    }
+}
+
 /// What is in [`RemotePartitionDeleteMetadataRecord::topic_id_partition`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct TopicIdPartitionEntry {
@@ -73,6 +85,16 @@ impl Codec for TopicIdPartitionEntry {
         w.i32(self.partition);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for TopicIdPartitionEntry {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(3);
+        fields.push(("name", self.name.tell(version)));
+        fields.push(("id", self.id.tell(version)));
+        fields.push(("partition", self.partition.tell(version)));
+        Value::Fields(fields)
     }
 }
 

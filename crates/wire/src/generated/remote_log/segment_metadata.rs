@@ -7,6 +7,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A segment is being copied to tiered storage (KIP-405).
@@ -103,6 +104,26 @@ impl Codec for RemoteLogSegmentMetadataRecord {
     }
 }
 
+impl Tell for RemoteLogSegmentMetadataRecord {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(11);
+        fields.push(("remoteLogSegmentId", self.remote_log_segment_id.tell(version)));
+        fields.push(("startOffset", self.start_offset.tell(version)));
+        fields.push(("endOffset", self.end_offset.tell(version)));
+        fields.push(("brokerId", self.broker_id.tell(version)));
+        fields.push(("maxTimestampMs", self.max_timestamp_ms.tell(version)));
+        fields.push(("eventTimestampMs", self.event_timestamp_ms.tell(version)));
+        fields.push(("segmentLeaderEpochs", self.segment_leader_epochs.tell(version)));
+        fields.push(("segmentSizeInBytes", self.segment_size_in_bytes.tell(version)));
+        fields.push(("customMetadata", self.custom_metadata.tell(version)));
+        fields.push(("remoteLogSegmentState", self.remote_log_segment_state.tell(version)));
+        if self.txn_index_empty {
+            fields.push(("txnIndexEmpty", self.txn_index_empty.tell(version)));
+        }
+        Value::Fields(fields)
+    }
+}
+
 /// What is in [`RemoteLogSegmentMetadataRecord::remote_log_segment_id`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct RemoteLogSegmentIdEntry {
@@ -126,6 +147,15 @@ impl Codec for RemoteLogSegmentIdEntry {
         w.uuid(self.id);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for RemoteLogSegmentIdEntry {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(2);
+        fields.push(("topicIdPartition", self.topic_id_partition.tell(version)));
+        fields.push(("id", self.id.tell(version)));
+        Value::Fields(fields)
     }
 }
 
@@ -158,6 +188,16 @@ impl Codec for TopicIdPartitionEntry {
     }
 }
 
+impl Tell for TopicIdPartitionEntry {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(3);
+        fields.push(("name", self.name.tell(version)));
+        fields.push(("id", self.id.tell(version)));
+        fields.push(("partition", self.partition.tell(version)));
+        Value::Fields(fields)
+    }
+}
+
 /// An element of [`RemoteLogSegmentMetadataRecord::segment_leader_epochs`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct SegmentLeaderEpochEntry {
@@ -181,6 +221,15 @@ impl Codec for SegmentLeaderEpochEntry {
         w.i64(self.offset);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for SegmentLeaderEpochEntry {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(2);
+        fields.push(("leaderEpoch", self.leader_epoch.tell(version)));
+        fields.push(("offset", self.offset.tell(version)));
+        Value::Fields(fields)
     }
 }
 

@@ -7,6 +7,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A segment in tiered storage, as it stands in a broker's own snapshot of them (KIP-405).
@@ -99,6 +100,26 @@ impl Codec for RemoteLogSegmentMetadataSnapshotRecord {
     }
 }
 
+impl Tell for RemoteLogSegmentMetadataSnapshotRecord {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(11);
+        fields.push(("segmentId", self.segment_id.tell(version)));
+        fields.push(("startOffset", self.start_offset.tell(version)));
+        fields.push(("endOffset", self.end_offset.tell(version)));
+        fields.push(("brokerId", self.broker_id.tell(version)));
+        fields.push(("maxTimestampMs", self.max_timestamp_ms.tell(version)));
+        fields.push(("eventTimestampMs", self.event_timestamp_ms.tell(version)));
+        fields.push(("segmentLeaderEpochs", self.segment_leader_epochs.tell(version)));
+        fields.push(("segmentSizeInBytes", self.segment_size_in_bytes.tell(version)));
+        fields.push(("customMetadata", self.custom_metadata.tell(version)));
+        fields.push(("remoteLogSegmentState", self.remote_log_segment_state.tell(version)));
+        if self.txn_index_empty {
+            fields.push(("txnIndexEmpty", self.txn_index_empty.tell(version)));
+        }
+        Value::Fields(fields)
+    }
+}
+
 /// An element of [`RemoteLogSegmentMetadataSnapshotRecord::segment_leader_epochs`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct SegmentLeaderEpochEntry {
@@ -122,6 +143,15 @@ impl Codec for SegmentLeaderEpochEntry {
         w.i64(self.offset);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for SegmentLeaderEpochEntry {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(2);
+        fields.push(("leaderEpoch", self.leader_epoch.tell(version)));
+        fields.push(("offset", self.offset.tell(version)));
+        Value::Fields(fields)
     }
 }
 

@@ -7,6 +7,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The state of a segment in tiered storage has changed (KIP-405).
@@ -54,6 +55,18 @@ impl Codec for RemoteLogSegmentMetadataUpdateRecord {
     }
 }
 
+impl Tell for RemoteLogSegmentMetadataUpdateRecord {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(5);
+        fields.push(("remoteLogSegmentId", self.remote_log_segment_id.tell(version)));
+        fields.push(("brokerId", self.broker_id.tell(version)));
+        fields.push(("eventTimestampMs", self.event_timestamp_ms.tell(version)));
+        fields.push(("customMetadata", self.custom_metadata.tell(version)));
+        fields.push(("remoteLogSegmentState", self.remote_log_segment_state.tell(version)));
+        Value::Fields(fields)
+    }
+}
+
 /// What is in [`RemoteLogSegmentMetadataUpdateRecord::remote_log_segment_id`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct RemoteLogSegmentIdEntry {
@@ -77,6 +90,15 @@ impl Codec for RemoteLogSegmentIdEntry {
         w.uuid(self.id);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for RemoteLogSegmentIdEntry {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(2);
+        fields.push(("topicIdPartition", self.topic_id_partition.tell(version)));
+        fields.push(("id", self.id.tell(version)));
+        Value::Fields(fields)
     }
 }
 
@@ -106,6 +128,16 @@ impl Codec for TopicIdPartitionEntry {
         w.i32(self.partition);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for TopicIdPartitionEntry {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(3);
+        fields.push(("name", self.name.tell(version)));
+        fields.push(("id", self.id.tell(version)));
+        fields.push(("partition", self.partition.tell(version)));
+        Value::Fields(fields)
     }
 }
 

@@ -6,6 +6,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -31,6 +32,16 @@ impl Codec for ShareUpdateKey {
         w.uuid(self.topic_id);
         w.i32(self.partition);
         Ok(())
+    }
+}
+
+impl Tell for ShareUpdateKey {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(3);
+        fields.push(("groupId", self.group_id.tell(version)));
+        fields.push(("topicId", self.topic_id.tell(version)));
+        fields.push(("partition", self.partition.tell(version)));
+        Value::Fields(fields)
     }
 }
 
@@ -110,6 +121,20 @@ impl Codec for ShareUpdateValue {
     }
 }
 
+impl Tell for ShareUpdateValue {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(5);
+        fields.push(("snapshotEpoch", self.snapshot_epoch.tell(version)));
+        fields.push(("leaderEpoch", self.leader_epoch.tell(version)));
+        fields.push(("startOffset", self.start_offset.tell(version)));
+        if self.delivery_complete_count != -1 {
+            fields.push(("deliveryCompleteCount", self.delivery_complete_count.tell(version)));
+        }
+        fields.push(("stateBatches", self.state_batches.tell(version)));
+        Value::Fields(fields)
+    }
+}
+
 /// An element of [`ShareUpdateValue::state_batches`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct StateBatch {
@@ -142,6 +167,17 @@ impl Codec for StateBatch {
         w.i16(self.delivery_count);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for StateBatch {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = Vec::with_capacity(4);
+        fields.push(("firstOffset", self.first_offset.tell(version)));
+        fields.push(("lastOffset", self.last_offset.tell(version)));
+        fields.push(("deliveryState", self.delivery_state.tell(version)));
+        fields.push(("deliveryCount", self.delivery_count.tell(version)));
+        Value::Fields(fields)
     }
 }
 
