@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches what one client needs and does nothing when it is there already:
-# install.sh kcat|python|python-old|go|node|java-RELEASE|tools-RELEASE [FOLDER]
+# install.sh kcat|python|python-old|go|node|rust|java-RELEASE|tools-RELEASE [FOLDER]
 #
 # FOLDER (default: target/interop) takes everything but Debian packages. Needs apt (kcat, and Java, Maven or Python where
 # they lack), Python 3.10, Go 1.26, Node 20, Java 17 and Maven, through their ordinary package registries.
@@ -54,11 +54,12 @@ node() {
     cp "$wanted" "$libs/installed.json"
 }
 
-# Kafka's Java clients of one release, and the program that fits them.
+# Kafka's Java clients of one release, and the programs that fit them.
 java() {
     debian javac default-jdk-headless
     debian mvn maven
-    local release=$1 program=$2
+    local release=$1
+    shift
     local wanted=$here/java/pom.xml libs=$into/java/$release
     if ! cmp -s "$wanted" "$libs/installed.xml"; then
         rm -rf "$libs"
@@ -66,12 +67,24 @@ java() {
             -DincludeScope=runtime -DoutputDirectory="$libs"
         cp "$wanted" "$libs/installed.xml"
     fi
-    local sources=("$here/java/Cases.java" "$here/java/$program.java") source stale=
+    local sources=("$here/java/Cases.java") source program stale=
+    for program in "$@"; do
+        sources+=("$here/java/$program.java")
+    done
     for source in "${sources[@]}"; do
-        [ "$libs/$program.class" -nt "$source" ] || stale=1
+        for program in "$@"; do
+            [ "$libs/$program.class" -nt "$source" ] || stale=1
+        done
     done
     [ -z "$stale" ] || command javac -nowarn -Xlint:-deprecation -cp "$libs/*" -d "$libs" "${sources[@]}" 2>&1 |
         { grep -v '^Note: ' || true; }
+}
+
+# What the Rust crates are built with: a C compiler and make for librdkafka, a JDK for a library that calls Java.
+rust() {
+    debian cc build-essential
+    debian make build-essential
+    debian javac default-jdk-headless
 }
 
 # Kafka's command line tools of one release, each as a command that starts its class.
@@ -99,12 +112,13 @@ tools() {
 }
 
 case "${1-}" in
-kcat | go | node) "$1" ;;
+kcat | go | node | rust) "$1" ;;
 python) python requirements python ;;
 python-old) python requirements-old python-old ;;
 java-0.10.*) java "${1#java-}" Interop010 ;;
 java-0.11.* | java-2.*) java "${1#java-}" Interop011 ;;
+java-4.3.1) java "${1#java-}" Interop Moving ;;
 java-*) java "${1#java-}" Interop ;;
 tools-*) tools "${1#tools-}" ;;
-*) echo "usage: install.sh kcat|python|python-old|go|node|java-RELEASE|tools-RELEASE [FOLDER]" >&2; exit 2 ;;
+*) echo "usage: install.sh kcat|python|python-old|go|node|rust|java-RELEASE|tools-RELEASE [FOLDER]" >&2; exit 2 ;;
 esac

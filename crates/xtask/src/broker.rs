@@ -31,12 +31,17 @@ pub(crate) fn release_binary() -> PathBuf {
 impl Broker {
     /// Starts `binary` on `folder` and waits until it listens; `port` 0 takes any free one.
     pub(crate) fn start(binary: &Path, folder: &Path, port: u16) -> Result<Self, String> {
+        Self::start_with(binary, folder, port, &[])
+    }
+
+    /// The same, with `settings` as `KEY=VALUE`.
+    pub(crate) fn start_with(binary: &Path, folder: &Path, port: u16, settings: &[&str]) -> Result<Self, String> {
         if !binary.exists() {
             return Err(format!("{} is not there: cargo build --release builds it", binary.display()));
         }
         let mut command = Command::new(binary);
         command.arg("start").arg(format!("listeners=PLAINTEXT://127.0.0.1:{port}"));
-        command.arg(format!("log.dirs={}", folder.display())).arg("ottla.http.listener=");
+        command.arg(format!("log.dirs={}", folder.display())).arg("ottla.http.listener=").args(settings);
         let running = Running::start(&mut command, true)?;
         let mut broker = Self { running, port, log: Vec::new() };
         let end = Instant::now() + START_MAX;

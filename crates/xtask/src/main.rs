@@ -14,6 +14,7 @@ mod partitions;
 mod process;
 mod schemas;
 mod sim;
+mod suites;
 mod tidy;
 mod tools;
 
@@ -28,6 +29,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   fuzz [TARGET...] [--seconds N]    every decoder against bytes that nobody meant
   docs [--check]    docs/configuration.md, from the tables of keys
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
+  suites [rdkafka|rskafka] [--bootstrap HOST:PORT] [--binary PATH]    the tests that client crates carry
   tools [RELEASE|TOOL...] [--binary PATH] [--bootstrap HOST:PORT --data FOLDER] [--rewrite]    Kafka's own tools
   kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count
   connections [N] [--binary PATH] [--bootstrap ADDRESS:PORT --pid PID]    what N connections cost a broker
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         "fuzz" => fuzz::run(&rest),
         "docs" => docs::run(&rest),
         "interop" => interop::run(&rest),
+        "suites" => suites::run(&rest),
         "tools" => tools::run(&rest),
         "kill" => kill::run(&rest),
         "connections" => connections::run(&rest),

@@ -1,0 +1,280 @@
+// What a broker holds, told line by line, so that two brokers can be compared; and what fills it and adds to it.
+//
+// A command of its own, not a client under test: `cargo xtask moving` runs it before and after a move between Kafka and
+// Ottla. Lines of `tell` depend on nothing but what must survive a move.
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.Future;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.Config;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.NewPartitions;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.ProducerState;
+import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.internals.RecordHeader;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+public class Moving {
+    static final Duration LIMIT = Duration.ofMillis(Cases.LIMIT_MS);
+    /** Records that `add` sends to each partition. */
+    static final int ADDED = 20;
+    static final Set<ConfigEntry.ConfigSource> CHANGED = Set.of(ConfigEntry.ConfigSource.DYNAMIC_TOPIC_CONFIG,
+            ConfigEntry.ConfigSource.DYNAMIC_BROKER_CONFIG, ConfigEntry.ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG,
+            ConfigEntry.ConfigSource.DYNAMIC_CLIENT_METRICS_CONFIG);
+
+    final String bootstrap;
+    final Admin admin;
+
+    Moving(String bootstrap, Admin admin) {
+        this.bootstrap = bootstrap;
+        this.admin = admin;
+    }
+
+    KafkaProducer<byte[], byte[]> producer(String codec) {
+        Map<String, Object> settings = Map.of("bootstrap.servers", bootstrap, "compression.type", codec,
+                "max.request.size", 2_000_000, "linger.ms", 5);
+        return new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
+    }
+
+    void create(String topic, int partitions, Map<String, String> settings) throws Exception {
+        admin.createTopics(List.of(new NewTopic(topic, partitions, (short) 1).configs(settings))).all().get();
+    }
+
+    void set(ConfigResource.Type type, String name, String key, String value) throws Exception {
+        var change = new AlterConfigOp(new ConfigEntry(key, value), AlterConfigOp.OpType.SET);
+        admin.incrementalAlterConfigs(Map.of(new ConfigResource(type, name), List.of(change))).all().get();
+    }
+
+    /** Sends one record of every kind and a thousand small ones. */
+    void send(String topic, String codec, boolean keyed) throws Exception {
+        List<Future<RecordMetadata>> sent = new ArrayList<>();
+        try (var producer = producer(codec)) {
+            for (Cases.Entry r : Cases.records(true)) {
+                if (keyed && r.key() == null) {
+                    continue;
+                }
+                List<Header> headers = new ArrayList<>();
+                r.headers().forEach(tag -> headers.add(new RecordHeader(tag.key(), tag.value())));
+                sent.add(producer.send(new ProducerRecord<>(topic, null, r.timestamp(), r.key(), r.value(), headers)));
+            }
+            for (var future : sent) {
+                future.get();
+            }
+        }
+    }
+
+    /** Topics, settings and records of every kind. */
+    void fill() throws Exception {
+        for (String codec : List.of("none", "gzip", "snappy", "lz4", "zstd")) {
+            create("codec-" + codec, Cases.PARTITIONS, Map.of());
+            send("codec-" + codec, codec, false);
+        }
+        create("keyed", 1, Map.of("cleanup.policy", "compact", "retention.ms", "777777777"));
+        send("keyed", "none", true);
+        create("stamped", 2, Map.of("message.timestamp.type", "LogAppendTime", "compression.type", "zstd"));
+        send("stamped", "gzip", false);
+
+        // Several segments; the first records are deleted, and the log begins within one.
+        create("segments", 2, Map.of("segment.bytes", "1048576", "max.message.bytes", "1500000"));
+        byte[] noise = new byte[300_000];
+        new Random(1).nextBytes(noise);
+        try (var producer = producer("none")) {
+            for (int i = 0; i < 12; i++) {
+                producer.send(new ProducerRecord<>("segments", 0, Cases.bytes("large-" + i), noise)).get();
+            }
+        }
+        var deleted = Map.of(new TopicPartition("segments", 0), RecordsToDelete.beforeOffset(5));
+        admin.deleteRecords(deleted).all().get();
+
+        create("grown", 1, Map.of());
+        admin.createPartitions(Map.of("grown", NewPartitions.increaseTo(4))).all().get();
+        create("empty.of_records", 3, Map.of());
+        create("gone", 2, Map.of("retention.ms", "70000000"));
+        send("gone", "none", false);
+        admin.deleteTopics(List.of("gone")).all().get();
+
+        set(ConfigResource.Type.TOPIC, "grown", "retention.bytes", "123456789");
+        set(ConfigResource.Type.BROKER, "", "log.retention.ms", "900000000");
+        set(ConfigResource.Type.BROKER, "", "message.max.bytes", "1800000");
+        set(ConfigResource.Type.BROKER, "1", "log.segment.delete.delay.ms", "45000");
+        set(ConfigResource.Type.CLIENT_METRICS, "all", "interval.ms", "30000");
+    }
+
+    /** The partitions of the topics that `fill` made. */
+    Map<String, TopicDescription> topics() throws Exception {
+        return new TreeMap<>(admin.describeTopics(new TreeSet<>(admin.listTopics().names().get())).allTopicNames().get());
+    }
+
+    static List<TopicPartition> partitions(Collection<TopicDescription> topics) {
+        List<TopicPartition> out = new ArrayList<>();
+        topics.forEach(topic -> topic.partitions().forEach(p -> out.add(new TopicPartition(topic.name(), p.partition()))));
+        return out;
+    }
+
+    Map<TopicPartition, Set<Long>> producers(Collection<TopicPartition> partitions) throws Exception {
+        Map<TopicPartition, Set<Long>> out = new HashMap<>();
+        admin.describeProducers(partitions).all().get().forEach((partition, state) -> {
+            Set<Long> ids = new HashSet<>();
+            state.activeProducers().forEach(producer -> ids.add(producer.producerId()));
+            out.put(partition, ids);
+        });
+        return out;
+    }
+
+    /** Appends records to every partition, and holds that offsets go on and that the producer is a new one. */
+    void add() throws Exception {
+        List<TopicPartition> partitions = partitions(topics().values());
+        var before = producers(partitions);
+        Set<Long> known = new HashSet<>();
+        before.values().forEach(known::addAll);
+        try (var consumer = consumer(); var producer = producer("lz4")) {
+            var ends = consumer.endOffsets(partitions, LIMIT);
+            Map<TopicPartition, List<Future<RecordMetadata>>> sent = new HashMap<>();
+            for (int i = 0; i < ADDED; i++) {
+                for (TopicPartition tp : partitions) {
+                    var record = new ProducerRecord<>(tp.topic(), tp.partition(), Cases.bytes("added-" + i),
+                            Cases.bytes("value " + i), List.<Header>of(new RecordHeader("i", Cases.bytes("" + i))));
+                    sent.computeIfAbsent(tp, p -> new ArrayList<>()).add(producer.send(record));
+                }
+            }
+            for (TopicPartition tp : partitions) {
+                for (int i = 0; i < ADDED; i++) {
+                    Cases.equal(tp + " offset " + i + " after the end", ends.get(tp) + i, sent.get(tp).get(i).get().offset());
+                }
+            }
+        }
+        for (var after : producers(partitions).entrySet()) {
+            Set<Long> added = new HashSet<>(after.getValue());
+            added.removeAll(before.get(after.getKey()));
+            Cases.equal(after.getKey() + " new producers", 1, added.size());
+            Cases.equal(after.getKey() + " producer id given before", false, known.removeAll(added));
+        }
+        System.out.println("added " + ADDED + " records to each of " + partitions.size() + " partitions");
+    }
+
+    KafkaConsumer<byte[], byte[]> consumer() {
+        Map<String, Object> settings = Map.of("bootstrap.servers", bootstrap, "auto.offset.reset", "none");
+        return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    }
+
+    void tell() throws Exception {
+        System.out.println("cluster " + admin.describeCluster().clusterId().get());
+        var topics = topics();
+        List<ConfigResource> resources = new ArrayList<>();
+        for (var topic : topics.values()) {
+            System.out.printf("topic %s id %s partitions %d%n", topic.name(), topic.topicId(), topic.partitions().size());
+            resources.add(new ConfigResource(ConfigResource.Type.TOPIC, topic.name()));
+        }
+        resources.add(new ConfigResource(ConfigResource.Type.BROKER, ""));
+        resources.add(new ConfigResource(ConfigResource.Type.BROKER, "1"));
+        resources.add(new ConfigResource(ConfigResource.Type.CLIENT_METRICS, "all"));
+        var settings = admin.describeConfigs(resources).all().get();
+        resources.forEach(resource -> tellSettings(resource, settings.get(resource)));
+
+        var partitions = partitions(topics.values());
+        var states = admin.describeProducers(partitions).all().get();
+        var newest = new HashMap<TopicPartition, OffsetSpec>();
+        partitions.forEach(tp -> newest.put(tp, OffsetSpec.maxTimestamp()));
+        var newestOffsets = admin.listOffsets(newest).all().get();
+        try (var consumer = consumer()) {
+            for (TopicPartition tp : partitions) {
+                System.out.printf("newest %s at %d time %d%n", tp, newestOffsets.get(tp).offset(),
+                        newestOffsets.get(tp).timestamp());
+                var producers = new ArrayList<>(states.get(tp).activeProducers());
+                producers.sort((a, b) -> Long.compare(a.producerId(), b.producerId()));
+                for (ProducerState p : producers) {
+                    System.out.printf("producer %s id %d epoch %d sequence %d%n", tp, p.producerId(), p.producerEpoch(),
+                            p.lastSequence());
+                }
+                tellRecords(consumer, tp);
+            }
+        }
+    }
+
+    static void tellSettings(ConfigResource resource, Config config) {
+        var entries = new TreeMap<String, String>();
+        for (ConfigEntry entry : config.entries()) {
+            // A broker's settings hold those of all brokers, too: these are told where they belong.
+            boolean others = resource.type() == ConfigResource.Type.BROKER && !resource.name().isEmpty()
+                    && entry.source() == ConfigEntry.ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG;
+            if (CHANGED.contains(entry.source()) && !others) {
+                entries.put(entry.name(), entry.value());
+            }
+        }
+        String name = resource.name().isEmpty() ? "all" : resource.name();
+        entries.forEach((key, value) -> System.out.printf("setting %s %s %s=%s%n", resource.type(), name, key, value));
+    }
+
+    void tellRecords(KafkaConsumer<byte[], byte[]> consumer, TopicPartition tp) {
+        consumer.assign(List.of(tp));
+        long next = consumer.beginningOffsets(List.of(tp), LIMIT).get(tp);
+        long end = consumer.endOffsets(List.of(tp), LIMIT).get(tp);
+        System.out.printf("start %s at %d%n", tp, next);
+        consumer.seek(tp, next);
+        while (consumer.position(tp) < end) {
+            var polled = consumer.poll(LIMIT);
+            if (polled.isEmpty()) {
+                throw new Cases.Failed(tp + ": nothing came at " + consumer.position(tp) + ", the end is " + end);
+            }
+            polled.forEach(r -> System.out.println("record " + tp + " " + line(r)));
+        }
+    }
+
+    static String line(ConsumerRecord<byte[], byte[]> r) {
+        StringBuilder out = new StringBuilder();
+        out.append(r.offset()).append(' ').append(r.timestampType()).append(' ').append(r.timestamp());
+        out.append(" epoch ").append(r.leaderEpoch().orElse(-1));
+        out.append(" key ").append(brief(r.key())).append(" value ").append(brief(r.value()));
+        r.headers().forEach(h -> out.append(' ').append(h.key()).append('=').append(brief(h.value())));
+        return out.toString();
+    }
+
+    /** A short text in full; else the length and a hash. */
+    static String brief(byte[] field) {
+        boolean hashed = field != null && field.length > 24;
+        return hashed ? field.length + ":" + Integer.toHexString(Arrays.hashCode(field)) : Cases.brief(field);
+    }
+
+    public static void main(String[] arguments) throws Exception {
+        if (arguments.length != 2) {
+            System.err.println("usage: java Moving fill|tell|add HOST:PORT");
+            System.exit(2);
+        }
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", arguments[1]))) {
+            Moving moving = new Moving(arguments[1], admin);
+            switch (arguments[0]) {
+                case "fill" -> moving.fill();
+                case "tell" -> moving.tell();
+                case "add" -> moving.add();
+                default -> throw new Cases.Failed(arguments[0] + ": neither fill, tell nor add");
+            }
+        } catch (Cases.Failed difference) {
+            System.out.println("FAILED " + difference.getMessage());
+            System.exit(1);
+        }
+    }
+}
