@@ -10,9 +10,10 @@ use ottla_types::Offset;
 
 fuzz_target!(|bytes: &[u8]| {
     let [which, bytes @ ..] = bytes else { return };
-    match which % 3 {
+    match which % 4 {
         0 => drop(inspect::offset_index(Offset(7), bytes)),
         1 => drop(inspect::time_index(Offset(7), bytes)),
+        2 => drop(inspect::transaction_index(bytes, Path::new("fuzzed.txnindex"))),
         _ => {
             let mut bytes = bytes.to_vec();
             // Version (16 bits), checksum (32), then what it is of.

@@ -131,15 +131,15 @@ impl Marker {
 
     /// A record of Kafka's own quorum.
     fn of_quorum(kind: i16, value: &[u8]) -> Self {
-        let (name, mark, read): (_, _, fn(&[u8]) -> Result<Value, DecodeError>) = match kind {
-            2 => ("LeaderChange", ":", self_versioned::<LeaderChangeMessage>),
-            3 => ("SnapshotHeader", "", self_versioned::<SnapshotHeaderRecord>),
-            4 => ("SnapshotFooter", "", self_versioned::<SnapshotFooterRecord>),
-            5 => ("KRaftVersion", "", self_versioned::<KRaftVersionRecord>),
-            6 => ("KRaftVoters", "", self_versioned::<VotersRecord>),
+        let (name, mark, said) = match kind {
+            2 => ("LeaderChange", ":", self_versioned::<LeaderChangeMessage>(value)),
+            3 => ("SnapshotHeader", "", self_versioned::<SnapshotHeaderRecord>(value)),
+            4 => ("SnapshotFooter", "", self_versioned::<SnapshotFooterRecord>(value)),
+            5 => ("KRaftVersion", "", self_versioned::<KRaftVersionRecord>(value)),
+            6 => ("KRaftVoters", "", self_versioned::<VotersRecord>(value)),
             _ => return Self { text: format!(" controlType: UNKNOWN({kind})"), json: json!({ "type": kind }) },
         };
-        match read(value) {
+        match said {
             Ok(said) => Self { text: format!(" {name}{mark} {said}"), json: json!({ "type": name, "value": said }) },
             Err(error) => Self { text: format!(" {name}{mark} {error}"), json: json!({ "type": name }) },
         }

@@ -5,26 +5,40 @@ use super::model::{Field, Struct};
 
 /// The implementation.
 pub(super) fn tell_impl(body: &Struct) -> String {
-    let fields: String = body.fields.iter().map(|field| told(body, field)).collect();
-    let (version, text) = match body.fields.len() {
-        0 => ("_version", "Value::Fields(Vec::new())".to_owned()),
-        count => {
-            let begin = format!("let mut fields = Vec::with_capacity({count});\n");
-            ("version", format!("{begin}{fields}Value::Fields(fields)"))
-        }
+    let conditions: Vec<Option<String>> = body.fields.iter().map(|field| condition(body, field)).collect();
+    // The first ones are always there, most often all of them.
+    let certain = conditions.iter().take_while(|condition| condition.is_none()).count();
+    let listed: String = body.fields[..certain].iter().map(|field| pair(field) + ", ").collect();
+    let rest: String = body
+        .fields
+        .iter()
+        .zip(&conditions)
+        .skip(certain)
+        .map(|(field, condition)| {
+            let push = format!("fields.push({});\n", pair(field));
+            condition.as_ref().map_or(push.clone(), |condition| format!("if {condition} {{ {push} }}\n"))
+        })
+        .collect();
+    let version = if body.fields.is_empty() { "_version" } else { "version" };
+    let text = match rest.as_str() {
+        "" => format!("Value::Fields(vec![{listed}])"),
+        rest => format!("let mut fields = vec![{listed}];\n{rest}Value::Fields(fields)"),
     };
     format!("impl Tell for {} {{ fn tell(&self, {version}: i16) -> Value {{ {text} }} }}\n\n", body.name)
 }
 
-/// A field that the version has; of tagged ones those that are not as by default.
-fn told(body: &Struct, field: &Field) -> String {
-    let push = format!("fields.push((\"{}\", self.{}.tell(version)));\n", kafkas_name(&field.name), field_name(field));
+/// A field's name and value.
+fn pair(field: &Field) -> String {
+    format!("(\"{}\", self.{}.tell(version))", kafkas_name(&field.name), field_name(field))
+}
+
+/// When a field is told: if the version has it; of tagged ones, if it is not as by default. `None` for always.
+fn condition(body: &Struct, field: &Field) -> Option<String> {
     let in_version = version_condition(field.versions, body.versions);
     let is_set = field.tag.map(|_| is_set(field));
     match (in_version, is_set) {
-        (None, None) => push,
-        (Some(condition), None) | (None, Some(condition)) => format!("if {condition} {{ {push} }}\n"),
-        (Some(in_version), Some(is_set)) => format!("if {in_version} && {is_set} {{ {push} }}\n"),
+        (Some(in_version), Some(is_set)) => Some(format!("{in_version} && {is_set}")),
+        (in_version, is_set) => in_version.or(is_set),
     }
 }
 

@@ -37,10 +37,10 @@ impl Codec for ConsumerProtocolAssignment {
 
 impl Tell for ConsumerProtocolAssignment {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("assignedPartitions", self.assigned_partitions.tell(version)));
-        fields.push(("userData", self.user_data.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("assignedPartitions", self.assigned_partitions.tell(version)),
+            ("userData", self.user_data.tell(version)),
+        ])
     }
 }
 
@@ -69,10 +69,7 @@ impl Codec for TopicPartition {
 
 impl Tell for TopicPartition {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("topic", self.topic.tell(version)));
-        fields.push(("partitions", self.partitions.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("topic", self.topic.tell(version)), ("partitions", self.partitions.tell(version))])
     }
 }
 

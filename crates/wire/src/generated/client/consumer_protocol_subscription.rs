@@ -71,9 +71,7 @@ impl Codec for ConsumerProtocolSubscription {
 
 impl Tell for ConsumerProtocolSubscription {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(5);
-        fields.push(("topics", self.topics.tell(version)));
-        fields.push(("userData", self.user_data.tell(version)));
+        let mut fields = vec![("topics", self.topics.tell(version)), ("userData", self.user_data.tell(version))];
         if version >= 1 {
             fields.push(("ownedPartitions", self.owned_partitions.tell(version)));
         }
@@ -112,10 +110,7 @@ impl Codec for TopicPartition {
 
 impl Tell for TopicPartition {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("topic", self.topic.tell(version)));
-        fields.push(("partitions", self.partitions.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("topic", self.topic.tell(version)), ("partitions", self.partitions.tell(version))])
     }
 }
 

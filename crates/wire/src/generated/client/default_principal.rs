@@ -46,11 +46,11 @@ impl Codec for DefaultPrincipalData {
 
 impl Tell for DefaultPrincipalData {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("type", self.r#type.tell(version)));
-        fields.push(("name", self.name.tell(version)));
-        fields.push(("tokenAuthenticated", self.token_authenticated.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("type", self.r#type.tell(version)),
+            ("name", self.name.tell(version)),
+            ("tokenAuthenticated", self.token_authenticated.tell(version)),
+        ])
     }
 }
 

@@ -46,7 +46,7 @@ impl Codec for AbortTransactionRecord {
 
 impl Tell for AbortTransactionRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
+        let mut fields = vec![];
         if self.reason.is_some() {
             fields.push(("reason", self.reason.tell(version)));
         }

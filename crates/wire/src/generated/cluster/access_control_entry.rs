@@ -64,16 +64,16 @@ impl Codec for AccessControlEntryRecord {
 
 impl Tell for AccessControlEntryRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(8);
-        fields.push(("id", self.id.tell(version)));
-        fields.push(("resourceType", self.resource_type.tell(version)));
-        fields.push(("resourceName", self.resource_name.tell(version)));
-        fields.push(("patternType", self.pattern_type.tell(version)));
-        fields.push(("principal", self.principal.tell(version)));
-        fields.push(("host", self.host.tell(version)));
-        fields.push(("operation", self.operation.tell(version)));
-        fields.push(("permissionType", self.permission_type.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("id", self.id.tell(version)),
+            ("resourceType", self.resource_type.tell(version)),
+            ("resourceName", self.resource_name.tell(version)),
+            ("patternType", self.pattern_type.tell(version)),
+            ("principal", self.principal.tell(version)),
+            ("host", self.host.tell(version)),
+            ("operation", self.operation.tell(version)),
+            ("permissionType", self.permission_type.tell(version)),
+        ])
     }
 }
 

@@ -46,7 +46,7 @@ impl Codec for BeginTransactionRecord {
 
 impl Tell for BeginTransactionRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
+        let mut fields = vec![];
         if self.name.is_some() {
             fields.push(("name", self.name.tell(version)));
         }

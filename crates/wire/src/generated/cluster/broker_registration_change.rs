@@ -116,9 +116,8 @@ impl Codec for BrokerRegistrationChangeRecord {
 
 impl Tell for BrokerRegistrationChangeRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(6);
-        fields.push(("brokerId", self.broker_id.tell(version)));
-        fields.push(("brokerEpoch", self.broker_epoch.tell(version)));
+        let mut fields =
+            vec![("brokerId", self.broker_id.tell(version)), ("brokerEpoch", self.broker_epoch.tell(version))];
         if self.fenced != 0 {
             fields.push(("fenced", self.fenced.tell(version)));
         }

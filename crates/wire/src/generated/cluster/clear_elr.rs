@@ -34,9 +34,7 @@ impl Codec for ClearElrRecord {
 
 impl Tell for ClearElrRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("topicName", self.topic_name.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("topicName", self.topic_name.tell(version))])
     }
 }
 

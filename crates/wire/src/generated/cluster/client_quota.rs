@@ -48,12 +48,12 @@ impl Codec for ClientQuotaRecord {
 
 impl Tell for ClientQuotaRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(4);
-        fields.push(("entity", self.entity.tell(version)));
-        fields.push(("key", self.key.tell(version)));
-        fields.push(("value", self.value.tell(version)));
-        fields.push(("remove", self.remove.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("entity", self.entity.tell(version)),
+            ("key", self.key.tell(version)),
+            ("value", self.value.tell(version)),
+            ("remove", self.remove.tell(version)),
+        ])
     }
 }
 
@@ -88,10 +88,10 @@ impl Codec for EntityData {
 
 impl Tell for EntityData {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("entityType", self.entity_type.tell(version)));
-        fields.push(("entityName", self.entity_name.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("entityType", self.entity_type.tell(version)),
+            ("entityName", self.entity_name.tell(version)),
+        ])
     }
 }
 

@@ -50,12 +50,12 @@ impl Codec for ConfigRecord {
 
 impl Tell for ConfigRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(4);
-        fields.push(("resourceType", self.resource_type.tell(version)));
-        fields.push(("resourceName", self.resource_name.tell(version)));
-        fields.push(("name", self.name.tell(version)));
-        fields.push(("value", self.value.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("resourceType", self.resource_type.tell(version)),
+            ("resourceName", self.resource_name.tell(version)),
+            ("name", self.name.tell(version)),
+            ("value", self.value.tell(version)),
+        ])
     }
 }
 

@@ -70,15 +70,15 @@ impl Codec for DelegationTokenRecord {
 
 impl Tell for DelegationTokenRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(7);
-        fields.push(("owner", self.owner.tell(version)));
-        fields.push(("requester", self.requester.tell(version)));
-        fields.push(("renewers", self.renewers.tell(version)));
-        fields.push(("issueTimestamp", self.issue_timestamp.tell(version)));
-        fields.push(("maxTimestamp", self.max_timestamp.tell(version)));
-        fields.push(("expirationTimestamp", self.expiration_timestamp.tell(version)));
-        fields.push(("tokenId", self.token_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("owner", self.owner.tell(version)),
+            ("requester", self.requester.tell(version)),
+            ("renewers", self.renewers.tell(version)),
+            ("issueTimestamp", self.issue_timestamp.tell(version)),
+            ("maxTimestamp", self.max_timestamp.tell(version)),
+            ("expirationTimestamp", self.expiration_timestamp.tell(version)),
+            ("tokenId", self.token_id.tell(version)),
+        ])
     }
 }
 

@@ -28,7 +28,7 @@ impl Codec for EndTransactionRecord {
 
 impl Tell for EndTransactionRecord {
     fn tell(&self, _version: i16) -> Value {
-        Value::Fields(Vec::new())
+        Value::Fields(vec![])
     }
 }
 

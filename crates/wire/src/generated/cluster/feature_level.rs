@@ -37,10 +37,7 @@ impl Codec for FeatureLevelRecord {
 
 impl Tell for FeatureLevelRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("name", self.name.tell(version)));
-        fields.push(("featureLevel", self.feature_level.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("name", self.name.tell(version)), ("featureLevel", self.feature_level.tell(version))])
     }
 }
 

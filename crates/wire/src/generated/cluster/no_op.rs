@@ -28,7 +28,7 @@ impl Codec for NoOpRecord {
 
 impl Tell for NoOpRecord {
     fn tell(&self, _version: i16) -> Value {
-        Value::Fields(Vec::new())
+        Value::Fields(vec![])
     }
 }
 

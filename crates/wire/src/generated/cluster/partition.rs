@@ -161,14 +161,15 @@ impl Codec for PartitionRecord {
 
 impl Tell for PartitionRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(13);
-        fields.push(("partitionId", self.partition_id.tell(version)));
-        fields.push(("topicId", self.topic_id.tell(version)));
-        fields.push(("replicas", self.replicas.tell(version)));
-        fields.push(("isr", self.isr.tell(version)));
-        fields.push(("removingReplicas", self.removing_replicas.tell(version)));
-        fields.push(("addingReplicas", self.adding_replicas.tell(version)));
-        fields.push(("leader", self.leader.tell(version)));
+        let mut fields = vec![
+            ("partitionId", self.partition_id.tell(version)),
+            ("topicId", self.topic_id.tell(version)),
+            ("replicas", self.replicas.tell(version)),
+            ("isr", self.isr.tell(version)),
+            ("removingReplicas", self.removing_replicas.tell(version)),
+            ("addingReplicas", self.adding_replicas.tell(version)),
+            ("leader", self.leader.tell(version)),
+        ];
         if self.leader_recovery_state != 0 {
             fields.push(("leaderRecoveryState", self.leader_recovery_state.tell(version)));
         }

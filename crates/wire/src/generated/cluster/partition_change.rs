@@ -171,9 +171,8 @@ impl Codec for PartitionChangeRecord {
 
 impl Tell for PartitionChangeRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(11);
-        fields.push(("partitionId", self.partition_id.tell(version)));
-        fields.push(("topicId", self.topic_id.tell(version)));
+        let mut fields =
+            vec![("partitionId", self.partition_id.tell(version)), ("topicId", self.topic_id.tell(version))];
         if self.isr.is_some() {
             fields.push(("isr", self.isr.tell(version)));
         }

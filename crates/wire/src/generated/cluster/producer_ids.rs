@@ -46,11 +46,11 @@ impl Codec for ProducerIdsRecord {
 
 impl Tell for ProducerIdsRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("brokerId", self.broker_id.tell(version)));
-        fields.push(("brokerEpoch", self.broker_epoch.tell(version)));
-        fields.push(("nextProducerId", self.next_producer_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("brokerId", self.broker_id.tell(version)),
+            ("brokerEpoch", self.broker_epoch.tell(version)),
+            ("nextProducerId", self.next_producer_id.tell(version)),
+        ])
     }
 }
 

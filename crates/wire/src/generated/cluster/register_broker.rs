@@ -149,8 +149,7 @@ impl Codec for RegisterBrokerRecord {
 
 impl Tell for RegisterBrokerRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(11);
-        fields.push(("brokerId", self.broker_id.tell(version)));
+        let mut fields = vec![("brokerId", self.broker_id.tell(version))];
         if version >= 2 {
             fields.push(("isMigratingZkBroker", self.is_migrating_zk_broker.tell(version)));
         }
@@ -214,12 +213,12 @@ impl Codec for BrokerEndpoint {
 
 impl Tell for BrokerEndpoint {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(4);
-        fields.push(("name", self.name.tell(version)));
-        fields.push(("host", self.host.tell(version)));
-        fields.push(("port", self.port.tell(version)));
-        fields.push(("securityProtocol", self.security_protocol.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("host", self.host.tell(version)),
+            ("port", self.port.tell(version)),
+            ("securityProtocol", self.security_protocol.tell(version)),
+        ])
     }
 }
 
@@ -258,11 +257,11 @@ impl Codec for BrokerFeature {
 
 impl Tell for BrokerFeature {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("name", self.name.tell(version)));
-        fields.push(("minSupportedVersion", self.min_supported_version.tell(version)));
-        fields.push(("maxSupportedVersion", self.max_supported_version.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("minSupportedVersion", self.min_supported_version.tell(version)),
+            ("maxSupportedVersion", self.max_supported_version.tell(version)),
+        ])
     }
 }
 

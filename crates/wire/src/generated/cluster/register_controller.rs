@@ -54,13 +54,13 @@ impl Codec for RegisterControllerRecord {
 
 impl Tell for RegisterControllerRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(5);
-        fields.push(("controllerId", self.controller_id.tell(version)));
-        fields.push(("incarnationId", self.incarnation_id.tell(version)));
-        fields.push(("zkMigrationReady", self.zk_migration_ready.tell(version)));
-        fields.push(("endPoints", self.end_points.tell(version)));
-        fields.push(("features", self.features.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("controllerId", self.controller_id.tell(version)),
+            ("incarnationId", self.incarnation_id.tell(version)),
+            ("zkMigrationReady", self.zk_migration_ready.tell(version)),
+            ("endPoints", self.end_points.tell(version)),
+            ("features", self.features.tell(version)),
+        ])
     }
 }
 
@@ -105,12 +105,12 @@ impl Codec for ControllerEndpoint {
 
 impl Tell for ControllerEndpoint {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(4);
-        fields.push(("name", self.name.tell(version)));
-        fields.push(("host", self.host.tell(version)));
-        fields.push(("port", self.port.tell(version)));
-        fields.push(("securityProtocol", self.security_protocol.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("host", self.host.tell(version)),
+            ("port", self.port.tell(version)),
+            ("securityProtocol", self.security_protocol.tell(version)),
+        ])
     }
 }
 
@@ -149,11 +149,11 @@ impl Codec for ControllerFeature {
 
 impl Tell for ControllerFeature {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("name", self.name.tell(version)));
-        fields.push(("minSupportedVersion", self.min_supported_version.tell(version)));
-        fields.push(("maxSupportedVersion", self.max_supported_version.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("minSupportedVersion", self.min_supported_version.tell(version)),
+            ("maxSupportedVersion", self.max_supported_version.tell(version)),
+        ])
     }
 }
 

@@ -34,9 +34,7 @@ impl Codec for RemoveAccessControlEntryRecord {
 
 impl Tell for RemoveAccessControlEntryRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("id", self.id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("id", self.id.tell(version))])
     }
 }
 

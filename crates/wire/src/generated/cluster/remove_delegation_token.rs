@@ -32,9 +32,7 @@ impl Codec for RemoveDelegationTokenRecord {
 
 impl Tell for RemoveDelegationTokenRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("tokenId", self.token_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("tokenId", self.token_id.tell(version))])
     }
 }
 

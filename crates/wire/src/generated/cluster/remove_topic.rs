@@ -34,9 +34,7 @@ impl Codec for RemoveTopicRecord {
 
 impl Tell for RemoveTopicRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("topicId", self.topic_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("topicId", self.topic_id.tell(version))])
     }
 }
 

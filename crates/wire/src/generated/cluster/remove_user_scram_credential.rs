@@ -37,10 +37,7 @@ impl Codec for RemoveUserScramCredentialRecord {
 
 impl Tell for RemoveUserScramCredentialRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("name", self.name.tell(version)));
-        fields.push(("mechanism", self.mechanism.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("name", self.name.tell(version)), ("mechanism", self.mechanism.tell(version))])
     }
 }
 

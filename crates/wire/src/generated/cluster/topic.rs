@@ -37,10 +37,7 @@ impl Codec for TopicRecord {
 
 impl Tell for TopicRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("name", self.name.tell(version)));
-        fields.push(("topicId", self.topic_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("name", self.name.tell(version)), ("topicId", self.topic_id.tell(version))])
     }
 }
 

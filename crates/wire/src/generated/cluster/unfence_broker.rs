@@ -35,10 +35,7 @@ impl Codec for UnfenceBrokerRecord {
 
 impl Tell for UnfenceBrokerRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("id", self.id.tell(version)));
-        fields.push(("epoch", self.epoch.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("id", self.id.tell(version)), ("epoch", self.epoch.tell(version))])
     }
 }
 

@@ -35,10 +35,10 @@ impl Codec for UnregisterBrokerRecord {
 
 impl Tell for UnregisterBrokerRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("brokerId", self.broker_id.tell(version)));
-        fields.push(("brokerEpoch", self.broker_epoch.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("brokerId", self.broker_id.tell(version)),
+            ("brokerEpoch", self.broker_epoch.tell(version)),
+        ])
     }
 }
 

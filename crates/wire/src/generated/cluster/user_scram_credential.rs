@@ -58,14 +58,14 @@ impl Codec for UserScramCredentialRecord {
 
 impl Tell for UserScramCredentialRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(6);
-        fields.push(("name", self.name.tell(version)));
-        fields.push(("mechanism", self.mechanism.tell(version)));
-        fields.push(("salt", self.salt.tell(version)));
-        fields.push(("storedKey", self.stored_key.tell(version)));
-        fields.push(("serverKey", self.server_key.tell(version)));
-        fields.push(("iterations", self.iterations.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("mechanism", self.mechanism.tell(version)),
+            ("salt", self.salt.tell(version)),
+            ("storedKey", self.stored_key.tell(version)),
+            ("serverKey", self.server_key.tell(version)),
+            ("iterations", self.iterations.tell(version)),
+        ])
     }
 }
 

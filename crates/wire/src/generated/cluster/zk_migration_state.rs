@@ -34,9 +34,7 @@ impl Codec for ZkMigrationStateRecord {
 
 impl Tell for ZkMigrationStateRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("zkMigrationState", self.zk_migration_state.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("zkMigrationState", self.zk_migration_state.tell(version))])
     }
 }
 

@@ -34,10 +34,7 @@ impl Codec for ConsumerGroupCurrentMemberAssignmentKey {
 
 impl Tell for ConsumerGroupCurrentMemberAssignmentKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("groupId", self.group_id.tell(version)));
-        fields.push(("memberId", self.member_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("groupId", self.group_id.tell(version)), ("memberId", self.member_id.tell(version))])
     }
 }
 
@@ -88,13 +85,13 @@ impl Codec for ConsumerGroupCurrentMemberAssignmentValue {
 
 impl Tell for ConsumerGroupCurrentMemberAssignmentValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(5);
-        fields.push(("memberEpoch", self.member_epoch.tell(version)));
-        fields.push(("previousMemberEpoch", self.previous_member_epoch.tell(version)));
-        fields.push(("state", self.state.tell(version)));
-        fields.push(("assignedPartitions", self.assigned_partitions.tell(version)));
-        fields.push(("partitionsPendingRevocation", self.partitions_pending_revocation.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("memberEpoch", self.member_epoch.tell(version)),
+            ("previousMemberEpoch", self.previous_member_epoch.tell(version)),
+            ("state", self.state.tell(version)),
+            ("assignedPartitions", self.assigned_partitions.tell(version)),
+            ("partitionsPendingRevocation", self.partitions_pending_revocation.tell(version)),
+        ])
     }
 }
 
@@ -155,9 +152,7 @@ impl Codec for TopicPartitions {
 
 impl Tell for TopicPartitions {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("topicId", self.topic_id.tell(version)));
-        fields.push(("partitions", self.partitions.tell(version)));
+        let mut fields = vec![("topicId", self.topic_id.tell(version)), ("partitions", self.partitions.tell(version))];
         if self.assignment_epochs != Some(Vec::new()) {
             fields.push(("assignmentEpochs", self.assignment_epochs.tell(version)));
         }

@@ -34,10 +34,7 @@ impl Codec for ConsumerGroupMemberMetadataKey {
 
 impl Tell for ConsumerGroupMemberMetadataKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("groupId", self.group_id.tell(version)));
-        fields.push(("memberId", self.member_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("groupId", self.group_id.tell(version)), ("memberId", self.member_id.tell(version))])
     }
 }
 
@@ -140,15 +137,16 @@ impl Codec for ConsumerGroupMemberMetadataValue {
 
 impl Tell for ConsumerGroupMemberMetadataValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(9);
-        fields.push(("instanceId", self.instance_id.tell(version)));
-        fields.push(("rackId", self.rack_id.tell(version)));
-        fields.push(("clientId", self.client_id.tell(version)));
-        fields.push(("clientHost", self.client_host.tell(version)));
-        fields.push(("subscribedTopicNames", self.subscribed_topic_names.tell(version)));
-        fields.push(("subscribedTopicRegex", self.subscribed_topic_regex.tell(version)));
-        fields.push(("rebalanceTimeoutMs", self.rebalance_timeout_ms.tell(version)));
-        fields.push(("serverAssignor", self.server_assignor.tell(version)));
+        let mut fields = vec![
+            ("instanceId", self.instance_id.tell(version)),
+            ("rackId", self.rack_id.tell(version)),
+            ("clientId", self.client_id.tell(version)),
+            ("clientHost", self.client_host.tell(version)),
+            ("subscribedTopicNames", self.subscribed_topic_names.tell(version)),
+            ("subscribedTopicRegex", self.subscribed_topic_regex.tell(version)),
+            ("rebalanceTimeoutMs", self.rebalance_timeout_ms.tell(version)),
+            ("serverAssignor", self.server_assignor.tell(version)),
+        ];
         if self.classic_member_metadata != Some(ClassicMemberMetadata::default()) {
             fields.push(("classicMemberMetadata", self.classic_member_metadata.tell(version)));
         }
@@ -184,10 +182,10 @@ impl Codec for ClassicMemberMetadata {
 
 impl Tell for ClassicMemberMetadata {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("sessionTimeoutMs", self.session_timeout_ms.tell(version)));
-        fields.push(("supportedProtocols", self.supported_protocols.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("sessionTimeoutMs", self.session_timeout_ms.tell(version)),
+            ("supportedProtocols", self.supported_protocols.tell(version)),
+        ])
     }
 }
 
@@ -221,10 +219,7 @@ impl Codec for ClassicProtocol {
 
 impl Tell for ClassicProtocol {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("name", self.name.tell(version)));
-        fields.push(("metadata", self.metadata.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("name", self.name.tell(version)), ("metadata", self.metadata.tell(version))])
     }
 }
 

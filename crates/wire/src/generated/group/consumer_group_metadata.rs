@@ -29,9 +29,7 @@ impl Codec for ConsumerGroupMetadataKey {
 
 impl Tell for ConsumerGroupMetadataKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("groupId", self.group_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("groupId", self.group_id.tell(version))])
     }
 }
 
@@ -82,8 +80,7 @@ impl Codec for ConsumerGroupMetadataValue {
 
 impl Tell for ConsumerGroupMetadataValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("epoch", self.epoch.tell(version)));
+        let mut fields = vec![("epoch", self.epoch.tell(version))];
         if self.metadata_hash != 0 {
             fields.push(("metadataHash", self.metadata_hash.tell(version)));
         }

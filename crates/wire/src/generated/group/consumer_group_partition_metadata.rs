@@ -32,9 +32,7 @@ impl Codec for ConsumerGroupPartitionMetadataKey {
 
 impl Tell for ConsumerGroupPartitionMetadataKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("groupId", self.group_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("groupId", self.group_id.tell(version))])
     }
 }
 
@@ -63,9 +61,7 @@ impl Codec for ConsumerGroupPartitionMetadataValue {
 
 impl Tell for ConsumerGroupPartitionMetadataValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("topics", self.topics.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("topics", self.topics.tell(version))])
     }
 }
 
@@ -108,12 +104,12 @@ impl Codec for TopicMetadata {
 
 impl Tell for TopicMetadata {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(4);
-        fields.push(("topicId", self.topic_id.tell(version)));
-        fields.push(("topicName", self.topic_name.tell(version)));
-        fields.push(("numPartitions", self.num_partitions.tell(version)));
-        fields.push(("partitionMetadata", self.partition_metadata.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("topicId", self.topic_id.tell(version)),
+            ("topicName", self.topic_name.tell(version)),
+            ("numPartitions", self.num_partitions.tell(version)),
+            ("partitionMetadata", self.partition_metadata.tell(version)),
+        ])
     }
 }
 
@@ -145,10 +141,7 @@ impl Codec for PartitionMetadata {
 
 impl Tell for PartitionMetadata {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("partition", self.partition.tell(version)));
-        fields.push(("racks", self.racks.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("partition", self.partition.tell(version)), ("racks", self.racks.tell(version))])
     }
 }
 

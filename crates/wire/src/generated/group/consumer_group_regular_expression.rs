@@ -32,10 +32,10 @@ impl Codec for ConsumerGroupRegularExpressionKey {
 
 impl Tell for ConsumerGroupRegularExpressionKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("groupId", self.group_id.tell(version)));
-        fields.push(("regularExpression", self.regular_expression.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("groupId", self.group_id.tell(version)),
+            ("regularExpression", self.regular_expression.tell(version)),
+        ])
     }
 }
 
@@ -74,11 +74,11 @@ impl Codec for ConsumerGroupRegularExpressionValue {
 
 impl Tell for ConsumerGroupRegularExpressionValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("topics", self.topics.tell(version)));
-        fields.push(("version", self.version.tell(version)));
-        fields.push(("timestamp", self.timestamp.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("topics", self.topics.tell(version)),
+            ("version", self.version.tell(version)),
+            ("timestamp", self.timestamp.tell(version)),
+        ])
     }
 }
 

@@ -34,10 +34,7 @@ impl Codec for ConsumerGroupTargetAssignmentMemberKey {
 
 impl Tell for ConsumerGroupTargetAssignmentMemberKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("groupId", self.group_id.tell(version)));
-        fields.push(("memberId", self.member_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("groupId", self.group_id.tell(version)), ("memberId", self.member_id.tell(version))])
     }
 }
 
@@ -66,9 +63,7 @@ impl Codec for ConsumerGroupTargetAssignmentMemberValue {
 
 impl Tell for ConsumerGroupTargetAssignmentMemberValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("topicPartitions", self.topic_partitions.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("topicPartitions", self.topic_partitions.tell(version))])
     }
 }
 
@@ -100,10 +95,7 @@ impl Codec for TopicPartition {
 
 impl Tell for TopicPartition {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("topicId", self.topic_id.tell(version)));
-        fields.push(("partitions", self.partitions.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("topicId", self.topic_id.tell(version)), ("partitions", self.partitions.tell(version))])
     }
 }
 

@@ -31,9 +31,7 @@ impl Codec for GroupMetadataKey {
 
 impl Tell for GroupMetadataKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("group", self.group.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("group", self.group.tell(version))])
     }
 }
 
@@ -108,11 +106,12 @@ impl Codec for GroupMetadataValue {
 
 impl Tell for GroupMetadataValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(6);
-        fields.push(("protocolType", self.protocol_type.tell(version)));
-        fields.push(("generation", self.generation.tell(version)));
-        fields.push(("protocol", self.protocol.tell(version)));
-        fields.push(("leader", self.leader.tell(version)));
+        let mut fields = vec![
+            ("protocolType", self.protocol_type.tell(version)),
+            ("generation", self.generation.tell(version)),
+            ("protocol", self.protocol.tell(version)),
+            ("leader", self.leader.tell(version)),
+        ];
         if version >= 2 {
             fields.push(("currentStateTimestamp", self.current_state_timestamp.tell(version)));
         }
@@ -205,8 +204,7 @@ impl Codec for MemberMetadata {
 
 impl Tell for MemberMetadata {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(8);
-        fields.push(("memberId", self.member_id.tell(version)));
+        let mut fields = vec![("memberId", self.member_id.tell(version))];
         if version >= 3 {
             fields.push(("groupInstanceId", self.group_instance_id.tell(version)));
         }

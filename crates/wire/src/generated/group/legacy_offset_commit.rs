@@ -35,11 +35,11 @@ impl Codec for LegacyOffsetCommitKey {
 
 impl Tell for LegacyOffsetCommitKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("group", self.group.tell(version)));
-        fields.push(("topic", self.topic.tell(version)));
-        fields.push(("partition", self.partition.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("group", self.group.tell(version)),
+            ("topic", self.topic.tell(version)),
+            ("partition", self.partition.tell(version)),
+        ])
     }
 }
 
@@ -73,11 +73,11 @@ impl Codec for LegacyOffsetCommitValue {
 
 impl Tell for LegacyOffsetCommitValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("offset", self.offset.tell(version)));
-        fields.push(("metadata", self.metadata.tell(version)));
-        fields.push(("commitTimestamp", self.commit_timestamp.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("offset", self.offset.tell(version)),
+            ("metadata", self.metadata.tell(version)),
+            ("commitTimestamp", self.commit_timestamp.tell(version)),
+        ])
     }
 }
 

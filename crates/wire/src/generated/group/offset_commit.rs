@@ -37,11 +37,11 @@ impl Codec for OffsetCommitKey {
 
 impl Tell for OffsetCommitKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("group", self.group.tell(version)));
-        fields.push(("topic", self.topic.tell(version)));
-        fields.push(("partition", self.partition.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("group", self.group.tell(version)),
+            ("topic", self.topic.tell(version)),
+            ("partition", self.partition.tell(version)),
+        ])
     }
 }
 
@@ -139,8 +139,7 @@ impl Codec for OffsetCommitValue {
 
 impl Tell for OffsetCommitValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(6);
-        fields.push(("offset", self.offset.tell(version)));
+        let mut fields = vec![("offset", self.offset.tell(version))];
         if version >= 3 {
             fields.push(("leaderEpoch", self.leader_epoch.tell(version)));
         }

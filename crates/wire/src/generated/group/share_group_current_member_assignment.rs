@@ -34,10 +34,7 @@ impl Codec for ShareGroupCurrentMemberAssignmentKey {
 
 impl Tell for ShareGroupCurrentMemberAssignmentKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("groupId", self.group_id.tell(version)));
-        fields.push(("memberId", self.member_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("groupId", self.group_id.tell(version)), ("memberId", self.member_id.tell(version))])
     }
 }
 
@@ -84,12 +81,12 @@ impl Codec for ShareGroupCurrentMemberAssignmentValue {
 
 impl Tell for ShareGroupCurrentMemberAssignmentValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(4);
-        fields.push(("memberEpoch", self.member_epoch.tell(version)));
-        fields.push(("previousMemberEpoch", self.previous_member_epoch.tell(version)));
-        fields.push(("state", self.state.tell(version)));
-        fields.push(("assignedPartitions", self.assigned_partitions.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("memberEpoch", self.member_epoch.tell(version)),
+            ("previousMemberEpoch", self.previous_member_epoch.tell(version)),
+            ("state", self.state.tell(version)),
+            ("assignedPartitions", self.assigned_partitions.tell(version)),
+        ])
     }
 }
 
@@ -121,10 +118,7 @@ impl Codec for TopicPartitions {
 
 impl Tell for TopicPartitions {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("topicId", self.topic_id.tell(version)));
-        fields.push(("partitions", self.partitions.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("topicId", self.topic_id.tell(version)), ("partitions", self.partitions.tell(version))])
     }
 }
 

@@ -32,10 +32,7 @@ impl Codec for ShareGroupMemberMetadataKey {
 
 impl Tell for ShareGroupMemberMetadataKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("groupId", self.group_id.tell(version)));
-        fields.push(("memberId", self.member_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("groupId", self.group_id.tell(version)), ("memberId", self.member_id.tell(version))])
     }
 }
 
@@ -78,12 +75,12 @@ impl Codec for ShareGroupMemberMetadataValue {
 
 impl Tell for ShareGroupMemberMetadataValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(4);
-        fields.push(("rackId", self.rack_id.tell(version)));
-        fields.push(("clientId", self.client_id.tell(version)));
-        fields.push(("clientHost", self.client_host.tell(version)));
-        fields.push(("subscribedTopicNames", self.subscribed_topic_names.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("rackId", self.rack_id.tell(version)),
+            ("clientId", self.client_id.tell(version)),
+            ("clientHost", self.client_host.tell(version)),
+            ("subscribedTopicNames", self.subscribed_topic_names.tell(version)),
+        ])
     }
 }
 

@@ -29,9 +29,7 @@ impl Codec for ShareGroupMetadataKey {
 
 impl Tell for ShareGroupMetadataKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("groupId", self.group_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("groupId", self.group_id.tell(version))])
     }
 }
 
@@ -65,10 +63,7 @@ impl Codec for ShareGroupMetadataValue {
 
 impl Tell for ShareGroupMetadataValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("epoch", self.epoch.tell(version)));
-        fields.push(("metadataHash", self.metadata_hash.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("epoch", self.epoch.tell(version)), ("metadataHash", self.metadata_hash.tell(version))])
     }
 }
 

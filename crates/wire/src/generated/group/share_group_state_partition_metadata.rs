@@ -31,9 +31,7 @@ impl Codec for ShareGroupStatePartitionMetadataKey {
 
 impl Tell for ShareGroupStatePartitionMetadataKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("groupId", self.group_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("groupId", self.group_id.tell(version))])
     }
 }
 
@@ -72,11 +70,11 @@ impl Codec for ShareGroupStatePartitionMetadataValue {
 
 impl Tell for ShareGroupStatePartitionMetadataValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("initializingTopics", self.initializing_topics.tell(version)));
-        fields.push(("initializedTopics", self.initialized_topics.tell(version)));
-        fields.push(("deletingTopics", self.deleting_topics.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("initializingTopics", self.initializing_topics.tell(version)),
+            ("initializedTopics", self.initialized_topics.tell(version)),
+            ("deletingTopics", self.deleting_topics.tell(version)),
+        ])
     }
 }
 
@@ -115,11 +113,11 @@ impl Codec for TopicPartitionsInfo {
 
 impl Tell for TopicPartitionsInfo {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("topicId", self.topic_id.tell(version)));
-        fields.push(("topicName", self.topic_name.tell(version)));
-        fields.push(("partitions", self.partitions.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("topicId", self.topic_id.tell(version)),
+            ("topicName", self.topic_name.tell(version)),
+            ("partitions", self.partitions.tell(version)),
+        ])
     }
 }
 
@@ -151,10 +149,7 @@ impl Codec for TopicInfo {
 
 impl Tell for TopicInfo {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("topicId", self.topic_id.tell(version)));
-        fields.push(("topicName", self.topic_name.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("topicId", self.topic_id.tell(version)), ("topicName", self.topic_name.tell(version))])
     }
 }
 

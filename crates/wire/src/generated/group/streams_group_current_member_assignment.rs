@@ -32,10 +32,7 @@ impl Codec for StreamsGroupCurrentMemberAssignmentKey {
 
 impl Tell for StreamsGroupCurrentMemberAssignmentKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("groupId", self.group_id.tell(version)));
-        fields.push(("memberId", self.member_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("groupId", self.group_id.tell(version)), ("memberId", self.member_id.tell(version))])
     }
 }
 
@@ -102,17 +99,17 @@ impl Codec for StreamsGroupCurrentMemberAssignmentValue {
 
 impl Tell for StreamsGroupCurrentMemberAssignmentValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(9);
-        fields.push(("memberEpoch", self.member_epoch.tell(version)));
-        fields.push(("previousMemberEpoch", self.previous_member_epoch.tell(version)));
-        fields.push(("state", self.state.tell(version)));
-        fields.push(("activeTasks", self.active_tasks.tell(version)));
-        fields.push(("standbyTasks", self.standby_tasks.tell(version)));
-        fields.push(("warmupTasks", self.warmup_tasks.tell(version)));
-        fields.push(("activeTasksPendingRevocation", self.active_tasks_pending_revocation.tell(version)));
-        fields.push(("standbyTasksPendingRevocation", self.standby_tasks_pending_revocation.tell(version)));
-        fields.push(("warmupTasksPendingRevocation", self.warmup_tasks_pending_revocation.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("memberEpoch", self.member_epoch.tell(version)),
+            ("previousMemberEpoch", self.previous_member_epoch.tell(version)),
+            ("state", self.state.tell(version)),
+            ("activeTasks", self.active_tasks.tell(version)),
+            ("standbyTasks", self.standby_tasks.tell(version)),
+            ("warmupTasks", self.warmup_tasks.tell(version)),
+            ("activeTasksPendingRevocation", self.active_tasks_pending_revocation.tell(version)),
+            ("standbyTasksPendingRevocation", self.standby_tasks_pending_revocation.tell(version)),
+            ("warmupTasksPendingRevocation", self.warmup_tasks_pending_revocation.tell(version)),
+        ])
     }
 }
 
@@ -173,9 +170,8 @@ impl Codec for TaskIds {
 
 impl Tell for TaskIds {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("subtopologyId", self.subtopology_id.tell(version)));
-        fields.push(("partitions", self.partitions.tell(version)));
+        let mut fields =
+            vec![("subtopologyId", self.subtopology_id.tell(version)), ("partitions", self.partitions.tell(version))];
         if self.assignment_epochs != Some(Vec::new()) {
             fields.push(("assignmentEpochs", self.assignment_epochs.tell(version)));
         }

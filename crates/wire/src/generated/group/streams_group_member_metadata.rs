@@ -32,10 +32,7 @@ impl Codec for StreamsGroupMemberMetadataKey {
 
 impl Tell for StreamsGroupMemberMetadataKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("groupId", self.group_id.tell(version)));
-        fields.push(("memberId", self.member_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("groupId", self.group_id.tell(version)), ("memberId", self.member_id.tell(version))])
     }
 }
 
@@ -120,17 +117,17 @@ impl Codec for StreamsGroupMemberMetadataValue {
 
 impl Tell for StreamsGroupMemberMetadataValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(9);
-        fields.push(("instanceId", self.instance_id.tell(version)));
-        fields.push(("rackId", self.rack_id.tell(version)));
-        fields.push(("clientId", self.client_id.tell(version)));
-        fields.push(("clientHost", self.client_host.tell(version)));
-        fields.push(("rebalanceTimeoutMs", self.rebalance_timeout_ms.tell(version)));
-        fields.push(("topologyEpoch", self.topology_epoch.tell(version)));
-        fields.push(("processId", self.process_id.tell(version)));
-        fields.push(("userEndpoint", self.user_endpoint.tell(version)));
-        fields.push(("clientTags", self.client_tags.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("instanceId", self.instance_id.tell(version)),
+            ("rackId", self.rack_id.tell(version)),
+            ("clientId", self.client_id.tell(version)),
+            ("clientHost", self.client_host.tell(version)),
+            ("rebalanceTimeoutMs", self.rebalance_timeout_ms.tell(version)),
+            ("topologyEpoch", self.topology_epoch.tell(version)),
+            ("processId", self.process_id.tell(version)),
+            ("userEndpoint", self.user_endpoint.tell(version)),
+            ("clientTags", self.client_tags.tell(version)),
+        ])
     }
 }
 
@@ -162,10 +159,7 @@ impl Codec for Endpoint {
 
 impl Tell for Endpoint {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("host", self.host.tell(version)));
-        fields.push(("port", self.port.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("host", self.host.tell(version)), ("port", self.port.tell(version))])
     }
 }
 
@@ -197,10 +191,7 @@ impl Codec for KeyValue {
 
 impl Tell for KeyValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("key", self.key.tell(version)));
-        fields.push(("value", self.value.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("key", self.key.tell(version)), ("value", self.value.tell(version))])
     }
 }
 

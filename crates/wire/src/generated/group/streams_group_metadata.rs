@@ -29,9 +29,7 @@ impl Codec for StreamsGroupMetadataKey {
 
 impl Tell for StreamsGroupMetadataKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("groupId", self.group_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("groupId", self.group_id.tell(version))])
     }
 }
 
@@ -108,9 +106,7 @@ impl Codec for StreamsGroupMetadataValue {
 
 impl Tell for StreamsGroupMetadataValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(4);
-        fields.push(("epoch", self.epoch.tell(version)));
-        fields.push(("metadataHash", self.metadata_hash.tell(version)));
+        let mut fields = vec![("epoch", self.epoch.tell(version)), ("metadataHash", self.metadata_hash.tell(version))];
         if self.validated_topology_epoch != -1 {
             fields.push(("validatedTopologyEpoch", self.validated_topology_epoch.tell(version)));
         }
@@ -149,10 +145,7 @@ impl Codec for LastAssignmentConfig {
 
 impl Tell for LastAssignmentConfig {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("key", self.key.tell(version)));
-        fields.push(("value", self.value.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("key", self.key.tell(version)), ("value", self.value.tell(version))])
     }
 }
 

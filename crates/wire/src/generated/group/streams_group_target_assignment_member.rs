@@ -32,10 +32,7 @@ impl Codec for StreamsGroupTargetAssignmentMemberKey {
 
 impl Tell for StreamsGroupTargetAssignmentMemberKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("groupId", self.group_id.tell(version)));
-        fields.push(("memberId", self.member_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("groupId", self.group_id.tell(version)), ("memberId", self.member_id.tell(version))])
     }
 }
 
@@ -74,11 +71,11 @@ impl Codec for StreamsGroupTargetAssignmentMemberValue {
 
 impl Tell for StreamsGroupTargetAssignmentMemberValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("activeTasks", self.active_tasks.tell(version)));
-        fields.push(("standbyTasks", self.standby_tasks.tell(version)));
-        fields.push(("warmupTasks", self.warmup_tasks.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("activeTasks", self.active_tasks.tell(version)),
+            ("standbyTasks", self.standby_tasks.tell(version)),
+            ("warmupTasks", self.warmup_tasks.tell(version)),
+        ])
     }
 }
 
@@ -111,10 +108,10 @@ impl Codec for TaskIds {
 
 impl Tell for TaskIds {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("subtopologyId", self.subtopology_id.tell(version)));
-        fields.push(("partitions", self.partitions.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("subtopologyId", self.subtopology_id.tell(version)),
+            ("partitions", self.partitions.tell(version)),
+        ])
     }
 }
 

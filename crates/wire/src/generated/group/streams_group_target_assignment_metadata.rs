@@ -29,9 +29,7 @@ impl Codec for StreamsGroupTargetAssignmentMetadataKey {
 
 impl Tell for StreamsGroupTargetAssignmentMetadataKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("groupId", self.group_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("groupId", self.group_id.tell(version))])
     }
 }
 
@@ -82,8 +80,7 @@ impl Codec for StreamsGroupTargetAssignmentMetadataValue {
 
 impl Tell for StreamsGroupTargetAssignmentMetadataValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("assignmentEpoch", self.assignment_epoch.tell(version)));
+        let mut fields = vec![("assignmentEpoch", self.assignment_epoch.tell(version))];
         if self.assignment_timestamp != 0 {
             fields.push(("assignmentTimestamp", self.assignment_timestamp.tell(version)));
         }

@@ -29,9 +29,7 @@ impl Codec for StreamsGroupTopologyKey {
 
 impl Tell for StreamsGroupTopologyKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("groupId", self.group_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("groupId", self.group_id.tell(version))])
     }
 }
 
@@ -63,10 +61,7 @@ impl Codec for StreamsGroupTopologyValue {
 
 impl Tell for StreamsGroupTopologyValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("epoch", self.epoch.tell(version)));
-        fields.push(("subtopologies", self.subtopologies.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("epoch", self.epoch.tell(version)), ("subtopologies", self.subtopologies.tell(version))])
     }
 }
 
@@ -125,15 +120,15 @@ impl Codec for Subtopology {
 
 impl Tell for Subtopology {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(7);
-        fields.push(("subtopologyId", self.subtopology_id.tell(version)));
-        fields.push(("sourceTopics", self.source_topics.tell(version)));
-        fields.push(("sourceTopicRegex", self.source_topic_regex.tell(version)));
-        fields.push(("stateChangelogTopics", self.state_changelog_topics.tell(version)));
-        fields.push(("repartitionSinkTopics", self.repartition_sink_topics.tell(version)));
-        fields.push(("repartitionSourceTopics", self.repartition_source_topics.tell(version)));
-        fields.push(("copartitionGroups", self.copartition_groups.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("subtopologyId", self.subtopology_id.tell(version)),
+            ("sourceTopics", self.source_topics.tell(version)),
+            ("sourceTopicRegex", self.source_topic_regex.tell(version)),
+            ("stateChangelogTopics", self.state_changelog_topics.tell(version)),
+            ("repartitionSinkTopics", self.repartition_sink_topics.tell(version)),
+            ("repartitionSourceTopics", self.repartition_source_topics.tell(version)),
+            ("copartitionGroups", self.copartition_groups.tell(version)),
+        ])
     }
 }
 
@@ -178,11 +173,11 @@ impl Codec for CopartitionGroup {
 
 impl Tell for CopartitionGroup {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("sourceTopics", self.source_topics.tell(version)));
-        fields.push(("sourceTopicRegex", self.source_topic_regex.tell(version)));
-        fields.push(("repartitionSourceTopics", self.repartition_source_topics.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("sourceTopics", self.source_topics.tell(version)),
+            ("sourceTopicRegex", self.source_topic_regex.tell(version)),
+            ("repartitionSourceTopics", self.repartition_source_topics.tell(version)),
+        ])
     }
 }
 
@@ -214,10 +209,7 @@ impl Codec for TopicConfig {
 
 impl Tell for TopicConfig {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("key", self.key.tell(version)));
-        fields.push(("value", self.value.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("key", self.key.tell(version)), ("value", self.value.tell(version))])
     }
 }
 
@@ -264,12 +256,12 @@ impl Codec for TopicInfo {
 
 impl Tell for TopicInfo {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(4);
-        fields.push(("name", self.name.tell(version)));
-        fields.push(("partitions", self.partitions.tell(version)));
-        fields.push(("replicationFactor", self.replication_factor.tell(version)));
-        fields.push(("topicConfigs", self.topic_configs.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("partitions", self.partitions.tell(version)),
+            ("replicationFactor", self.replication_factor.tell(version)),
+            ("topicConfigs", self.topic_configs.tell(version)),
+        ])
     }
 }
 

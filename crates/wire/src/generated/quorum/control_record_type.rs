@@ -31,9 +31,7 @@ impl Codec for ControlRecordTypeSchema {
 
 impl Tell for ControlRecordTypeSchema {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("type", self.r#type.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("type", self.r#type.tell(version))])
     }
 }
 

@@ -37,10 +37,7 @@ impl Codec for KRaftVersionRecord {
 
 impl Tell for KRaftVersionRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("version", self.version.tell(version)));
-        fields.push(("kraftVersion", self.kraft_version.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("version", self.version.tell(version)), ("kraftVersion", self.kraft_version.tell(version))])
     }
 }
 

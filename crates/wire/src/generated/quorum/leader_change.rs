@@ -56,12 +56,12 @@ impl Codec for LeaderChangeMessage {
 
 impl Tell for LeaderChangeMessage {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(4);
-        fields.push(("version", self.version.tell(version)));
-        fields.push(("leaderId", self.leader_id.tell(version)));
-        fields.push(("voters", self.voters.tell(version)));
-        fields.push(("grantingVoters", self.granting_voters.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("version", self.version.tell(version)),
+            ("leaderId", self.leader_id.tell(version)),
+            ("voters", self.voters.tell(version)),
+            ("grantingVoters", self.granting_voters.tell(version)),
+        ])
     }
 }
 
@@ -97,8 +97,7 @@ impl Codec for Voter {
 
 impl Tell for Voter {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("voterId", self.voter_id.tell(version)));
+        let mut fields = vec![("voterId", self.voter_id.tell(version))];
         if version >= 1 {
             fields.push(("voterDirectoryId", self.voter_directory_id.tell(version)));
         }

@@ -34,9 +34,7 @@ impl Codec for SnapshotFooterRecord {
 
 impl Tell for SnapshotFooterRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("version", self.version.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("version", self.version.tell(version))])
     }
 }
 

@@ -39,10 +39,10 @@ impl Codec for SnapshotHeaderRecord {
 
 impl Tell for SnapshotHeaderRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("version", self.version.tell(version)));
-        fields.push(("lastContainedLogTimestamp", self.last_contained_log_timestamp.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("version", self.version.tell(version)),
+            ("lastContainedLogTimestamp", self.last_contained_log_timestamp.tell(version)),
+        ])
     }
 }
 

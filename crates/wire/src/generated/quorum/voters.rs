@@ -39,10 +39,7 @@ impl Codec for VotersRecord {
 
 impl Tell for VotersRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("version", self.version.tell(version)));
-        fields.push(("voters", self.voters.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("version", self.version.tell(version)), ("voters", self.voters.tell(version))])
     }
 }
 
@@ -87,12 +84,12 @@ impl Codec for Voter {
 
 impl Tell for Voter {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(4);
-        fields.push(("voterId", self.voter_id.tell(version)));
-        fields.push(("voterDirectoryId", self.voter_directory_id.tell(version)));
-        fields.push(("endpoints", self.endpoints.tell(version)));
-        fields.push(("kraftVersionFeature", self.kraft_version_feature.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("voterId", self.voter_id.tell(version)),
+            ("voterDirectoryId", self.voter_directory_id.tell(version)),
+            ("endpoints", self.endpoints.tell(version)),
+            ("kraftVersionFeature", self.kraft_version_feature.tell(version)),
+        ])
     }
 }
 
@@ -127,11 +124,11 @@ impl Codec for Endpoint {
 
 impl Tell for Endpoint {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("name", self.name.tell(version)));
-        fields.push(("host", self.host.tell(version)));
-        fields.push(("port", self.port.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("host", self.host.tell(version)),
+            ("port", self.port.tell(version)),
+        ])
     }
 }
 
@@ -163,10 +160,10 @@ impl Codec for KRaftVersionFeature {
 
 impl Tell for KRaftVersionFeature {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("minSupportedVersion", self.min_supported_version.tell(version)));
-        fields.push(("maxSupportedVersion", self.max_supported_version.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("minSupportedVersion", self.min_supported_version.tell(version)),
+            ("maxSupportedVersion", self.max_supported_version.tell(version)),
+        ])
     }
 }
 

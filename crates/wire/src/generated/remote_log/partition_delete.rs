@@ -50,12 +50,12 @@ impl Codec for RemotePartitionDeleteMetadataRecord {
 
 impl Tell for RemotePartitionDeleteMetadataRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(4);
-        fields.push(("topicIdPartition", self.topic_id_partition.tell(version)));
-        fields.push(("brokerId", self.broker_id.tell(version)));
-        fields.push(("eventTimestampMs", self.event_timestamp_ms.tell(version)));
-        fields.push(("remotePartitionDeleteState", self.remote_partition_delete_state.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("topicIdPartition", self.topic_id_partition.tell(version)),
+            ("brokerId", self.broker_id.tell(version)),
+            ("eventTimestampMs", self.event_timestamp_ms.tell(version)),
+            ("remotePartitionDeleteState", self.remote_partition_delete_state.tell(version)),
+        ])
     }
 }
 
@@ -90,11 +90,11 @@ impl Codec for TopicIdPartitionEntry {
 
 impl Tell for TopicIdPartitionEntry {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("name", self.name.tell(version)));
-        fields.push(("id", self.id.tell(version)));
-        fields.push(("partition", self.partition.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("id", self.id.tell(version)),
+            ("partition", self.partition.tell(version)),
+        ])
     }
 }
 

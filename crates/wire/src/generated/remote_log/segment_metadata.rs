@@ -106,17 +106,18 @@ impl Codec for RemoteLogSegmentMetadataRecord {
 
 impl Tell for RemoteLogSegmentMetadataRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(11);
-        fields.push(("remoteLogSegmentId", self.remote_log_segment_id.tell(version)));
-        fields.push(("startOffset", self.start_offset.tell(version)));
-        fields.push(("endOffset", self.end_offset.tell(version)));
-        fields.push(("brokerId", self.broker_id.tell(version)));
-        fields.push(("maxTimestampMs", self.max_timestamp_ms.tell(version)));
-        fields.push(("eventTimestampMs", self.event_timestamp_ms.tell(version)));
-        fields.push(("segmentLeaderEpochs", self.segment_leader_epochs.tell(version)));
-        fields.push(("segmentSizeInBytes", self.segment_size_in_bytes.tell(version)));
-        fields.push(("customMetadata", self.custom_metadata.tell(version)));
-        fields.push(("remoteLogSegmentState", self.remote_log_segment_state.tell(version)));
+        let mut fields = vec![
+            ("remoteLogSegmentId", self.remote_log_segment_id.tell(version)),
+            ("startOffset", self.start_offset.tell(version)),
+            ("endOffset", self.end_offset.tell(version)),
+            ("brokerId", self.broker_id.tell(version)),
+            ("maxTimestampMs", self.max_timestamp_ms.tell(version)),
+            ("eventTimestampMs", self.event_timestamp_ms.tell(version)),
+            ("segmentLeaderEpochs", self.segment_leader_epochs.tell(version)),
+            ("segmentSizeInBytes", self.segment_size_in_bytes.tell(version)),
+            ("customMetadata", self.custom_metadata.tell(version)),
+            ("remoteLogSegmentState", self.remote_log_segment_state.tell(version)),
+        ];
         if self.txn_index_empty {
             fields.push(("txnIndexEmpty", self.txn_index_empty.tell(version)));
         }
@@ -152,10 +153,7 @@ impl Codec for RemoteLogSegmentIdEntry {
 
 impl Tell for RemoteLogSegmentIdEntry {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("topicIdPartition", self.topic_id_partition.tell(version)));
-        fields.push(("id", self.id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("topicIdPartition", self.topic_id_partition.tell(version)), ("id", self.id.tell(version))])
     }
 }
 
@@ -190,11 +188,11 @@ impl Codec for TopicIdPartitionEntry {
 
 impl Tell for TopicIdPartitionEntry {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("name", self.name.tell(version)));
-        fields.push(("id", self.id.tell(version)));
-        fields.push(("partition", self.partition.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("id", self.id.tell(version)),
+            ("partition", self.partition.tell(version)),
+        ])
     }
 }
 
@@ -226,10 +224,7 @@ impl Codec for SegmentLeaderEpochEntry {
 
 impl Tell for SegmentLeaderEpochEntry {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("leaderEpoch", self.leader_epoch.tell(version)));
-        fields.push(("offset", self.offset.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("leaderEpoch", self.leader_epoch.tell(version)), ("offset", self.offset.tell(version))])
     }
 }
 

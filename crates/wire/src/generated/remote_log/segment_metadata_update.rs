@@ -57,13 +57,13 @@ impl Codec for RemoteLogSegmentMetadataUpdateRecord {
 
 impl Tell for RemoteLogSegmentMetadataUpdateRecord {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(5);
-        fields.push(("remoteLogSegmentId", self.remote_log_segment_id.tell(version)));
-        fields.push(("brokerId", self.broker_id.tell(version)));
-        fields.push(("eventTimestampMs", self.event_timestamp_ms.tell(version)));
-        fields.push(("customMetadata", self.custom_metadata.tell(version)));
-        fields.push(("remoteLogSegmentState", self.remote_log_segment_state.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("remoteLogSegmentId", self.remote_log_segment_id.tell(version)),
+            ("brokerId", self.broker_id.tell(version)),
+            ("eventTimestampMs", self.event_timestamp_ms.tell(version)),
+            ("customMetadata", self.custom_metadata.tell(version)),
+            ("remoteLogSegmentState", self.remote_log_segment_state.tell(version)),
+        ])
     }
 }
 
@@ -95,10 +95,7 @@ impl Codec for RemoteLogSegmentIdEntry {
 
 impl Tell for RemoteLogSegmentIdEntry {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("topicIdPartition", self.topic_id_partition.tell(version)));
-        fields.push(("id", self.id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("topicIdPartition", self.topic_id_partition.tell(version)), ("id", self.id.tell(version))])
     }
 }
 
@@ -133,11 +130,11 @@ impl Codec for TopicIdPartitionEntry {
 
 impl Tell for TopicIdPartitionEntry {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("name", self.name.tell(version)));
-        fields.push(("id", self.id.tell(version)));
-        fields.push(("partition", self.partition.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("id", self.id.tell(version)),
+            ("partition", self.partition.tell(version)),
+        ])
     }
 }
 

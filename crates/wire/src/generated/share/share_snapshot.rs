@@ -37,11 +37,11 @@ impl Codec for ShareSnapshotKey {
 
 impl Tell for ShareSnapshotKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(3);
-        fields.push(("groupId", self.group_id.tell(version)));
-        fields.push(("topicId", self.topic_id.tell(version)));
-        fields.push(("partition", self.partition.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("groupId", self.group_id.tell(version)),
+            ("topicId", self.topic_id.tell(version)),
+            ("partition", self.partition.tell(version)),
+        ])
     }
 }
 
@@ -142,11 +142,12 @@ impl Codec for ShareSnapshotValue {
 
 impl Tell for ShareSnapshotValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(8);
-        fields.push(("snapshotEpoch", self.snapshot_epoch.tell(version)));
-        fields.push(("stateEpoch", self.state_epoch.tell(version)));
-        fields.push(("leaderEpoch", self.leader_epoch.tell(version)));
-        fields.push(("startOffset", self.start_offset.tell(version)));
+        let mut fields = vec![
+            ("snapshotEpoch", self.snapshot_epoch.tell(version)),
+            ("stateEpoch", self.state_epoch.tell(version)),
+            ("leaderEpoch", self.leader_epoch.tell(version)),
+            ("startOffset", self.start_offset.tell(version)),
+        ];
         if self.delivery_complete_count != -1 {
             fields.push(("deliveryCompleteCount", self.delivery_complete_count.tell(version)));
         }
@@ -194,12 +195,12 @@ impl Codec for StateBatch {
 
 impl Tell for StateBatch {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(4);
-        fields.push(("firstOffset", self.first_offset.tell(version)));
-        fields.push(("lastOffset", self.last_offset.tell(version)));
-        fields.push(("deliveryState", self.delivery_state.tell(version)));
-        fields.push(("deliveryCount", self.delivery_count.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![
+            ("firstOffset", self.first_offset.tell(version)),
+            ("lastOffset", self.last_offset.tell(version)),
+            ("deliveryState", self.delivery_state.tell(version)),
+            ("deliveryCount", self.delivery_count.tell(version)),
+        ])
     }
 }
 

@@ -29,9 +29,7 @@ impl Codec for EndTxnMarker {
 
 impl Tell for EndTxnMarker {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("coordinatorEpoch", self.coordinator_epoch.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("coordinatorEpoch", self.coordinator_epoch.tell(version))])
     }
 }
 

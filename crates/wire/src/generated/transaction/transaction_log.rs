@@ -29,9 +29,7 @@ impl Codec for TransactionLogKey {
 
 impl Tell for TransactionLogKey {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(1);
-        fields.push(("transactionalId", self.transactional_id.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("transactionalId", self.transactional_id.tell(version))])
     }
 }
 
@@ -189,8 +187,7 @@ impl Codec for TransactionLogValue {
 
 impl Tell for TransactionLogValue {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(11);
-        fields.push(("producerId", self.producer_id.tell(version)));
+        let mut fields = vec![("producerId", self.producer_id.tell(version))];
         if version >= 1 && self.previous_producer_id != -1 {
             fields.push(("previousProducerId", self.previous_producer_id.tell(version)));
         }
@@ -241,10 +238,7 @@ impl Codec for PartitionsSchema {
 
 impl Tell for PartitionsSchema {
     fn tell(&self, version: i16) -> Value {
-        let mut fields = Vec::with_capacity(2);
-        fields.push(("topic", self.topic.tell(version)));
-        fields.push(("partitionIds", self.partition_ids.tell(version)));
-        Value::Fields(fields)
+        Value::Fields(vec![("topic", self.topic.tell(version)), ("partitionIds", self.partition_ids.tell(version))])
     }
 }
 
