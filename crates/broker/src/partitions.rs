@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use crate::directories::{Directories, Found};
+use crate::moves::Moves;
 use crate::partition::Partition;
 use crate::seldom::Seldom;
 use crate::settings::{Settings, overrides};
@@ -72,6 +73,7 @@ pub(crate) struct Keeper {
     runtime: Runtime,
     quorum: Arc<Quorum>,
     directories: Arc<Directories>,
+    moves: Arc<Moves>,
     partitions: Arc<Partitions>,
     settled: watch::Sender<Position>,
     /// The image that was made true last.
@@ -91,21 +93,31 @@ impl Keeper {
         directories: Arc<Directories>,
     ) -> (Self, Arc<Partitions>, Settled) {
         let partitions = Arc::new(Partitions::default());
+        let moves = Moves::new(runtime.clone(), settings.clone(), directories.clone(), partitions.clone());
         let (settled, reached) = watch::channel(Position::default());
         let waiter = Settled { reached, quorum: quorum.clone() };
         let image = Image::default();
+        let (moves, kept) = (Arc::new(moves), partitions.clone());
         let keeper = Self {
             settings,
             runtime,
             quorum,
             directories,
-            partitions: partitions.clone(),
+            moves,
+            partitions,
             settled,
             image,
             unmade: Vec::new(),
             no_room: Seldom::every(Duration::from_secs(60)),
         };
-        (keeper, partitions, waiter)
+        (keeper, kept, waiter)
+    }
+
+    /// Makes the first image true, and takes up the moves between directories that were begun before. Answers them.
+    pub(crate) async fn begin(&mut self) -> Arc<Moves> {
+        self.follow().await;
+        self.moves.resume(&self.image).await;
+        self.moves.clone()
     }
 
     /// Follows the image until the broker stops.
@@ -135,7 +147,7 @@ impl Keeper {
             return;
         }
         let mut partitions = (**self.partitions.0.load()).clone();
-        let is_lost = |partition: &Partition| self.directories.has_lost_log(partition.log());
+        let is_lost = |partition: &Partition| self.directories.has_lost_log(&partition.log());
         let lost = partitions.iter().filter(|(_, partition)| is_lost(partition));
         let lost: Vec<_> = lost.map(|(key, partition)| (*key, partition.clone())).collect();
         for (key, _) in &lost {
@@ -146,7 +158,7 @@ impl Keeper {
     }
 
     /// Makes the present image true.
-    pub(crate) async fn follow(&mut self) {
+    async fn follow(&mut self) {
         let next = self.quorum.image();
         let is_first = self.image.position() == Position::default();
         let local = self.settings.present().node_id;
@@ -256,6 +268,7 @@ impl Keeper {
 
     async fn delete(&self, change: &PartitionChange) {
         let name = name_of(change);
+        self.moves.give_up(&name).await;
         match self.directories.delete(&name, change.topic_id, self.runtime.random.wide_bits()).await {
             Ok(()) => debug!(partition = %name, "deleted"),
             Err(fault) => error!(partition = %name, %fault, "the log could not be deleted"),

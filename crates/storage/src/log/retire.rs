@@ -40,6 +40,10 @@ impl Log {
     /// leave with the next [`retire`](Self::retire).
     pub fn raise_start(&self, offset: Offset) -> Result<(), StorageFault> {
         let mut state = self.state.lock();
+        if let Some(closed @ StorageFault::Closed { .. }) = &state.offline {
+            // Where it starts was saved.
+            return Err(closed.clone());
+        }
         let (start, end) = (state.log_start, state.written);
         if offset > end {
             return Err(StorageFault::OutOfRange { path: self.directory.to_path_buf(), offset, start, end });
@@ -152,6 +156,10 @@ impl Log {
         self.keep_producers(leaving).await?;
         let (gone, snapshots, delay_ms) = {
             let mut state = self.state.lock();
+            if matches!(state.offline, Some(StorageFault::Closed { .. })) {
+                // Whoever has its files by now retires them.
+                return Ok(None);
+            }
             let delay_ms = state.config.file_delete_delay_ms;
             let (gone, snapshots) = state.take_oldest(leaving.count());
             (gone, snapshots, delay_ms)
