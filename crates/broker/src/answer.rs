@@ -5,6 +5,8 @@ use ottla_runtime::BoxFuture;
 use ottla_storage::Slice;
 use thiserror::Error;
 
+use crate::metrics::ErrorCounts;
+
 /// What a handler makes of a request.
 pub(crate) enum Answer {
     /// The answer.
@@ -30,6 +32,8 @@ pub(crate) enum Hangup {
 #[derive(Debug)]
 pub(crate) struct Response {
     parts: Vec<Part>,
+    /// What it says of errors, for the metrics.
+    pub(crate) errors: ErrorCounts,
 }
 
 /// A piece of an answer.
@@ -43,13 +47,13 @@ pub(crate) enum Part {
 
 impl Response {
     /// An answer that is all in memory.
-    pub(crate) fn bytes(frame: Bytes) -> Self {
-        Self { parts: vec![Part::Bytes(frame)] }
+    pub(crate) fn bytes(frame: Bytes, errors: ErrorCounts) -> Self {
+        Self { parts: vec![Part::Bytes(frame)], errors }
     }
 
     /// An answer of several pieces.
-    pub(crate) const fn parts(parts: Vec<Part>) -> Self {
-        Self { parts }
+    pub(crate) const fn parts(parts: Vec<Part>, errors: ErrorCounts) -> Self {
+        Self { parts, errors }
     }
 
     /// The pieces, in order.

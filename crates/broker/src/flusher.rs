@@ -7,6 +7,8 @@ use ottla_storage::{DirtObserver, DirtyLogs, Pacing, StorageFault};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::Flushes;
+
 /// Wakes the loop; or the one that looks whether the directory is whole.
 struct Wake {
     flusher: Arc<Notify>,
@@ -25,34 +27,50 @@ impl DirtObserver for Wake {
     }
 }
 
-/// Flushes until the broker stops. What is dirty then is flushed as the directory closes. `doubt` is notified when a log
-/// failed for a reason that may be the device's.
-pub(crate) async fn run(runtime: Runtime, dirty: Arc<DirtyLogs>, doubt: Arc<Notify>, stop: CancellationToken) {
-    let wake = Arc::new(Notify::new());
-    dirty.attach(Arc::new(Wake { flusher: wake.clone(), doubt }));
-    let mut pacing = Pacing::default();
-    loop {
-        if dirty.is_empty() {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = wake.notified() => {}
+/// What the loop of one directory works with.
+pub(crate) struct Flusher {
+    pub(crate) runtime: Runtime,
+    pub(crate) dirty: Arc<DirtyLogs>,
+    /// Notified when a log failed for a reason that may be the device's.
+    pub(crate) doubt: Arc<Notify>,
+    /// Where flushes are counted.
+    pub(crate) flushes: Arc<Flushes>,
+    /// The broker stops, or the directory is offline.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Flusher {
+    /// Flushes until the broker stops. What is dirty then is flushed as the directory closes.
+    pub(crate) async fn run(self) {
+        let Self { runtime, dirty, doubt, flushes, stop } = self;
+        let wake = Arc::new(Notify::new());
+        dirty.attach(Arc::new(Wake { flusher: wake.clone(), doubt }));
+        let mut pacing = Pacing::default();
+        loop {
+            if dirty.is_empty() {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    () = wake.notified() => {}
+                }
+                continue;
             }
-            continue;
-        }
-        let start = pacing.next_start(dirty.bytes());
-        if runtime.clock.now() < start {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                // Perhaps enough has gathered by now to begin earlier.
-                () = wake.notified() => {}
-                () = runtime.clock.sleep_until(start) => {}
+            let start = pacing.next_start(dirty.bytes());
+            if runtime.clock.now() < start {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    // Perhaps enough has gathered by now to begin earlier.
+                    () = wake.notified() => {}
+                    () = runtime.clock.sleep_until(start) => {}
+                }
+                continue;
             }
-            continue;
+            let began = runtime.clock.now();
+            pacing.started(began);
+            // A log that cannot be flushed is offline, has said so, and has told those who wait on it.
+            let _ = dirty.round().finish().await;
+            flushes.add(began, runtime.clock.now());
         }
-        pacing.started(runtime.clock.now());
-        // A log that cannot be flushed is offline, has said so, and has told those who wait on it.
-        let _ = dirty.round().finish().await;
     }
 }

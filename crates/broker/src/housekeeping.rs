@@ -1,6 +1,7 @@
-//! What is looked after from time to time: old segments, checkpoints, idle producers; and how often, as configured.
+//! What is looked after from time to time: old segments, checkpoints, idle producers; and how often, as configured. And
+//! the workers that move partitions between directories.
 //!
-//! Not here: what the loops do about segments (`retention`) and checkpoints (`checkpoints`).
+//! Not here: what the loops do about segments (`retention`), checkpoints (`checkpoints`) and moves (`moves`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +16,12 @@ use tracing::debug;
 
 use crate::checkpoints::Checkpoints;
 use crate::directories::Directories;
+use crate::flusher::Flusher;
+use crate::metrics::Flushes;
+use crate::moves::Moves;
 use crate::partitions::Partitions;
+use crate::retention;
 use crate::settings::Settings;
-use crate::{flusher, retention};
 
 /// The first rounds come sooner, as Kafka's: a broker that was down for long has much that is old.
 const FIRST_ROUND_AFTER: Duration = Duration::from_secs(30);
@@ -37,15 +41,17 @@ pub(crate) struct Housekeeping<'a> {
     pub(crate) runtime: &'a Runtime,
     pub(crate) directories: &'a Arc<Directories>,
     pub(crate) partitions: &'a Arc<Partitions>,
+    pub(crate) moves: &'a Arc<Moves>,
     pub(crate) loops: &'a TaskTracker,
 }
 
 impl Housekeeping<'_> {
-    /// Starts all of the loops. They end with `stop`, or with their directory.
-    pub(crate) fn start(&self, stop: &CancellationToken) {
+    /// Starts all of the loops. They end with `stop`, or with their directory. Answers where flushes are counted.
+    pub(crate) fn start(&self, stop: &CancellationToken) -> Arc<Flushes> {
+        let flushes = Arc::default();
         for slot in self.directories.slots() {
             if let Some(directory) = slot.online() {
-                self.keep_durable(directory, &slot.stop);
+                self.keep_durable(directory, &flushes, &slot.stop);
             }
         }
         let retention_interval = duration(self.config.retention_check_interval_ms);
@@ -54,13 +60,25 @@ impl Housekeeping<'_> {
         let forget =
             forget_idle_producers(self.runtime.clone(), self.partitions.clone(), self.settings.clone(), stop.clone());
         self.spawn(Lane::Control, forget);
+        // With one directory there is nowhere to go.
+        let movers = if self.config.log_dirs.len() > 1 { self.config.moves_at_once_max } else { 0 };
+        for _ in 0..movers {
+            self.spawn(Lane::Data, self.moves.clone().work(stop.clone()));
+        }
+        flushes
     }
 
     /// The loops of one directory: one flushes, one writes checkpoints.
-    fn keep_durable(&self, directory: Arc<LogDirectory>, stop: &CancellationToken) {
+    fn keep_durable(&self, directory: Arc<LogDirectory>, flushes: &Arc<Flushes>, stop: &CancellationToken) {
         let doubt = Arc::new(Notify::new());
-        let flusher = flusher::run(self.runtime.clone(), directory.dirty().clone(), doubt.clone(), stop.clone());
-        self.spawn(Lane::Data, flusher);
+        let flusher = Flusher {
+            runtime: self.runtime.clone(),
+            dirty: directory.dirty().clone(),
+            doubt: doubt.clone(),
+            flushes: flushes.clone(),
+            stop: stop.clone(),
+        };
+        self.spawn(Lane::Data, flusher.run());
         let interval = duration(self.config.recovery_point_interval_ms.into());
         let checkpoints = Checkpoints {
             runtime: self.runtime.clone(),

@@ -6,6 +6,8 @@
 //!
 //! - `start KEY=VALUE…` begins anew with these lines of `server.properties`; `restart` stops the broker and starts it on
 //!   the same disk, `power-loss` takes from it what was not synced.
+//! - `copy TOPIC` makes the topic with one partition that holds what a Kafka wrote: `TOPIC-0` among the data of `storage`'s
+//!   tests. Another broker must have it already.
 //! - `create-topics NAME… partitions= factor= validate-only config:KEY=VALUE assign:PARTITION=BROKER,…`
 //! - `delete-topics NAME|<ID>…`, `metadata NAME|<ID>… all none auto-create=`, `init-producer-id txn=`
 //! - `api-versions software=`
@@ -25,6 +27,8 @@
 //! - `list-offsets TOPIC/PARTITION@TIMESTAMP… epoch= replica= isolation= most=`, the last for v0
 //! - `delete-records TOPIC/PARTITION@OFFSET…`, `epoch-end TOPIC/PARTITION@EPOCH… epoch= replica=`,
 //!   `describe-producers TOPIC/PARTITION…`
+//! - `alter-replica-log-dirs DIRECTORY:TOPIC/PARTITION,…` and `describe-log-dirs TOPIC/PARTITION,… none settled`; the
+//!   directories are `dir1`, `dir2`, for which another broker needs two of them
 //!
 //! `OTTLA_ORACLE=host:port` in the environment has the scripts ask another broker, such as a real Kafka, which should
 //! hold no topics; with `OTTLA_REWRITE=1` the difference shows in the scripts.
@@ -32,6 +36,7 @@
 mod admin;
 mod cluster;
 mod configs;
+mod directories;
 mod fetch;
 mod list_offsets;
 mod log;

@@ -4,15 +4,18 @@
 
 use std::ops::RangeInclusive;
 
-use ottla_protocol::ApiKey;
 use ottla_protocol::api_versions::ApiVersionsRequest;
 use ottla_protocol::create_topics::{CreatableTopic, CreateTopicsRequest};
 use ottla_protocol::delete_topics::{DeletableTopicResult, DeleteTopicState, DeleteTopicsRequest};
 use ottla_protocol::fetch::FetchRequest;
+use ottla_protocol::frame::request_frame;
+use ottla_protocol::get_telemetry_subscriptions::GetTelemetrySubscriptionsRequest;
 use ottla_protocol::init_producer_id::InitProducerIdRequest;
 use ottla_protocol::list_offsets::ListOffsetsRequest;
 use ottla_protocol::metadata::{MetadataRequest, MetadataRequestTopic};
 use ottla_protocol::produce::ProduceRequest;
+use ottla_protocol::push_telemetry::PushTelemetryRequest;
+use ottla_protocol::{ApiKey, Request as MessageRequest};
 use ottla_types::{ErrorCode, LeaderEpoch, Uuid};
 
 use crate::support::{
@@ -334,6 +337,78 @@ fn list_offsets_answers_every_sentinel_in_every_version() {
         }
         let nowhere = ask(&mut client, 9, -1);
         assert_eq!(nowhere.error_code, ErrorCode::UnknownTopicOrPartition.raw(), "v{version}");
+    }
+}
+
+/// Goes through the versions of one API with the smallest request there is. Answers those that it has no form in.
+fn ask_for_nothing<R: MessageRequest>(client: &mut Client) -> Option<Vec<String>> {
+    let (_, versions) = client.offered().into_iter().find(|(key, _)| *key == R::KEY)?;
+    let mut left_out = Vec::new();
+    for version in versions {
+        if request_frame(0, None, version, &R::default()).is_err() {
+            left_out.push(format!("{} v{version}", R::KEY));
+        } else if R::KEY != ApiKey::Produce {
+            client.ask(version, &R::default());
+        } else {
+            // It has acks=0, and so no answer.
+            client.send(version, &R::default());
+            assert!(client.is_served(), "v{version}");
+        }
+    }
+    Some(left_out)
+}
+
+#[test]
+fn every_api_has_an_answer_to_the_smallest_request_in_every_version() {
+    let running = Running::start();
+    let mut client = running.connect();
+    let (mut apis, mut left_out) = (0, Vec::new());
+    macro_rules! run {
+        ($module:ident, $request:ident, $response:ident) => {
+            if let Some(versions) = ask_for_nothing::<ottla_protocol::$module::$request>(&mut client) {
+                apis += 1;
+                left_out.extend(versions);
+            }
+        };
+    }
+    ottla_protocol::for_every_api!(run);
+    assert_eq!(apis, client.offered().len());
+    assert_eq!(left_out, ["Metadata v0"], "there null is not everything");
+}
+
+#[test]
+fn telemetry_is_asked_for_taken_and_refused_in_every_version() {
+    let running = Running::start();
+    let mut client = running.connect();
+    for version in advertised(&mut client, ApiKey::GetTelemetrySubscriptions) {
+        let told = client.ask(version, &GetTelemetrySubscriptionsRequest::default());
+        assert_eq!((told.error_code, told.client_instance_id.is_zero()), (0, false), "v{version}");
+        assert!(
+            told.telemetry_max_bytes > 0 && told.push_interval_ms > 0 && !told.accepted_compression_types.is_empty()
+        );
+        let known = GetTelemetrySubscriptionsRequest { client_instance_id: told.client_instance_id };
+        let again = client.ask(version, &known);
+        assert_eq!(
+            again.error_code,
+            ErrorCode::ThrottlingQuotaExceeded.raw(),
+            "v{version}: sooner than it was told to"
+        );
+        for version in advertised(&mut client, ApiKey::PushTelemetry) {
+            let push = |subscription_id| PushTelemetryRequest {
+                client_instance_id: told.client_instance_id,
+                subscription_id,
+                ..PushTelemetryRequest::default()
+            };
+            let refused = client.ask(version, &push(told.subscription_id.wrapping_add(1)));
+            assert_eq!(refused.error_code, ErrorCode::UnknownSubscriptionId.raw(), "v{version}");
+            let nobody = PushTelemetryRequest { client_instance_id: Uuid::ZERO, ..push(told.subscription_id) };
+            assert_eq!(client.ask(version, &nobody).error_code, ErrorCode::InvalidRequest.raw(), "v{version}");
+            let mut other = running.connect();
+            let told = other.ask(0, &GetTelemetrySubscriptionsRequest::default());
+            let taken =
+                PushTelemetryRequest { client_instance_id: told.client_instance_id, ..push(told.subscription_id) };
+            assert_eq!(other.ask(version, &taken).error_code, 0, "v{version}");
+        }
     }
 }
 

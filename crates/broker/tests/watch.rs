@@ -72,6 +72,12 @@ fn what_goes_in_and_out_is_counted_for_all_and_for_each_topic() {
     for (name, expected) in [
         ("kafka_network_requestmetrics_requests_total{request=\"Produce\",version=\"13\"}", "3"),
         ("kafka_network_requestmetrics_totaltimems_count{request=\"Fetch\"}", "2"),
+        ("kafka_network_requestmetrics_errors_total{request=\"Produce\",error=\"NONE\"}", "2"),
+        ("kafka_network_requestmetrics_errors_total{request=\"Produce\",error=\"CORRUPT_MESSAGE\"}", "1"),
+        // Each answer has one of the whole and one of its partition.
+        ("kafka_network_requestmetrics_errors_total{request=\"Fetch\",error=\"NONE\"}", "3"),
+        ("kafka_network_requestmetrics_errors_total{request=\"Fetch\",error=\"OFFSET_OUT_OF_RANGE\"}", "1"),
+        ("kafka_network_requestmetrics_errors_total{request=\"CreateTopics\",error=\"NONE\"}", "1"),
         ("kafka_log_log_logendoffset{topic=\"a\",partition=\"1\"}", "3"),
         ("kafka_server_replicamanager_leadercount", "2"),
         ("kafka_controller_kafkacontroller_globaltopiccount", "1"),
@@ -79,6 +85,11 @@ fn what_goes_in_and_out_is_counted_for_all_and_for_each_topic() {
     ] {
         assert_eq!(value(&text, name).as_deref(), Some(expected), "{name}");
     }
+    let flushes = value(&text, "kafka_log_logflushstats_logflushrateandtimems_count").expect("it is told");
+    assert!(
+        (2..=4).contains(&flushes.parse().expect("a number")),
+        "one for each batch that was acknowledged: {flushes}"
+    );
     delete(&mut client, "a");
     let text = metrics(&running);
     assert!(!text.contains("topic=\"a\""), "a topic's numbers go with it");

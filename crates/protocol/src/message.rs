@@ -44,7 +44,13 @@ pub trait Message: Codec + Default {
 /// A request, and what answers it.
 pub trait Request: Message {
     /// The response of the same API.
-    type Response: Message;
+    type Response: Response;
+}
+
+/// A response, whose error codes can be counted.
+pub trait Response: Message {
+    /// Calls `visit` with every error code in it, success included; those that its version does not carry, too.
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16));
 }
 
 impl ApiKey {

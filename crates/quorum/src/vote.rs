@@ -63,7 +63,7 @@ fn encode(vote: &Vote) -> String {
     text
 }
 
-fn decode(bytes: &[u8]) -> Result<Vote, String> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Vote, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
     let mut lines = text.lines();
     let mut field = |name: &str| {

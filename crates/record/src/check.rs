@@ -18,7 +18,7 @@
 use crc_fast::CrcAlgorithm;
 use ottla_types::{LeaderEpoch, Offset, Timestamp};
 
-use crate::compress::{Codec, Decompressor};
+use crate::compress::{Codec, Decompressor, Reading};
 use crate::error::{BatchError, HeaderFault};
 use crate::header::{BATCH_HEADER_BYTES, BatchHeader, CRC_START, MAGIC, TimestampType};
 use crate::walk::{RecordRules, Walk};
@@ -152,13 +152,20 @@ pub(crate) fn check_and_keep(
             }
             walked
         }
-        codec => scratch.decompressor.pieces(codec, MAGIC, records, limits.records_bytes_max, |piece, last| {
-            let walked = walk.piece(piece, last)?;
-            if let Some(kept) = &mut kept {
-                kept.extend_from_slice(&piece[..walked]);
-            }
-            Ok(walked)
-        })?,
+        codec => scratch.decompressor.pieces(
+            codec,
+            MAGIC,
+            Reading::Strict,
+            records,
+            limits.records_bytes_max,
+            |piece, last| {
+                let walked = walk.piece(piece, last)?;
+                if let Some(kept) = &mut kept {
+                    kept.extend_from_slice(&piece[..walked]);
+                }
+                Ok(walked)
+            },
+        )?,
     };
     let max_timestamp = walk.finish()?;
     let header = match rules.timestamps {

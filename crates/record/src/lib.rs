@@ -13,14 +13,15 @@
 //! Stricter than Kafka 4.3.1. A real broker was sent each of these and stored it; some consumer may then stumble.
 //! - Compressed records are checked like others. Kafka skips the length that each of them has in front.
 //! - Offset deltas count 0, 1, 2 … Kafka does not look at them when nothing is compressed.
-//! - Nothing may follow a gzip or lz4 stream within the batch. Kafka stops reading there.
+//! - Nothing may follow a gzip or lz4 stream within the batch. Kafka stops reading there, and so do readers here.
+//! - lz4 content has the checksum and the size that its frame says. Kafka looks at neither, nor do readers here.
+//! - gzip flags without a meaning are refused, by readers too, as RFC 1952 wants it.
 //! - Numbers must fit their type. Kafka drops excess bits.
 //! - A producer may never claim LogAppendTime. Kafka clears the bit in a CreateTime topic, and timestamps come to
 //!   light that it did not check.
 //! - A producer id comes with an epoch.
 //!
-//! Stricter by design, not tried against a broker: dependent lz4 blocks, lz4 content checksums and sizes, and
-//! transactional batches without a producer id.
+//! Stricter by design, not tried against a broker: transactional batches without a producer id.
 //!
 //! Other differences: what Kafka answers with `UNKNOWN_SERVER_ERROR` (an unknown codec, a damaged compressed stream,
 //! offset deltas within one) is a refusal with a code of its own here; attribute bits without a meaning always stay,

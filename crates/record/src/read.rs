@@ -7,7 +7,7 @@
 use ottla_types::{Offset, Timestamp};
 
 use crate::check::{self, Scratch};
-use crate::compress::Codec;
+use crate::compress::{Codec, Reading};
 use crate::error::{BatchError, FramingFault, HeaderFault};
 use crate::frame::{self, Frame};
 use crate::header::{BATCH_HEADER_BYTES, BatchHeader, MAGIC, TimestampType};
@@ -76,7 +76,10 @@ impl<'a> RecordBatch<'a> {
         }
         let records = match self.header.codec()? {
             Codec::None => self.payload(),
-            codec => scratch.decompressor.whole(codec, self.header.magic, self.payload(), records_bytes_max)?,
+            codec => {
+                let (magic, payload) = (self.header.magic, self.payload());
+                scratch.decompressor.whole(codec, magic, Reading::AsKafka, payload, records_bytes_max)?
+            }
         };
         Ok(Records::new(&self.header, records))
     }
@@ -93,7 +96,7 @@ impl<'a> RecordBatch<'a> {
             Ok(piece.len())
         };
         let (codec, magic) = (self.header.codec()?, self.header.magic);
-        scratch.decompressor.pieces(codec, magic, self.payload(), records_bytes_max, take).map(|_| ())
+        scratch.decompressor.pieces(codec, magic, Reading::AsKafka, self.payload(), records_bytes_max, take).map(|_| ())
     }
 }
 

@@ -133,6 +133,27 @@ impl<E: Entry> Index<E> {
         }
     }
 
+    /// The first entry of which `holds` is true; it must be so of all behind it, too. In the file, if that may have an
+    /// earlier one than memory.
+    pub(crate) fn first_where(&self, holds: impl Fn(&E) -> bool) -> Found<E> {
+        let before = self.kept.partition_point(|entry| !holds(entry));
+        match self.kept.get(before) {
+            _ if before == 0 && self.first_kept > 0 => Found::InFile { entries: self.first_kept },
+            Some(entry) => Found::Entry(*entry),
+            None => Found::None,
+        }
+    }
+
+    /// The first entry in memory.
+    pub(crate) fn first_kept(&self) -> Option<E> {
+        self.kept.first().copied()
+    }
+
+    /// The entries in memory from the first on of which `holds` is true.
+    pub(crate) fn kept_where(&self, holds: impl Fn(&E) -> bool) -> Vec<E> {
+        self.kept[self.kept.partition_point(|entry| !holds(entry))..].to_vec()
+    }
+
     /// Whether so many entries wait that the writer should bring them to the file.
     pub(crate) fn wants_writing(&self) -> bool {
         self.entries() - self.in_file >= PENDING_MAX
@@ -203,6 +224,31 @@ pub(crate) async fn search<E: Entry>(
     Ok(below.checked_sub(1).map(|i| block[i]))
 }
 
+/// The first of the first `entries` in the file of which `holds` is true, and its number; it must be so of all behind it,
+/// too.
+pub(crate) async fn first_where<E: Entry>(
+    file: &FileHandle,
+    path: &Path,
+    base: Offset,
+    entries: u32,
+    holds: impl Fn(&E) -> bool,
+) -> Result<Option<(u32, E)>, StorageFault> {
+    let (mut low, mut high) = (0u32, entries);
+    // Invariant: of entries before `low` it is false, of those from `high` on true.
+    while high - low > BLOCK {
+        let middle = low + (high - low) / 2;
+        let probe = read_entries::<E>(file, path, base, middle, 1).await?;
+        match probe.first() {
+            Some(entry) if !holds(entry) => low = middle + 1,
+            _ => high = middle,
+        }
+    }
+    // One more than is in question: it may be the one.
+    let block = read_entries::<E>(file, path, base, low, (high + 1).min(entries) - low).await?;
+    let first = block.partition_point(|entry| !holds(entry));
+    Ok(block.get(first).map(|entry| (low + first as u32, *entry)))
+}
+
 /// Reads `count` entries from number `first` on; fewer only at the end of the file.
 pub(crate) async fn read_entries<E: Entry>(
     file: &FileHandle,
@@ -243,6 +289,8 @@ pub(crate) fn put_relative(out: &mut BytesMut, base: Offset, offset: Offset) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::simulated::SimulatedDisk;
+    use crate::disk::{Disk, Open, block_on};
     use crate::offset_index::OffsetEntry;
 
     fn entry(i: i64) -> OffsetEntry {
@@ -260,6 +308,30 @@ mod tests {
         assert_eq!(index.floor(110), Found::Entry(entry(1)));
         assert_eq!(index.floor(129), Found::Entry(entry(2)));
         assert_eq!(index.floor(9999), Found::Entry(entry(3)));
+    }
+
+    #[test]
+    fn the_first_entry_that_fits_is_in_memory_or_in_the_file() {
+        let mut index = Index::new(Offset(100));
+        assert_eq!(index.first_where(|_| true), Found::None);
+        (1..=2000).for_each(|i| index.push(entry(i)));
+        let at_least = |i: i64| move |entry: &OffsetEntry| entry.offset.0 >= 100 + 10 * i;
+        assert_eq!(index.first_where(at_least(1)), Found::Entry(entry(1)));
+        let (_, bytes, entries) = index.pending().expect("nothing is in the file");
+        index.written(entries);
+        assert_eq!(index.first_where(at_least(1999)), Found::Entry(entry(1999)));
+        assert_eq!(index.first_where(at_least(2001)), Found::None);
+        assert_eq!(index.kept_where(at_least(1999)), [entry(1999), entry(2000)]);
+        assert_eq!(index.first_where(at_least(1400)), Found::InFile { entries: 1488 });
+        block_on(async {
+            let (disk, path) = (SimulatedDisk::new(0), Path::new("/index"));
+            let file = disk.open(path, Open::Truncate).await.expect("made");
+            file.write(0, vec![bytes]).await.expect("written");
+            for i in [1, 2, 255, 256, 257, 700, 1487, 1488, 1489] {
+                let found = first_where(&file, path, Offset(100), 1488, at_least(i)).await.expect("read");
+                assert_eq!(found, (i < 1489).then(|| (i as u32 - 1, entry(i))), "{i}");
+            }
+        });
     }
 
     #[test]

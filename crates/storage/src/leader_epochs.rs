@@ -102,6 +102,11 @@ impl LeaderEpochs {
         true
     }
 
+    /// The epochs and where each starts.
+    pub(crate) fn into_starts(self) -> Vec<(LeaderEpoch, Offset)> {
+        self.starts
+    }
+
     /// The file's text.
     pub(crate) fn encode(&self) -> String {
         checkpoint::encode(self.starts.iter().map(|(epoch, start)| format!("{epoch} {start}")))

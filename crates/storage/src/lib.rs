@@ -4,8 +4,8 @@
 //! - [`disk`] is the seam: what storage asks of a device, and the devices.
 //! - `log` is one partition's log. `log/mod` tells how an append becomes durable; then `append`, `queue`, `write`,
 //!   `read`; then `recover`, `close`, `truncate`; `role` says who writes.
-//! - `segment` is one file of batches with its indexes, as state; `index`, `offset_index`, `time_index` are those;
-//!   `walk` and `scan` read batches from a file.
+//! - `segment` is one file of batches with its indexes, as state; `index`, `offset_index`, `time_index`,
+//!   `transaction_index` are those; `walk` and `scan` read batches from a file.
 //! - `producers` makes retries harmless (KIP-98), `leader_epochs` says which leader wrote what (KIP-101).
 //! - [`inspect`] decodes the small files for those who look at them from outside.
 //! - `directory` is a log directory with its checkpoint files; `flush` shares flushes among its logs.
@@ -35,11 +35,12 @@ mod segment;
 #[cfg(test)]
 mod testing;
 mod time_index;
+mod transaction_index;
 mod walk;
 
 pub use checkpoint::PartitionOffsets;
 pub use directory::{
-    ClaimedDirectory, LogDirectory, Move, MoveFailed, NewPartition, OpenOptions, Partition, can_be_moved,
+    ClaimedDirectory, LogDirectory, Move, MoveFailed, Moved, NewPartition, OpenOptions, Partition, can_be_moved,
 };
 pub use fault::StorageFault;
 pub use flush::{DIRTY_BYTES_ENOUGH, DIRTY_BYTES_LITTLE, DirtObserver, DirtyLogs, FlushRound, Pacing, ROUND_INTERVAL};
@@ -50,3 +51,4 @@ pub use log::{
 };
 pub use meta_properties::MetaProperties;
 pub use producers::{ProducedBatch, ProducerEntry};
+pub use transaction_index::AbortedTransaction;

@@ -66,7 +66,7 @@ impl MetaProperties {
         text
     }
 
-    fn decode(text: &[u8], path: &Path) -> Result<Self, StorageFault> {
+    pub(crate) fn decode(text: &[u8], path: &Path) -> Result<Self, StorageFault> {
         let damaged = |reason: String| StorageFault::damaged(path, 0, reason);
         let text = std::str::from_utf8(text).map_err(|_| damaged(String::from("not UTF-8")))?;
         let value = |key: &str| {

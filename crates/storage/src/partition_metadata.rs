@@ -14,7 +14,8 @@ use crate::checkpoint;
 use crate::disk::Disk;
 use crate::fault::{StorageFault, Trying};
 
-const FILE: &str = "partition.metadata";
+/// Its name within a partition's directory.
+pub(crate) const FILE: &str = "partition.metadata";
 
 /// Writes the file, durably.
 pub(crate) async fn write(disk: &dyn Disk, directory: &Path, id: TopicId) -> Result<(), StorageFault> {
@@ -47,7 +48,7 @@ fn encode(id: TopicId) -> String {
     format!("version: 0\ntopic_id: {id}")
 }
 
-fn decode(text: &[u8], path: &Path) -> Result<TopicId, StorageFault> {
+pub(crate) fn decode(text: &[u8], path: &Path) -> Result<TopicId, StorageFault> {
     let damaged = || {
         let reason = format!("\"{}\", expected version: 0 and topic_id:", String::from_utf8_lossy(text));
         StorageFault::damaged(path, 0, reason)

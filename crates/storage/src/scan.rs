@@ -1,19 +1,26 @@
 //! Going through a segment's file to learn what is in it: at recovery, after a cut, where an index is missing.
 //!
 //! What an index says below a trusted offset is believed, so that the walk begins at its last entry; everything behind
-//! is read, and the index entries are made anew by the same rule as at an append.
+//! is read, and the index entries are made anew by the same rule as at an append. But for those of aborted transactions:
+//! they need the producers, so that it is only said whether there are some to be made.
 
-use ottla_record::{BatchHeader, RecordBatch};
+use ottla_record::{BATCH_HEADER_BYTES, BatchHeader, RecordBatch};
 use ottla_types::Offset;
 
 use crate::disk::{Disk, Open};
 use crate::fault::{StorageFault, Trying};
 use crate::index::{self, Entry, Index};
 use crate::leader_epochs::LeaderEpochs;
+use crate::log::remove;
 use crate::offset_index::OffsetEntry;
+use crate::producers::marker;
 use crate::segment::{Kind, Segment, SegmentFiles};
 use crate::time_index::TimeEntry;
+use crate::transaction_index::AbortedTransaction;
 use crate::walk::{SCAN, Step, Walk};
+
+/// A segment's indexes, in the order of [`Segment::index_writes`].
+const INDEXES: [Kind; 3] = [Kind::OffsetIndex, Kind::TimeIndex, Kind::TransactionIndex];
 
 /// How a segment is gone through.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +44,17 @@ pub(crate) struct Scanned {
     pub(crate) end: Offset,
     /// Where and why the scan ended before the file did.
     pub(crate) bad: Option<(u64, String)>,
+    /// Whether a marker that aborts a transaction lies at or above the trusted offset: the segment's index of aborted
+    /// transactions lacks what [`replay`](crate::producers::replay) finds.
+    pub(crate) aborts: bool,
+}
+
+/// The index entries that are believed.
+#[derive(Default)]
+struct Trusted {
+    offsets: Vec<OffsetEntry>,
+    times: Vec<TimeEntry>,
+    aborted: Vec<AbortedTransaction>,
 }
 
 impl Scan {
@@ -48,16 +66,17 @@ impl Scan {
         base: Offset,
         epochs: &mut LeaderEpochs,
     ) -> Result<Scanned, StorageFault> {
-        let (offsets, times) = self.trusted_entries(disk, &files, base).await?;
+        let Trusted { offsets, times, aborted } = self.trusted_entries(disk, &files, base).await?;
         let start = offsets.last().map_or(0, |entry| u64::from(entry.position));
         let file = files.log().await?;
         let path = files.path(Kind::Log);
         let mut segment = Segment::found(files, start, Index::rebuilt(base, offsets), Index::rebuilt(base, times));
+        segment.aborted = Index::rebuilt(base, aborted);
         if start > 0 {
             segment.first_timestamp = first_header(&file, &path, self.bytes).await?.map(|first| first.max_timestamp);
         }
         let mut walk = Walk::new(&file, &path, start, self.bytes, SCAN);
-        let mut end = base;
+        let (mut end, mut aborts) = (base, false);
         let bad = loop {
             let (position, header) = match walk.header().await? {
                 Step::Batch { position, header } => (position, header),
@@ -68,13 +87,24 @@ impl Scan {
                 break Some((position, reason));
             }
             end = header.next_offset();
+            aborts |= self.aborts(&mut walk, position, &header).await?;
             segment.push(&header, self.index_interval_bytes);
             epochs.assign_if_newer(header.partition_leader_epoch, header.base_offset);
         };
         segment.written = segment.bytes;
         segment.flushed = segment.bytes;
         segment.reserved = segment.bytes;
-        Ok(Scanned { segment, end, bad })
+        Ok(Scanned { segment, end, bad, aborts })
+    }
+
+    /// Whether a batch aborts a transaction of which no entry can be trusted.
+    async fn aborts(&self, walk: &mut Walk<'_>, position: u64, header: &BatchHeader) -> Result<bool, StorageFault> {
+        let is_marker = header.attributes.is_control() && header.has_producer_id();
+        if !is_marker || header.last_offset() < self.trusted_below {
+            return Ok(false);
+        }
+        let bytes = walk.whole(position, header).await?;
+        Ok(marker::parse(header, &bytes[BATCH_HEADER_BYTES..]).is_some_and(|marker| marker.aborts))
     }
 
     /// Whether a batch may stand where it stands.
@@ -105,9 +135,9 @@ impl Scan {
         disk: &dyn Disk,
         files: &SegmentFiles,
         base: Offset,
-    ) -> Result<(Vec<OffsetEntry>, Vec<TimeEntry>), StorageFault> {
+    ) -> Result<Trusted, StorageFault> {
         if self.trusted_below <= base {
-            return Ok((Vec::new(), Vec::new()));
+            return Ok(Trusted::default());
         }
         let usable = |entry: &OffsetEntry| entry.offset < self.trusted_below && u64::from(entry.position) < self.bytes;
         let offsets = all_entries(disk, files, Kind::OffsetIndex, base, usable).await?;
@@ -118,7 +148,9 @@ impl Scan {
             None => entry.offset < self.trusted_below,
         };
         let times = all_entries(disk, files, Kind::TimeIndex, base, below).await?;
-        Ok((offsets, times))
+        let sound = |entry: &AbortedTransaction| entry.last_offset < self.trusted_below && entry.is_sound();
+        let aborted = all_entries(disk, files, Kind::TransactionIndex, base, sound).await?;
+        Ok(Trusted { offsets, times, aborted })
     }
 }
 
@@ -140,7 +172,7 @@ pub(crate) async fn first_header(
     path: &std::path::Path,
     bytes: u64,
 ) -> Result<Option<BatchHeader>, StorageFault> {
-    match Walk::new(file, path, 0, bytes, ottla_record::BATCH_HEADER_BYTES).header().await? {
+    match Walk::new(file, path, 0, bytes, BATCH_HEADER_BYTES).header().await? {
         Step::Batch { header, .. } => Ok(Some(header)),
         Step::End | Step::Bad { .. } => Ok(None),
     }
@@ -153,16 +185,17 @@ pub(crate) async fn replace_indexes(disk: &dyn Disk, segment: &mut Segment) -> R
 
 /// The same; unless it `syncs`, durable is what the caller makes so before it counts.
 pub(crate) async fn write_indexes(disk: &dyn Disk, segment: &mut Segment, syncs: bool) -> Result<(), StorageFault> {
-    let offsets = segment.offsets.entries();
-    let bytes = segment.offsets.pending().map(|(_, bytes, _)| bytes);
-    write_index(disk, &segment.files.path(Kind::OffsetIndex), bytes, syncs).await?;
-    segment.offsets.written(offsets);
-    segment.offsets.was_synced(offsets);
-    let times = segment.times.entries();
-    let bytes = segment.times.pending().map(|(_, bytes, _)| bytes);
-    write_index(disk, &segment.files.path(Kind::TimeIndex), bytes, syncs).await?;
-    segment.times.written(times);
-    segment.times.was_synced(times);
+    let entries = segment.entries();
+    for (kind, write) in INDEXES.into_iter().zip(segment.index_writes()) {
+        let path = segment.files.path(kind);
+        match (kind, write) {
+            // No transaction aborted, no file. Its name is gone for good with the names that the caller syncs.
+            (Kind::TransactionIndex, None) => remove(disk, &path).await?,
+            (_, write) => write_index(disk, &path, write.map(|write| write.bytes), syncs).await?,
+        }
+    }
+    segment.indexes_written(entries);
+    segment.indexes_synced(entries);
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! One segment of a log: a `.log` file of batches, its two indexes, and what is known of them without reading.
+//! One segment of a log: a `.log` file of batches, its indexes, and what is known of them without reading.
 //!
 //! [`Segment`] is state under the log's lock: it decides positions and index entries at the moment of an append, before
 //! anything is written. [`SegmentFiles`] is what can be shared outside of the lock.
@@ -17,6 +17,7 @@ use crate::index::{Entry, Found, Index, IndexMark};
 use crate::log::{LogConfig, SegmentSummary};
 use crate::offset_index::{OffsetEntry, OffsetIndex};
 use crate::time_index::{TimeEntry, TimeIndex};
+use crate::transaction_index::{AbortedTransaction, TransactionIndex};
 
 /// The files of a segment, by their endings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -158,6 +159,8 @@ pub(crate) struct Segment {
     pub(crate) created: bool,
     pub(crate) offsets: OffsetIndex,
     pub(crate) times: TimeIndex,
+    /// The transactions that a marker in this segment aborted.
+    pub(crate) aborted: TransactionIndex,
     /// The largest timestamp so far with the last offset of its batch; `None` while the segment is empty.
     pub(crate) largest: Option<TimeEntry>,
     /// The largest timestamp of the first batch, from which the segment's age is counted.
@@ -176,6 +179,7 @@ pub(crate) struct SegmentMark {
     pub(crate) bytes: u64,
     offsets: IndexMark<OffsetEntry>,
     times: IndexMark<TimeEntry>,
+    aborted: IndexMark<AbortedTransaction>,
     largest: Option<TimeEntry>,
     first_timestamp: Option<Timestamp>,
     since_index: u64,
@@ -195,6 +199,7 @@ impl Segment {
             created: false,
             offsets: Index::new(base),
             times: Index::new(base),
+            aborted: Index::new(base),
             largest: None,
             first_timestamp: None,
             created_at: now,
@@ -203,7 +208,7 @@ impl Segment {
         }
     }
 
-    /// A segment found on disk with `bytes` in its `.log`.
+    /// A segment found on disk with `bytes` in its `.log`, and no transaction aborted.
     pub(crate) fn found(files: SegmentFiles, bytes: u64, offsets: OffsetIndex, times: TimeIndex) -> Self {
         let largest = times.last();
         let found = Self::planned(files, Timestamp::NONE);
@@ -248,6 +253,7 @@ impl Segment {
             bytes: self.bytes,
             offsets: self.offsets.mark(),
             times: self.times.mark(),
+            aborted: self.aborted.mark(),
             largest: self.largest,
             first_timestamp: self.first_timestamp,
             since_index: self.since_index,
@@ -262,7 +268,9 @@ impl Segment {
         self.since_index = mark.since_index;
         let offsets = self.offsets.return_to(mark.offsets).map(|bytes| (self.files.path(Kind::OffsetIndex), bytes));
         let times = self.times.return_to(mark.times).map(|bytes| (self.files.path(Kind::TimeIndex), bytes));
-        offsets.into_iter().chain(times).collect()
+        let aborted = self.aborted.return_to(mark.aborted);
+        let aborted = aborted.map(|bytes| (self.files.path(Kind::TransactionIndex), bytes));
+        offsets.into_iter().chain(times).chain(aborted).collect()
     }
 
     /// Gives a batch its place behind the others, with index entries as they fall due. Answers the position.
@@ -306,14 +314,6 @@ impl Segment {
         }
     }
 
-    /// The index files hold what they held when `saved` was copied from here.
-    pub(crate) fn indexes_saved(&mut self, saved: &Self) {
-        self.offsets.written(saved.offsets.entries_in_file());
-        self.offsets.was_synced(saved.offsets.entries_in_file());
-        self.times.written(saved.times.entries_in_file());
-        self.times.was_synced(saved.times.entries_in_file());
-    }
-
     /// The segment as retention sees it.
     pub(crate) fn summary(&self) -> SegmentSummary {
         let known = |at: Timestamp| (at > Timestamp::NONE).then_some(at);
@@ -331,9 +331,32 @@ impl Segment {
     }
 }
 
-/// What goes into an index file: path, position, bytes, and the entries that the file has then.
+/// How many entries each index of a segment has, in memory or in its file.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct IndexEntries {
+    pub(crate) offsets: u32,
+    pub(crate) times: u32,
+    pub(crate) aborted: u32,
+}
+
+impl IndexEntries {
+    /// So many of one index, none of the others.
+    pub(crate) fn of(kind: Kind, entries: u32) -> Self {
+        let mut all = Self::default();
+        match kind {
+            Kind::OffsetIndex => all.offsets = entries,
+            Kind::TimeIndex => all.times = entries,
+            Kind::TransactionIndex => all.aborted = entries,
+            Kind::Log | Kind::Snapshot => {}
+        }
+        all
+    }
+}
+
+/// What goes into an index file: its path, position, bytes, and the entries that the file has then.
 #[derive(Debug)]
 pub(crate) struct IndexWrite {
+    pub(crate) kind: Kind,
     pub(crate) path: PathBuf,
     pub(crate) at: u64,
     pub(crate) bytes: Bytes,
@@ -341,26 +364,71 @@ pub(crate) struct IndexWrite {
 }
 
 impl Segment {
-    /// What the file of the offset index lacks.
-    pub(crate) fn offsets_write(&self) -> Option<IndexWrite> {
-        write_of(&self.offsets, self.files.path(Kind::OffsetIndex))
+    /// What the files of the indexes lack.
+    pub(crate) fn index_writes(&self) -> [Option<IndexWrite>; 3] {
+        let offsets = self.write_of(Kind::OffsetIndex, &self.offsets);
+        let times = self.write_of(Kind::TimeIndex, &self.times);
+        [offsets, times, self.write_of(Kind::TransactionIndex, &self.aborted)]
+    }
+
+    fn write_of<E: Entry>(&self, kind: Kind, index: &Index<E>) -> Option<IndexWrite> {
+        let (at, bytes, entries) = index.pending()?;
+        Some(IndexWrite { kind, path: self.files.path(kind), at, bytes, entries })
+    }
+
+    /// Whether so many index entries wait that the writer should bring them to the files.
+    pub(crate) fn wants_index_writing(&self) -> bool {
+        self.offsets.wants_writing() || self.aborted.wants_writing()
     }
 
     /// Whether index entries could be lost with the power.
     pub(crate) fn has_unsaved_index(&self) -> bool {
-        let unwritten = self.offsets.entries() > self.offsets.entries_in_file()
-            || self.times.entries() > self.times.entries_in_file();
-        unwritten || self.offsets.wants_sync() || self.times.wants_sync()
+        self.entries_in_files() != self.entries() || self.unsynced_indexes().next().is_some()
     }
 
-    /// What the file of the time index lacks.
-    pub(crate) fn times_write(&self) -> Option<IndexWrite> {
-        write_of(&self.times, self.files.path(Kind::TimeIndex))
+    /// The indexes whose files have entries that a power loss could take.
+    pub(crate) fn unsynced_indexes(&self) -> impl Iterator<Item = Kind> + use<> {
+        let offsets = self.offsets.wants_sync().then_some(Kind::OffsetIndex);
+        let times = self.times.wants_sync().then_some(Kind::TimeIndex);
+        let aborted = self.aborted.wants_sync().then_some(Kind::TransactionIndex);
+        [offsets, times, aborted].into_iter().flatten()
     }
-}
 
-fn write_of<E: Entry>(index: &Index<E>, path: PathBuf) -> Option<IndexWrite> {
-    index.pending().map(|(at, bytes, entries)| IndexWrite { path, at, bytes, entries })
+    /// How many entries the indexes have.
+    pub(crate) fn entries(&self) -> IndexEntries {
+        let (offsets, times) = (self.offsets.entries(), self.times.entries());
+        IndexEntries { offsets, times, aborted: self.aborted.entries() }
+    }
+
+    /// How many entries the files have.
+    pub(crate) fn entries_in_files(&self) -> IndexEntries {
+        let (offsets, times) = (self.offsets.entries_in_file(), self.times.entries_in_file());
+        IndexEntries { offsets, times, aborted: self.aborted.entries_in_file() }
+    }
+
+    /// So many entries are in the files by now.
+    pub(crate) fn indexes_written(&mut self, entries: IndexEntries) {
+        self.offsets.written(entries.offsets);
+        self.times.written(entries.times);
+        self.aborted.written(entries.aborted);
+    }
+
+    /// So many entries of one index are durable by now.
+    pub(crate) fn index_synced(&mut self, kind: Kind, entries: IndexEntries) {
+        match kind {
+            Kind::OffsetIndex => self.offsets.was_synced(entries.offsets),
+            Kind::TimeIndex => self.times.was_synced(entries.times),
+            Kind::TransactionIndex => self.aborted.was_synced(entries.aborted),
+            Kind::Log | Kind::Snapshot => {}
+        }
+    }
+
+    /// The same of all of them.
+    pub(crate) fn indexes_synced(&mut self, entries: IndexEntries) {
+        for kind in [Kind::OffsetIndex, Kind::TimeIndex, Kind::TransactionIndex] {
+            self.index_synced(kind, entries);
+        }
+    }
 }
 
 #[cfg(test)]

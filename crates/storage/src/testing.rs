@@ -57,6 +57,37 @@ pub(crate) fn produced(id: i64, sequence: i32, records: i32) -> Batch {
     batch_with(options, 1000, records, 100)
 }
 
+/// A batch at `offset` that belongs to the open transaction of producer `id`, or opens one.
+pub(crate) fn transactional(id: i64, offset: i64, sequence: i32) -> Batch {
+    let options = BatchOptions {
+        base_offset: Offset(offset),
+        leader_epoch: LeaderEpoch(0),
+        producer_id: ProducerId(id),
+        producer_epoch: ProducerEpoch(0),
+        base_sequence: Sequence(sequence),
+        transactional: true,
+        ..BatchOptions::default()
+    };
+    batch_with(options, 1000, 1, 10)
+}
+
+/// A marker at `offset` that ends the transaction of producer `id`.
+pub(crate) fn marker(id: i64, offset: i64, aborts: bool) -> Batch {
+    let mut builder = BatchBuilder::new(BatchOptions {
+        base_offset: Offset(offset),
+        leader_epoch: LeaderEpoch(0),
+        producer_id: ProducerId(id),
+        producer_epoch: ProducerEpoch(0),
+        transactional: true,
+        control: true,
+        ..BatchOptions::default()
+    });
+    let key = [0, 0, 0, u8::from(!aborts)];
+    builder.append(Timestamp(1000), Some(&key), Some(&[0; 6]), &[]).expect("small");
+    let bytes: Bytes = builder.build(&mut Compressor::default()).expect("not empty");
+    Batch { header: BatchHeader::parse(&bytes).expect("just built"), bytes }
+}
+
 /// Appends and writes; answers the base offset.
 pub(crate) async fn put(log: &Arc<Log>, batch: Batch) -> Offset {
     let appended = log.append(batch, LeaderEpoch(0), Timestamp(0)).expect("appended");

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use ottla_types::{ErrorCode, Instant, Uuid};
 
+pub use otlp::count_pushed;
 pub(crate) use otlp::{Labels, Point, Reading, read};
 pub(crate) use subscription::{Client, Subscription, Wanted};
 

@@ -115,6 +115,13 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Reading> {
     Some(reading)
 }
 
+/// How many numbers are in what a client pushed (KIP-714), and how many are passed over; `None` if the bytes are not what
+/// they should be. For those who want to know whether it can be read, and keep nothing.
+#[must_use]
+pub fn count_pushed(bytes: &[u8]) -> Option<(usize, u64)> {
+    read(bytes).map(|reading| (reading.points.len(), reading.passed_over))
+}
+
 impl Reading {
     fn take(&mut self, name: &str, points: Vec<NumberPoint>, added: bool) {
         for point in points {

@@ -164,6 +164,7 @@ impl Connection {
             match response {
                 Some((mut times, Ok(response))) => {
                     times.answered_at(self.now());
+                    self.node.metrics.requests.add_errors(times.api, &response.errors);
                     sent.push(times);
                     send(response, &mut *self.socket, &mut gathered, &progress).await.map_err(Ended::Send)?;
                 }

@@ -19,7 +19,6 @@ use crate::node::Node;
 pub(super) const API: Api = Api {
     key: ApiKey::AlterConfigs,
     served: 0..=2,
-    advertised: 0..=2,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;

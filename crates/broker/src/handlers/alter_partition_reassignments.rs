@@ -21,7 +21,6 @@ use crate::node::Node;
 pub(super) const API: Api = Api {
     key: ApiKey::AlterPartitionReassignments,
     served: 0..=1,
-    advertised: 0..=1,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;

@@ -28,7 +28,6 @@ use crate::node::Node;
 pub(super) const API: Api = Api {
     key: ApiKey::ApiVersions,
     served: 0..=4,
-    advertised: 0..=4,
     handle: |node, request| Box::pin(async move { handle(&node, &request) }),
 };
 
@@ -65,7 +64,7 @@ fn handle(node: &Node, request: &Request) -> Result<Answer, Hangup> {
 }
 
 fn offered(api: &Api) -> ApiVersion {
-    ApiVersion { api_key: api.key.raw(), min_version: *api.advertised.start(), max_version: *api.advertised.end() }
+    ApiVersion { api_key: api.key.raw(), min_version: *api.served.start(), max_version: *api.served.end() }
 }
 
 fn supported(feature: &Feature) -> SupportedFeatureKey {

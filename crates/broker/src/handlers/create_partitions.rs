@@ -21,7 +21,6 @@ use crate::node::Node;
 pub(super) const API: Api = Api {
     key: ApiKey::CreatePartitions,
     served: 0..=3,
-    advertised: 0..=3,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;

@@ -25,7 +25,6 @@ use crate::node::Node;
 pub(super) const API: Api = Api {
     key: ApiKey::CreateTopics,
     served: 0..=7,
-    advertised: 0..=7,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;

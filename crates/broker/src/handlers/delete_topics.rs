@@ -18,7 +18,6 @@ use crate::node::Node;
 pub(super) const API: Api = Api {
     key: ApiKey::DeleteTopics,
     served: 0..=6,
-    advertised: 0..=6,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;

@@ -26,7 +26,6 @@ use crate::settings::overrides;
 pub(super) const API: Api = Api {
     key: ApiKey::DescribeConfigs,
     served: 0..=4,
-    advertised: 0..=4,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;

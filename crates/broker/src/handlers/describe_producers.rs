@@ -17,7 +17,6 @@ use crate::node::{Lookup, Node};
 pub(super) const API: Api = Api {
     key: ApiKey::DescribeProducers,
     served: 0..=0,
-    advertised: 0..=0,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;

@@ -22,7 +22,6 @@ use crate::node::Node;
 pub(super) const API: Api = Api {
     key: ApiKey::IncrementalAlterConfigs,
     served: 0..=1,
-    advertised: 0..=1,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;

@@ -17,7 +17,6 @@ use crate::node::Node;
 pub(super) const API: Api = Api {
     key: ApiKey::InitProducerId,
     served: 0..=5,
-    advertised: 0..=5,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;

@@ -17,7 +17,6 @@ use crate::node::Node;
 pub(super) const API: Api = Api {
     key: ApiKey::ListConfigResources,
     served: 0..=1,
-    advertised: 0..=1,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;

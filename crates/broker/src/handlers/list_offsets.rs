@@ -29,7 +29,6 @@ use crate::partition::Partition;
 pub(super) const API: Api = Api {
     key: ApiKey::ListOffsets,
     served: 0..=11,
-    advertised: 0..=11,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;

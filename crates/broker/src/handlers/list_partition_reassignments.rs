@@ -18,7 +18,6 @@ use crate::node::Node;
 pub(super) const API: Api = Api {
     key: ApiKey::ListPartitionReassignments,
     served: 0..=0,
-    advertised: 0..=0,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;

@@ -29,7 +29,6 @@ use crate::node::Node;
 pub(super) const API: Api = Api {
     key: ApiKey::Metadata,
     served: 0..=13,
-    advertised: 0..=13,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;

@@ -23,7 +23,6 @@ use crate::node::{Lookup, Node};
 pub(super) const API: Api = Api {
     key: ApiKey::OffsetForLeaderEpoch,
     served: 0..=4,
-    advertised: 0..=4,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_protocol::frame::{RequestHead, response_frame};
-use ottla_protocol::{ApiKey, Message};
+use ottla_protocol::{ApiKey, Message, Response as AnyResponse};
 use ottla_wire::Reader;
 
 use crate::answer::{Answer, Hangup, Response};
 use crate::connections::Peer;
+use crate::metrics::ErrorCounts;
 
 /// One request. Its frame stays whole, so that records are sliced out of it instead of copied.
 #[derive(Debug)]
@@ -61,23 +62,25 @@ impl Request {
     }
 
     /// The answer `message`, in the request's version.
-    pub(crate) fn answer<M: Message>(&self, message: &M) -> Result<Answer, Hangup> {
+    pub(crate) fn answer<M: AnyResponse>(&self, message: &M) -> Result<Answer, Hangup> {
         self.answer_in_version(message, self.version)
     }
 
     /// The answer `message` in another version than the request's: only ApiVersions needs that.
-    pub(crate) fn answer_in_version<M: Message>(&self, message: &M, version: i16) -> Result<Answer, Hangup> {
+    pub(crate) fn answer_in_version<M: AnyResponse>(&self, message: &M, version: i16) -> Result<Answer, Hangup> {
         Ok(Answer::Now(self.response_in_version(message, version)?))
     }
 
     /// The response frame of `message` in the request's version.
-    pub(crate) fn response<M: Message>(&self, message: &M) -> Result<Response, Hangup> {
+    pub(crate) fn response<M: AnyResponse>(&self, message: &M) -> Result<Response, Hangup> {
         self.response_in_version(message, self.version)
     }
 
-    fn response_in_version<M: Message>(&self, message: &M, version: i16) -> Result<Response, Hangup> {
+    fn response_in_version<M: AnyResponse>(&self, message: &M, version: i16) -> Result<Response, Hangup> {
         let frame = response_frame(self.correlation_id, version, message)
             .map_err(|error| Hangup::Malformed(format!("the answer cannot be written: {error}")))?;
-        Ok(Response::bytes(frame.into()))
+        let mut errors = ErrorCounts::default();
+        message.visit_errors(&mut |code| errors.add(code));
+        Ok(Response::bytes(frame.into(), errors))
     }
 }

@@ -18,7 +18,6 @@ use crate::node::Node;
 pub(super) const API: Api = Api {
     key: ApiKey::UpdateFeatures,
     served: 0..=2,
-    advertised: 0..=2,
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;

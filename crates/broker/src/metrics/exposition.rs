@@ -2,6 +2,13 @@
 
 use std::fmt::{Display, Write};
 
+use ottla_types::Instant;
+
+use super::histogram::Histogram;
+
+/// The quantiles that Kafka tells.
+const QUANTILES: [f64; 6] = [0.5, 0.75, 0.95, 0.98, 0.99, 0.999];
+
 /// What a family's numbers are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
@@ -71,6 +78,14 @@ impl Family<'_> {
     /// A quantile of a summary.
     pub(crate) fn quantile(&mut self, labels: Labels<'_>, quantile: f64, value: impl Display) {
         self.line("", labels, Some(quantile), &value);
+    }
+
+    /// A whole summary of times in milliseconds, of which there were `count`.
+    pub(crate) fn times(&mut self, labels: Labels<'_>, histogram: &Histogram, count: u64, now: Instant) {
+        for (quantile, us) in QUANTILES.iter().zip(histogram.quantiles(now, QUANTILES).unwrap_or_default()) {
+            self.quantile(labels, *quantile, us as f64 / 1000.0);
+        }
+        self.sum_and_count(labels, histogram.sum_us() as f64 / 1000.0, count);
     }
 
     /// The sum and the count of a summary.

@@ -5,15 +5,21 @@
 //! asks: [`scrape`] walks the broker and writes the text of [`exposition`]. Every name is described in `docs/metrics.md`;
 //! a test compares the page with a running broker.
 
+mod errors;
 mod exposition;
+mod flushes;
 mod histogram;
 mod requests;
 mod scrape;
 mod traffic;
 
+pub(crate) use errors::ErrorCounts;
+pub(crate) use flushes::Flushes;
 pub(crate) use requests::{Requests, Times};
 pub(crate) use scrape::scrape;
 pub(crate) use traffic::Traffic;
+
+use std::sync::Arc;
 
 use ottla_types::Instant;
 
@@ -23,12 +29,13 @@ pub(crate) struct Metrics {
     pub(crate) requests: Requests,
     /// Of all partitions together, those that are gone included.
     pub(crate) traffic: Traffic,
+    pub(crate) flushes: Arc<Flushes>,
 }
 
 impl Metrics {
-    /// For so many APIs, in the order of the handlers' table.
-    pub(crate) fn new(apis: usize) -> Self {
-        Self { requests: Requests::new(apis), traffic: Traffic::default() }
+    /// For so many APIs, in the order of the handlers' table. The flushes are counted already.
+    pub(crate) fn new(apis: usize, flushes: Arc<Flushes>) -> Self {
+        Self { requests: Requests::new(apis), traffic: Traffic::default(), flushes }
     }
 }
 

@@ -3,8 +3,9 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ottla_types::Instant;
+use ottla_types::{ErrorCode, Instant};
 
+use super::errors::ErrorCounts;
 use super::histogram::Histogram;
 use super::micros;
 
@@ -23,6 +24,8 @@ pub(crate) struct ApiRequests {
     by_version: [AtomicU64; VERSIONS],
     /// In the order of [`Stage`]. Times below a microsecond are not added, only counted as requests.
     stages: [Histogram; STAGES.len()],
+    /// Error codes that answers had, in the order of [`ErrorCode::ALL`].
+    errors: [AtomicU64; ErrorCode::ALL.len()],
 }
 
 /// A part of a request's time, as Kafka cuts it.
@@ -116,6 +119,18 @@ impl Requests {
         }
     }
 
+    /// An answer of the API at this place in the table had these error codes.
+    pub(crate) fn add_errors(&self, api: usize, errors: &ErrorCounts) {
+        let Some(slot) = self.apis.get(api) else { return };
+        let api = slot.get_or_init(Box::default);
+        for (code, count) in errors.iter() {
+            let place = usize::try_from(code.saturating_sub(ErrorCode::ALL[0].raw())).unwrap_or_default();
+            if let Some(counted) = api.errors.get(place) {
+                counted.fetch_add(count.into(), Ordering::Relaxed);
+            }
+        }
+    }
+
     /// The APIs that had requests, by their place in the table.
     pub(super) fn used(&self) -> impl Iterator<Item = (usize, &ApiRequests)> {
         self.apis.iter().enumerate().filter_map(|(place, slot)| Some((place, slot.get()?.as_ref())))
@@ -127,6 +142,7 @@ impl Default for ApiRequests {
         Self {
             by_version: [const { AtomicU64::new(0) }; VERSIONS],
             stages: std::array::from_fn(|_| Histogram::default()),
+            errors: [const { AtomicU64::new(0) }; ErrorCode::ALL.len()],
         }
     }
 }
@@ -136,6 +152,12 @@ impl ApiRequests {
     pub(super) fn by_version(&self) -> impl Iterator<Item = (usize, u64)> {
         let counts = self.by_version.iter().map(|count| count.load(Ordering::Relaxed)).enumerate();
         counts.filter(|(_, count)| *count > 0)
+    }
+
+    /// The error codes that answers had, success among them, with how often.
+    pub(super) fn errors(&self) -> impl Iterator<Item = (ErrorCode, u64)> {
+        let counts = self.errors.iter().map(|count| count.load(Ordering::Relaxed));
+        ErrorCode::ALL.iter().copied().zip(counts).filter(|(_, count)| *count > 0)
     }
 
     /// The histogram of each stage, with the stage's name.

@@ -1,7 +1,8 @@
 //! `fetch`: records of one or more partitions.
 
 use ottla_protocol::fetch::{
-    FetchPartition, FetchRequest, FetchResponse, FetchTopic, ForgottenTopic, PartitionData, ReplicaState,
+    AbortedTransaction, FetchPartition, FetchRequest, FetchResponse, FetchTopic, ForgottenTopic, PartitionData,
+    ReplicaState,
 };
 use ottla_record::{Batches, Codec, RecordBatch, Scratch};
 use ottla_testkit::Command;
@@ -96,7 +97,8 @@ fn printed_partition(topic: &str, partition: &PartitionData) -> String {
         line += &format!(" high={} stable={} start={}", bounds[0], bounds[1], bounds[2]);
     }
     if let Some(aborted) = &partition.aborted_transactions {
-        line += &format!(" aborted={}", aborted.len());
+        let of = |it: &AbortedTransaction| format!(" {}@{}", it.producer_id, it.first_offset);
+        line += &format!(" aborted={}{}", aborted.len(), aborted.iter().map(of).collect::<String>());
     }
     if partition.diverging_epoch.epoch != -1 {
         let end = &partition.diverging_epoch;
@@ -146,12 +148,21 @@ fn printed_records(bytes: &[u8]) -> String {
             text += &format!("\n  {} magic={} {codec} {}", header.base_offset, header.magic, records.join(","));
             continue;
         }
+        let of =
+            if header.attributes.is_transactional() { format!("txn={} ", header.producer_id) } else { String::new() };
+        if header.attributes.is_control() {
+            let kinds: Vec<_> = records
+                .map(|record| if record.key.is_some_and(|key| key[3] == 0) { "abort" } else { "commit" })
+                .collect();
+            text += &format!("\n  {} {of}{}", header.base_offset, kinds.join(","));
+            continue;
+        }
         let records: Vec<_> = records.map(|record| format!("{}:{}", short(record.key), short(record.value))).collect();
         let codec = match header.codec().expect("a codec") {
             Codec::None => String::new(),
             codec => format!("{} ", codec.name()),
         };
-        text += &format!("\n  {}-{} {codec}{}", header.base_offset.0, header.last_offset().0, records.join(","));
+        text += &format!("\n  {}-{} {of}{codec}{}", header.base_offset.0, header.last_offset().0, records.join(","));
     }
     let cut = bytes.len() - batches.position();
     if cut > 0 {

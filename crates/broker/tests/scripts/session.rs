@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ottla_protocol::Request;
-use ottla_protocol::metadata::MetadataRequest;
+use ottla_protocol::create_topics::{CreatableTopic, CreateTopicsRequest};
+use ottla_protocol::metadata::{MetadataRequest, MetadataRequestTopic};
+use ottla_storage::disk::simulated::SimulatedDisk;
+use ottla_storage::disk::{Disk, Open, block_on};
 use ottla_testkit::Command;
 use ottla_types::{ErrorCode, Uuid};
 
-use super::{admin, cluster, configs, fetch, list_offsets, log, partitions, produce, telemetry};
+use super::{admin, cluster, configs, directories, fetch, list_offsets, log, partitions, produce, telemetry};
 use crate::support::{Client, Running, WALL};
 
 /// Names another broker to ask.
@@ -72,6 +76,7 @@ impl Session {
             "start" => self.start(command),
             "restart" => self.restart(),
             "power-loss" => self.lose_power(),
+            "copy" => self.copy(command),
             "create-topics" => admin::create_topics(self, command),
             "delete-topics" => admin::delete_topics(self, command),
             "metadata" => admin::metadata(self, command),
@@ -92,6 +97,8 @@ impl Session {
             "list-config-resources" => configs::list(self, command),
             "get-telemetry-subscriptions" => telemetry::subscriptions(self, command),
             "push-telemetry" => telemetry::push(self, command),
+            "alter-replica-log-dirs" => directories::alter_replica_log_dirs(self, command),
+            "describe-log-dirs" => directories::describe_log_dirs(self, command),
             "produce" => produce::produce(self, command),
             "fetch" => fetch::fetch(self, command),
             "list-offsets" => list_offsets::list_offsets(self, command),
@@ -145,6 +152,29 @@ impl Session {
             self.address = running.address();
             self.client = None;
         }
+        String::new()
+    }
+
+    /// The broker is stopped meanwhile.
+    fn copy(&mut self, command: &Command<'_>) -> String {
+        let name = command.words[0];
+        if let Some(running) = &self.running {
+            let topic =
+                CreatableTopic { name: name.to_owned(), num_partitions: 1, replication_factor: 1, ..<_>::default() };
+            let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..<_>::default() };
+            running.connect().ask(7, &request);
+        }
+        if let Some(running) = &mut self.running {
+            running.stop();
+            put_kafkas(&running.disk, name);
+            running.start_again();
+            self.address = running.address();
+            self.client = None;
+        }
+        let topic = MetadataRequestTopic { name: Some(name.to_owned()), ..<_>::default() };
+        let request = MetadataRequest { topics: Some(vec![topic]), ..<_>::default() };
+        let id = self.client().ask(12, &request).topics[0].topic_id;
+        self.note_id(name, id);
         String::new()
     }
 
@@ -215,6 +245,22 @@ impl Session {
             Some((name, _)) => format!("<{name}>"),
             None if id.is_zero() => "<>".to_owned(),
             None => "<?>".to_owned(),
+        }
+    }
+}
+
+/// Puts what a Kafka wrote in the place of the files of a topic's only partition. The topic's id stays.
+fn put_kafkas(disk: &SimulatedDisk, topic: &str) {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../storage/tests/data");
+    let from = data.join(format!("kafka-4.3.1-{topic}/{topic}-0"));
+    let to = PathBuf::from(format!("/kafka/{topic}-0"));
+    for entry in std::fs::read_dir(from).expect("the data is there") {
+        let path = entry.expect("listed").path();
+        let name = path.file_name().expect("a file");
+        if name != "partition.metadata" {
+            let bytes = std::fs::read(&path).expect("read");
+            let file = block_on(disk.open(&to.join(name), Open::Truncate)).expect("made");
+            block_on(file.write(0, vec![bytes.into()])).expect("written");
         }
     }
 }

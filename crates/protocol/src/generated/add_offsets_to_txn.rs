@@ -12,7 +12,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `AddOffsetsToTxn`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -85,6 +85,12 @@ impl Message for AddOffsetsToTxnRequest {
 impl Message for AddOffsetsToTxnResponse {
     const NAME: &'static str = "AddOffsetsToTxnResponse";
     const KEY: ApiKey = ApiKey::AddOffsetsToTxn;
+}
+
+impl Response for AddOffsetsToTxnResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for AddOffsetsToTxnRequest {

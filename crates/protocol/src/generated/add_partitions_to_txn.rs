@@ -13,7 +13,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `AddPartitionsToTxn`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -306,6 +306,12 @@ impl Message for AddPartitionsToTxnRequest {
 impl Message for AddPartitionsToTxnResponse {
     const NAME: &'static str = "AddPartitionsToTxnResponse";
     const KEY: ApiKey = ApiKey::AddPartitionsToTxn;
+}
+
+impl Response for AddPartitionsToTxnResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for AddPartitionsToTxnRequest {

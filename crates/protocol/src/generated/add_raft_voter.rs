@@ -11,7 +11,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `AddRaftVoter`.
 #[derive(Clone, PartialEq, Debug)]
@@ -149,6 +149,12 @@ impl Message for AddRaftVoterRequest {
 impl Message for AddRaftVoterResponse {
     const NAME: &'static str = "AddRaftVoterResponse";
     const KEY: ApiKey = ApiKey::AddRaftVoter;
+}
+
+impl Response for AddRaftVoterResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for AddRaftVoterRequest {

@@ -8,7 +8,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `AllocateProducerIds`.
 #[derive(Clone, PartialEq, Debug)]
@@ -91,6 +91,12 @@ impl Message for AllocateProducerIdsRequest {
 impl Message for AllocateProducerIdsResponse {
     const NAME: &'static str = "AllocateProducerIdsResponse";
     const KEY: ApiKey = ApiKey::AllocateProducerIds;
+}
+
+impl Response for AllocateProducerIdsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for AllocateProducerIdsRequest {

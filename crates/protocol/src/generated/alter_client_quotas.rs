@@ -10,7 +10,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `AlterClientQuotas`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -197,6 +197,20 @@ impl Message for AlterClientQuotasRequest {
 impl Message for AlterClientQuotasResponse {
     const NAME: &'static str = "AlterClientQuotasResponse";
     const KEY: ApiKey = ApiKey::AlterClientQuotas;
+}
+
+impl Response for AlterClientQuotasResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.entries {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl EntryData {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for AlterClientQuotasRequest {

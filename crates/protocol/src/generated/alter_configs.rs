@@ -12,7 +12,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `AlterConfigs`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -176,6 +176,20 @@ impl Message for AlterConfigsRequest {
 impl Message for AlterConfigsResponse {
     const NAME: &'static str = "AlterConfigsResponse";
     const KEY: ApiKey = ApiKey::AlterConfigs;
+}
+
+impl Response for AlterConfigsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.responses {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl AlterConfigsResourceResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for AlterConfigsRequest {

@@ -9,7 +9,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `AlterShareGroupOffsets`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -200,6 +200,29 @@ impl Message for AlterShareGroupOffsetsRequest {
 impl Message for AlterShareGroupOffsetsResponse {
     const NAME: &'static str = "AlterShareGroupOffsetsResponse";
     const KEY: ApiKey = ApiKey::AlterShareGroupOffsets;
+}
+
+impl Response for AlterShareGroupOffsetsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+        for inner in &self.responses {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl AlterShareGroupOffsetsResponseTopic {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.partitions {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl AlterShareGroupOffsetsResponsePartition {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for AlterShareGroupOffsetsRequest {

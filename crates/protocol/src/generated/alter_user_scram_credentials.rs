@@ -9,7 +9,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `AlterUserScramCredentials`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -178,6 +178,20 @@ impl Message for AlterUserScramCredentialsRequest {
 impl Message for AlterUserScramCredentialsResponse {
     const NAME: &'static str = "AlterUserScramCredentialsResponse";
     const KEY: ApiKey = ApiKey::AlterUserScramCredentials;
+}
+
+impl Response for AlterUserScramCredentialsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.results {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl AlterUserScramCredentialsResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for AlterUserScramCredentialsRequest {

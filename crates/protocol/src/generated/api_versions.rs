@@ -12,7 +12,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `ApiVersions`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -252,6 +252,12 @@ impl Message for ApiVersionsRequest {
 impl Message for ApiVersionsResponse {
     const NAME: &'static str = "ApiVersionsResponse";
     const KEY: ApiKey = ApiKey::ApiVersions;
+}
+
+impl Response for ApiVersionsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for ApiVersionsRequest {

@@ -12,7 +12,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `BrokerHeartbeat`.
 #[derive(Clone, PartialEq, Debug)]
@@ -175,6 +175,12 @@ impl Message for BrokerHeartbeatRequest {
 impl Message for BrokerHeartbeatResponse {
     const NAME: &'static str = "BrokerHeartbeatResponse";
     const KEY: ApiKey = ApiKey::BrokerHeartbeat;
+}
+
+impl Response for BrokerHeartbeatResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for BrokerHeartbeatRequest {

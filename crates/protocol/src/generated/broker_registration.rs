@@ -14,7 +14,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `BrokerRegistration`.
 #[derive(Clone, PartialEq, Debug)]
@@ -224,6 +224,12 @@ impl Message for BrokerRegistrationRequest {
 impl Message for BrokerRegistrationResponse {
     const NAME: &'static str = "BrokerRegistrationResponse";
     const KEY: ApiKey = ApiKey::BrokerRegistration;
+}
+
+impl Response for BrokerRegistrationResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for BrokerRegistrationRequest {

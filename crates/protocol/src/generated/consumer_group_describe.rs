@@ -11,7 +11,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `ConsumerGroupDescribe`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -297,6 +297,20 @@ impl Message for ConsumerGroupDescribeRequest {
 impl Message for ConsumerGroupDescribeResponse {
     const NAME: &'static str = "ConsumerGroupDescribeResponse";
     const KEY: ApiKey = ApiKey::ConsumerGroupDescribe;
+}
+
+impl Response for ConsumerGroupDescribeResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.groups {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl DescribedGroup {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for ConsumerGroupDescribeRequest {

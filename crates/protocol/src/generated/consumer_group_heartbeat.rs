@@ -12,7 +12,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `ConsumerGroupHeartbeat`.
 #[derive(Clone, PartialEq, Debug)]
@@ -226,6 +226,12 @@ impl Message for ConsumerGroupHeartbeatRequest {
 impl Message for ConsumerGroupHeartbeatResponse {
     const NAME: &'static str = "ConsumerGroupHeartbeatResponse";
     const KEY: ApiKey = ApiKey::ConsumerGroupHeartbeat;
+}
+
+impl Response for ConsumerGroupHeartbeatResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for ConsumerGroupHeartbeatRequest {

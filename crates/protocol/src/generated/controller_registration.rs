@@ -9,7 +9,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `ControllerRegistration`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -169,6 +169,12 @@ impl Message for ControllerRegistrationRequest {
 impl Message for ControllerRegistrationResponse {
     const NAME: &'static str = "ControllerRegistrationResponse";
     const KEY: ApiKey = ApiKey::ControllerRegistration;
+}
+
+impl Response for ControllerRegistrationResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for ControllerRegistrationRequest {

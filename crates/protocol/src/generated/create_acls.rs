@@ -12,7 +12,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `CreateAcls`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -174,6 +174,20 @@ impl Message for CreateAclsRequest {
 impl Message for CreateAclsResponse {
     const NAME: &'static str = "CreateAclsResponse";
     const KEY: ApiKey = ApiKey::CreateAcls;
+}
+
+impl Response for CreateAclsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.results {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl AclCreationResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for CreateAclsRequest {

@@ -12,7 +12,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `CreateDelegationToken`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -194,6 +194,12 @@ impl Message for CreateDelegationTokenRequest {
 impl Message for CreateDelegationTokenResponse {
     const NAME: &'static str = "CreateDelegationTokenResponse";
     const KEY: ApiKey = ApiKey::CreateDelegationToken;
+}
+
+impl Response for CreateDelegationTokenResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for CreateDelegationTokenRequest {

@@ -11,7 +11,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `CreatePartitions`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -173,6 +173,20 @@ impl Message for CreatePartitionsRequest {
 impl Message for CreatePartitionsResponse {
     const NAME: &'static str = "CreatePartitionsResponse";
     const KEY: ApiKey = ApiKey::CreatePartitions;
+}
+
+impl Response for CreatePartitionsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.results {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl CreatePartitionsTopicResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for CreatePartitionsRequest {

@@ -16,7 +16,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `CreateTopics`.
 #[derive(Clone, PartialEq, Debug)]
@@ -349,6 +349,20 @@ impl Message for CreateTopicsRequest {
 impl Message for CreateTopicsResponse {
     const NAME: &'static str = "CreateTopicsResponse";
     const KEY: ApiKey = ApiKey::CreateTopics;
+}
+
+impl Response for CreateTopicsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.topics {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl CreatableTopicResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for CreateTopicsRequest {

@@ -12,7 +12,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `DeleteAcls`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -252,6 +252,29 @@ impl Message for DeleteAclsRequest {
 impl Message for DeleteAclsResponse {
     const NAME: &'static str = "DeleteAclsResponse";
     const KEY: ApiKey = ApiKey::DeleteAcls;
+}
+
+impl Response for DeleteAclsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.filter_results {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl DeleteAclsFilterResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+        for inner in &self.matching_acls {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl DeleteAclsMatchingAcl {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for DeleteAclsRequest {

@@ -10,7 +10,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `DeleteGroups`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -95,6 +95,20 @@ impl Message for DeleteGroupsRequest {
 impl Message for DeleteGroupsResponse {
     const NAME: &'static str = "DeleteGroupsResponse";
     const KEY: ApiKey = ApiKey::DeleteGroups;
+}
+
+impl Response for DeleteGroupsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.results {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl DeletableGroupResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for DeleteGroupsRequest {

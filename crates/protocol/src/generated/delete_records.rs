@@ -10,7 +10,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `DeleteRecords`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -185,6 +185,28 @@ impl Message for DeleteRecordsRequest {
 impl Message for DeleteRecordsResponse {
     const NAME: &'static str = "DeleteRecordsResponse";
     const KEY: ApiKey = ApiKey::DeleteRecords;
+}
+
+impl Response for DeleteRecordsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.topics {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl DeleteRecordsTopicResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.partitions {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl DeleteRecordsPartitionResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for DeleteRecordsRequest {

@@ -9,7 +9,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `DeleteShareGroupOffsets`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -142,6 +142,21 @@ impl Message for DeleteShareGroupOffsetsRequest {
 impl Message for DeleteShareGroupOffsetsResponse {
     const NAME: &'static str = "DeleteShareGroupOffsetsResponse";
     const KEY: ApiKey = ApiKey::DeleteShareGroupOffsets;
+}
+
+impl Response for DeleteShareGroupOffsetsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+        for inner in &self.responses {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl DeleteShareGroupOffsetsResponseTopic {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for DeleteShareGroupOffsetsRequest {

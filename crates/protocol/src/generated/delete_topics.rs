@@ -15,7 +15,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `DeleteTopics`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -171,6 +171,20 @@ impl Message for DeleteTopicsRequest {
 impl Message for DeleteTopicsResponse {
     const NAME: &'static str = "DeleteTopicsResponse";
     const KEY: ApiKey = ApiKey::DeleteTopics;
+}
+
+impl Response for DeleteTopicsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.responses {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl DeletableTopicResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for DeleteTopicsRequest {

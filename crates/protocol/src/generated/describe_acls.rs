@@ -12,7 +12,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `DescribeAcls`.
 #[derive(Clone, PartialEq, Debug)]
@@ -237,6 +237,12 @@ impl Message for DescribeAclsRequest {
 impl Message for DescribeAclsResponse {
     const NAME: &'static str = "DescribeAclsResponse";
     const KEY: ApiKey = ApiKey::DescribeAcls;
+}
+
+impl Response for DescribeAclsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for DescribeAclsRequest {

@@ -10,7 +10,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `DescribeClientQuotas`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -209,6 +209,12 @@ impl Message for DescribeClientQuotasRequest {
 impl Message for DescribeClientQuotasResponse {
     const NAME: &'static str = "DescribeClientQuotasResponse";
     const KEY: ApiKey = ApiKey::DescribeClientQuotas;
+}
+
+impl Response for DescribeClientQuotasResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for DescribeClientQuotasRequest {

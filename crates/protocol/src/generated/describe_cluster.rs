@@ -11,7 +11,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `DescribeCluster`.
 #[derive(Clone, PartialEq, Debug)]
@@ -199,6 +199,12 @@ impl Message for DescribeClusterRequest {
 impl Message for DescribeClusterResponse {
     const NAME: &'static str = "DescribeClusterResponse";
     const KEY: ApiKey = ApiKey::DescribeCluster;
+}
+
+impl Response for DescribeClusterResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for DescribeClusterRequest {

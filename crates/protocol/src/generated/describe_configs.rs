@@ -13,7 +13,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `DescribeConfigs`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -305,6 +305,20 @@ impl Message for DescribeConfigsRequest {
 impl Message for DescribeConfigsResponse {
     const NAME: &'static str = "DescribeConfigsResponse";
     const KEY: ApiKey = ApiKey::DescribeConfigs;
+}
+
+impl Response for DescribeConfigsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.results {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl DescribeConfigsResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for DescribeConfigsRequest {

@@ -12,7 +12,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `DescribeDelegationToken`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -214,6 +214,12 @@ impl Message for DescribeDelegationTokenRequest {
 impl Message for DescribeDelegationTokenResponse {
     const NAME: &'static str = "DescribeDelegationTokenResponse";
     const KEY: ApiKey = ApiKey::DescribeDelegationToken;
+}
+
+impl Response for DescribeDelegationTokenResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for DescribeDelegationTokenRequest {

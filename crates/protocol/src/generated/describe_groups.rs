@@ -15,7 +15,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `DescribeGroups`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -230,6 +230,20 @@ impl Message for DescribeGroupsRequest {
 impl Message for DescribeGroupsResponse {
     const NAME: &'static str = "DescribeGroupsResponse";
     const KEY: ApiKey = ApiKey::DescribeGroups;
+}
+
+impl Response for DescribeGroupsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.groups {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl DescribedGroup {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for DescribeGroupsRequest {

@@ -13,7 +13,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `DescribeLogDirs`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -250,6 +250,21 @@ impl Message for DescribeLogDirsRequest {
 impl Message for DescribeLogDirsResponse {
     const NAME: &'static str = "DescribeLogDirsResponse";
     const KEY: ApiKey = ApiKey::DescribeLogDirs;
+}
+
+impl Response for DescribeLogDirsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+        for inner in &self.results {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl DescribeLogDirsResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for DescribeLogDirsRequest {

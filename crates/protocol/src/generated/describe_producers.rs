@@ -8,7 +8,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `DescribeProducers`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -222,6 +222,28 @@ impl Message for DescribeProducersRequest {
 impl Message for DescribeProducersResponse {
     const NAME: &'static str = "DescribeProducersResponse";
     const KEY: ApiKey = ApiKey::DescribeProducers;
+}
+
+impl Response for DescribeProducersResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.topics {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl TopicResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.partitions {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl PartitionResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for DescribeProducersRequest {

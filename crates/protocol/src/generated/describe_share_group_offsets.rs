@@ -11,7 +11,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `DescribeShareGroupOffsets`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -252,6 +252,37 @@ impl Message for DescribeShareGroupOffsetsRequest {
 impl Message for DescribeShareGroupOffsetsResponse {
     const NAME: &'static str = "DescribeShareGroupOffsetsResponse";
     const KEY: ApiKey = ApiKey::DescribeShareGroupOffsets;
+}
+
+impl Response for DescribeShareGroupOffsetsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.groups {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl DescribeShareGroupOffsetsResponseGroup {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.topics {
+            inner.visit_errors(visit);
+        }
+        visit(self.error_code);
+    }
+}
+
+impl DescribeShareGroupOffsetsResponseTopic {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.partitions {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl DescribeShareGroupOffsetsResponsePartition {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for DescribeShareGroupOffsetsRequest {

@@ -8,7 +8,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `DescribeTransactions`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -150,6 +150,20 @@ impl Message for DescribeTransactionsRequest {
 impl Message for DescribeTransactionsResponse {
     const NAME: &'static str = "DescribeTransactionsResponse";
     const KEY: ApiKey = ApiKey::DescribeTransactions;
+}
+
+impl Response for DescribeTransactionsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.transaction_states {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl TransactionState {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for DescribeTransactionsRequest {

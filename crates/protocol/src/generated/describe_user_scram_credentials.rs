@@ -8,7 +8,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `DescribeUserScramCredentials`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -168,6 +168,21 @@ impl Message for DescribeUserScramCredentialsRequest {
 impl Message for DescribeUserScramCredentialsResponse {
     const NAME: &'static str = "DescribeUserScramCredentialsResponse";
     const KEY: ApiKey = ApiKey::DescribeUserScramCredentials;
+}
+
+impl Response for DescribeUserScramCredentialsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+        for inner in &self.results {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl DescribeUserScramCredentialsResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for DescribeUserScramCredentialsRequest {

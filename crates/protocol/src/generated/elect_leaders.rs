@@ -12,7 +12,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `ElectLeaders`.
 #[derive(Clone, PartialEq, Debug)]
@@ -195,6 +195,29 @@ impl Message for ElectLeadersRequest {
 impl Message for ElectLeadersResponse {
     const NAME: &'static str = "ElectLeadersResponse";
     const KEY: ApiKey = ApiKey::ElectLeaders;
+}
+
+impl Response for ElectLeadersResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+        for inner in &self.replica_election_results {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl ReplicaElectionResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.partition_result {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl PartitionResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for ElectLeadersRequest {

@@ -13,7 +13,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `EndTxn`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -113,6 +113,12 @@ impl Message for EndTxnRequest {
 impl Message for EndTxnResponse {
     const NAME: &'static str = "EndTxnResponse";
     const KEY: ApiKey = ApiKey::EndTxn;
+}
+
+impl Response for EndTxnResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for EndTxnRequest {

@@ -9,7 +9,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `Envelope`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -86,6 +86,12 @@ impl Message for EnvelopeRequest {
 impl Message for EnvelopeResponse {
     const NAME: &'static str = "EnvelopeResponse";
     const KEY: ApiKey = ApiKey::Envelope;
+}
+
+impl Response for EnvelopeResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for EnvelopeRequest {

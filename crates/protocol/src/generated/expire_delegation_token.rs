@@ -11,7 +11,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `ExpireDelegationToken`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -80,6 +80,12 @@ impl Message for ExpireDelegationTokenRequest {
 impl Message for ExpireDelegationTokenResponse {
     const NAME: &'static str = "ExpireDelegationTokenResponse";
     const KEY: ApiKey = ApiKey::ExpireDelegationToken;
+}
+
+impl Response for ExpireDelegationTokenResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for ExpireDelegationTokenRequest {

@@ -27,7 +27,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `Fetch`.
 #[derive(Clone, PartialEq, Debug)]
@@ -808,6 +808,29 @@ impl Message for FetchRequest {
 impl Message for FetchResponse {
     const NAME: &'static str = "FetchResponse";
     const KEY: ApiKey = ApiKey::Fetch;
+}
+
+impl Response for FetchResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+        for inner in &self.responses {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl FetchableTopicResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.partitions {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl PartitionData {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for FetchRequest {

@@ -12,7 +12,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `FetchSnapshot`.
 #[derive(Clone, PartialEq, Debug)]
@@ -407,6 +407,29 @@ impl Message for FetchSnapshotRequest {
 impl Message for FetchSnapshotResponse {
     const NAME: &'static str = "FetchSnapshotResponse";
     const KEY: ApiKey = ApiKey::FetchSnapshot;
+}
+
+impl Response for FetchSnapshotResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+        for inner in &self.topics {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl TopicSnapshot {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.partitions {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl PartitionSnapshot {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for FetchSnapshotRequest {

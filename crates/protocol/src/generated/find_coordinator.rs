@@ -14,7 +14,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `FindCoordinator`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -193,6 +193,21 @@ impl Message for FindCoordinatorRequest {
 impl Message for FindCoordinatorResponse {
     const NAME: &'static str = "FindCoordinatorResponse";
     const KEY: ApiKey = ApiKey::FindCoordinator;
+}
+
+impl Response for FindCoordinatorResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+        for inner in &self.coordinators {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl Coordinator {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for FindCoordinatorRequest {

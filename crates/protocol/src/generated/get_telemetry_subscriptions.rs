@@ -9,7 +9,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `GetTelemetrySubscriptions`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -115,6 +115,12 @@ impl Message for GetTelemetrySubscriptionsRequest {
 impl Message for GetTelemetrySubscriptionsResponse {
     const NAME: &'static str = "GetTelemetrySubscriptionsResponse";
     const KEY: ApiKey = ApiKey::GetTelemetrySubscriptions;
+}
+
+impl Response for GetTelemetrySubscriptionsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for GetTelemetrySubscriptionsRequest {

@@ -12,7 +12,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `Heartbeat`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -93,6 +93,12 @@ impl Message for HeartbeatRequest {
 impl Message for HeartbeatResponse {
     const NAME: &'static str = "HeartbeatResponse";
     const KEY: ApiKey = ApiKey::Heartbeat;
+}
+
+impl Response for HeartbeatResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for HeartbeatRequest {

@@ -10,7 +10,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `IncrementalAlterConfigs`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -185,6 +185,20 @@ impl Message for IncrementalAlterConfigsRequest {
 impl Message for IncrementalAlterConfigsResponse {
     const NAME: &'static str = "IncrementalAlterConfigsResponse";
     const KEY: ApiKey = ApiKey::IncrementalAlterConfigs;
+}
+
+impl Response for IncrementalAlterConfigsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.responses {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl AlterConfigsResourceResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for IncrementalAlterConfigsRequest {

@@ -14,7 +14,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `InitProducerId`.
 #[derive(Clone, PartialEq, Debug)]
@@ -182,6 +182,12 @@ impl Message for InitProducerIdRequest {
 impl Message for InitProducerIdResponse {
     const NAME: &'static str = "InitProducerIdResponse";
     const KEY: ApiKey = ApiKey::InitProducerId;
+}
+
+impl Response for InitProducerIdResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for InitProducerIdRequest {

@@ -9,7 +9,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `InitializeShareGroupState`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -186,6 +186,28 @@ impl Message for InitializeShareGroupStateRequest {
 impl Message for InitializeShareGroupStateResponse {
     const NAME: &'static str = "InitializeShareGroupStateResponse";
     const KEY: ApiKey = ApiKey::InitializeShareGroupState;
+}
+
+impl Response for InitializeShareGroupStateResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.results {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl InitializeStateResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.partitions {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl PartitionResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for InitializeShareGroupStateRequest {

@@ -18,7 +18,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `JoinGroup`.
 #[derive(Clone, PartialEq, Debug)]
@@ -269,6 +269,12 @@ impl Message for JoinGroupRequest {
 impl Message for JoinGroupResponse {
     const NAME: &'static str = "JoinGroupResponse";
     const KEY: ApiKey = ApiKey::JoinGroup;
+}
+
+impl Response for JoinGroupResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for JoinGroupRequest {

@@ -13,7 +13,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `LeaveGroup`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -177,6 +177,21 @@ impl Message for LeaveGroupRequest {
 impl Message for LeaveGroupResponse {
     const NAME: &'static str = "LeaveGroupResponse";
     const KEY: ApiKey = ApiKey::LeaveGroup;
+}
+
+impl Response for LeaveGroupResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+        for inner in &self.members {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl MemberResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for LeaveGroupRequest {

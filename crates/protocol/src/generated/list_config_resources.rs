@@ -11,7 +11,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `ListConfigResources`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -124,6 +124,12 @@ impl Message for ListConfigResourcesRequest {
 impl Message for ListConfigResourcesResponse {
     const NAME: &'static str = "ListConfigResourcesResponse";
     const KEY: ApiKey = ApiKey::ListConfigResources;
+}
+
+impl Response for ListConfigResourcesResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for ListConfigResourcesRequest {

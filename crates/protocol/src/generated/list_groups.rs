@@ -13,7 +13,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `ListGroups`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -142,6 +142,12 @@ impl Message for ListGroupsRequest {
 impl Message for ListGroupsResponse {
     const NAME: &'static str = "ListGroupsResponse";
     const KEY: ApiKey = ApiKey::ListGroups;
+}
+
+impl Response for ListGroupsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for ListGroupsRequest {

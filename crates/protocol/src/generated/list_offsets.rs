@@ -19,7 +19,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `ListOffsets`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -288,6 +288,28 @@ impl Message for ListOffsetsRequest {
 impl Message for ListOffsetsResponse {
     const NAME: &'static str = "ListOffsetsResponse";
     const KEY: ApiKey = ApiKey::ListOffsets;
+}
+
+impl Response for ListOffsetsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.topics {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl ListOffsetsTopicResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.partitions {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl ListOffsetsPartitionResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for ListOffsetsRequest {

@@ -8,7 +8,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `ListPartitionReassignments`.
 #[derive(Clone, PartialEq, Debug)]
@@ -182,6 +182,12 @@ impl Message for ListPartitionReassignmentsRequest {
 impl Message for ListPartitionReassignmentsResponse {
     const NAME: &'static str = "ListPartitionReassignmentsResponse";
     const KEY: ApiKey = ApiKey::ListPartitionReassignments;
+}
+
+impl Response for ListPartitionReassignmentsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for ListPartitionReassignmentsRequest {

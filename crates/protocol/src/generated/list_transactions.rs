@@ -11,7 +11,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `ListTransactions`.
 #[derive(Clone, PartialEq, Debug)]
@@ -161,6 +161,12 @@ impl Message for ListTransactionsRequest {
 impl Message for ListTransactionsResponse {
     const NAME: &'static str = "ListTransactionsResponse";
     const KEY: ApiKey = ApiKey::ListTransactions;
+}
+
+impl Response for ListTransactionsResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for ListTransactionsRequest {

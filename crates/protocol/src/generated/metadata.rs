@@ -23,7 +23,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `Metadata`.
 #[derive(Clone, PartialEq, Debug)]
@@ -408,6 +408,30 @@ impl Message for MetadataRequest {
 impl Message for MetadataResponse {
     const NAME: &'static str = "MetadataResponse";
     const KEY: ApiKey = ApiKey::Metadata;
+}
+
+impl Response for MetadataResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.topics {
+            inner.visit_errors(visit);
+        }
+        visit(self.error_code);
+    }
+}
+
+impl MetadataResponseTopic {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+        for inner in &self.partitions {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl MetadataResponsePartition {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for MetadataRequest {

@@ -20,7 +20,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `OffsetCommit`.
 #[derive(Clone, PartialEq, Debug)]
@@ -304,6 +304,28 @@ impl Message for OffsetCommitRequest {
 impl Message for OffsetCommitResponse {
     const NAME: &'static str = "OffsetCommitResponse";
     const KEY: ApiKey = ApiKey::OffsetCommit;
+}
+
+impl Response for OffsetCommitResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.topics {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl OffsetCommitResponseTopic {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.partitions {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl OffsetCommitResponsePartition {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for OffsetCommitRequest {

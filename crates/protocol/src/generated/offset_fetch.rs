@@ -20,7 +20,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `OffsetFetch`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -449,6 +449,55 @@ impl Message for OffsetFetchRequest {
 impl Message for OffsetFetchResponse {
     const NAME: &'static str = "OffsetFetchResponse";
     const KEY: ApiKey = ApiKey::OffsetFetch;
+}
+
+impl Response for OffsetFetchResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.topics {
+            inner.visit_errors(visit);
+        }
+        visit(self.error_code);
+        for inner in &self.groups {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl OffsetFetchResponseTopic {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.partitions {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl OffsetFetchResponsePartition {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
+}
+
+impl OffsetFetchResponseGroup {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.topics {
+            inner.visit_errors(visit);
+        }
+        visit(self.error_code);
+    }
+}
+
+impl OffsetFetchResponseTopics {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.partitions {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl OffsetFetchResponsePartitions {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for OffsetFetchRequest {

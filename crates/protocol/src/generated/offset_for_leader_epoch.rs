@@ -14,7 +14,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `OffsetForLeaderEpoch`.
 #[derive(Clone, PartialEq, Debug)]
@@ -238,6 +238,28 @@ impl Message for OffsetForLeaderEpochRequest {
 impl Message for OffsetForLeaderEpochResponse {
     const NAME: &'static str = "OffsetForLeaderEpochResponse";
     const KEY: ApiKey = ApiKey::OffsetForLeaderEpoch;
+}
+
+impl Response for OffsetForLeaderEpochResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.topics {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl OffsetForLeaderTopicResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.partitions {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl EpochEndOffset {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for OffsetForLeaderEpochRequest {

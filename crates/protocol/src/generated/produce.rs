@@ -24,7 +24,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `Produce`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -435,6 +435,28 @@ impl Message for ProduceRequest {
 impl Message for ProduceResponse {
     const NAME: &'static str = "ProduceResponse";
     const KEY: ApiKey = ApiKey::Produce;
+}
+
+impl Response for ProduceResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.responses {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl TopicProduceResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.partition_responses {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl PartitionProduceResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for ProduceRequest {

@@ -10,7 +10,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `PushTelemetry`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -95,6 +95,12 @@ impl Message for PushTelemetryRequest {
 impl Message for PushTelemetryResponse {
     const NAME: &'static str = "PushTelemetryResponse";
     const KEY: ApiKey = ApiKey::PushTelemetry;
+}
+
+impl Response for PushTelemetryResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for PushTelemetryRequest {

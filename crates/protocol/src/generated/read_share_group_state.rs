@@ -9,7 +9,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `ReadShareGroupState`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -232,6 +232,28 @@ impl Message for ReadShareGroupStateRequest {
 impl Message for ReadShareGroupStateResponse {
     const NAME: &'static str = "ReadShareGroupStateResponse";
     const KEY: ApiKey = ApiKey::ReadShareGroupState;
+}
+
+impl Response for ReadShareGroupStateResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.results {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl ReadStateResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.partitions {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl PartitionResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for ReadShareGroupStateRequest {

@@ -9,7 +9,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `RemoveRaftVoter`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -87,6 +87,12 @@ impl Message for RemoveRaftVoterRequest {
 impl Message for RemoveRaftVoterResponse {
     const NAME: &'static str = "RemoveRaftVoterResponse";
     const KEY: ApiKey = ApiKey::RemoveRaftVoter;
+}
+
+impl Response for RemoveRaftVoterResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for RemoveRaftVoterRequest {

@@ -11,7 +11,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `RenewDelegationToken`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -80,6 +80,12 @@ impl Message for RenewDelegationTokenRequest {
 impl Message for RenewDelegationTokenResponse {
     const NAME: &'static str = "RenewDelegationTokenResponse";
     const KEY: ApiKey = ApiKey::RenewDelegationToken;
+}
+
+impl Response for RenewDelegationTokenResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for RenewDelegationTokenRequest {

@@ -12,7 +12,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `SaslAuthenticate`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -90,6 +90,12 @@ impl Message for SaslAuthenticateRequest {
 impl Message for SaslAuthenticateResponse {
     const NAME: &'static str = "SaslAuthenticateResponse";
     const KEY: ApiKey = ApiKey::SaslAuthenticate;
+}
+
+impl Response for SaslAuthenticateResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for SaslAuthenticateRequest {

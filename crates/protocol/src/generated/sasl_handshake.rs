@@ -11,7 +11,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `SaslHandshake`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -66,6 +66,12 @@ impl Message for SaslHandshakeRequest {
 impl Message for SaslHandshakeResponse {
     const NAME: &'static str = "SaslHandshakeResponse";
     const KEY: ApiKey = ApiKey::SaslHandshake;
+}
+
+impl Response for SaslHandshakeResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for SaslHandshakeRequest {

@@ -13,7 +13,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `ShareFetch`.
 #[derive(Clone, PartialEq, Debug)]
@@ -462,6 +462,29 @@ impl Message for ShareFetchRequest {
 impl Message for ShareFetchResponse {
     const NAME: &'static str = "ShareFetchResponse";
     const KEY: ApiKey = ApiKey::ShareFetch;
+}
+
+impl Response for ShareFetchResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+        for inner in &self.responses {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl ShareFetchableTopicResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.partitions {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl PartitionData {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for ShareFetchRequest {

@@ -9,7 +9,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `ShareGroupDescribe`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -251,6 +251,20 @@ impl Message for ShareGroupDescribeRequest {
 impl Message for ShareGroupDescribeResponse {
     const NAME: &'static str = "ShareGroupDescribeResponse";
     const KEY: ApiKey = ApiKey::ShareGroupDescribe;
+}
+
+impl Response for ShareGroupDescribeResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.groups {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl DescribedGroup {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for ShareGroupDescribeRequest {

@@ -10,7 +10,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `ShareGroupHeartbeat`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -167,6 +167,12 @@ impl Message for ShareGroupHeartbeatRequest {
 impl Message for ShareGroupHeartbeatResponse {
     const NAME: &'static str = "ShareGroupHeartbeatResponse";
     const KEY: ApiKey = ApiKey::ShareGroupHeartbeat;
+}
+
+impl Response for ShareGroupHeartbeatResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for ShareGroupHeartbeatRequest {

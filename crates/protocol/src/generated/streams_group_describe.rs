@@ -8,7 +8,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `StreamsGroupDescribe`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -485,6 +485,20 @@ impl Message for StreamsGroupDescribeRequest {
 impl Message for StreamsGroupDescribeResponse {
     const NAME: &'static str = "StreamsGroupDescribeResponse";
     const KEY: ApiKey = ApiKey::StreamsGroupDescribe;
+}
+
+impl Response for StreamsGroupDescribeResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.groups {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl DescribedGroup {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for StreamsGroupDescribeRequest {

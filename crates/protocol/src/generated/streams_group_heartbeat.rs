@@ -9,7 +9,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `StreamsGroupHeartbeat`.
 #[derive(Clone, PartialEq, Debug)]
@@ -598,6 +598,12 @@ impl Message for StreamsGroupHeartbeatRequest {
 impl Message for StreamsGroupHeartbeatResponse {
     const NAME: &'static str = "StreamsGroupHeartbeatResponse";
     const KEY: ApiKey = ApiKey::StreamsGroupHeartbeat;
+}
+
+impl Response for StreamsGroupHeartbeatResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for StreamsGroupHeartbeatRequest {

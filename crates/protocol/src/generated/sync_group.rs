@@ -14,7 +14,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `SyncGroup`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -160,6 +160,12 @@ impl Message for SyncGroupRequest {
 impl Message for SyncGroupResponse {
     const NAME: &'static str = "SyncGroupResponse";
     const KEY: ApiKey = ApiKey::SyncGroup;
+}
+
+impl Response for SyncGroupResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for SyncGroupRequest {

@@ -13,7 +13,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `TxnOffsetCommit`.
 #[derive(Clone, PartialEq, Debug)]
@@ -264,6 +264,28 @@ impl Message for TxnOffsetCommitRequest {
 impl Message for TxnOffsetCommitResponse {
     const NAME: &'static str = "TxnOffsetCommitResponse";
     const KEY: ApiKey = ApiKey::TxnOffsetCommit;
+}
+
+impl Response for TxnOffsetCommitResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.topics {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl TxnOffsetCommitResponseTopic {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.partitions {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl TxnOffsetCommitResponsePartition {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for TxnOffsetCommitRequest {

@@ -8,7 +8,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `UnregisterBroker`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -74,6 +74,12 @@ impl Message for UnregisterBrokerRequest {
 impl Message for UnregisterBrokerResponse {
     const NAME: &'static str = "UnregisterBrokerResponse";
     const KEY: ApiKey = ApiKey::UnregisterBroker;
+}
+
+impl Response for UnregisterBrokerResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for UnregisterBrokerRequest {

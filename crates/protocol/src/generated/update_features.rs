@@ -11,7 +11,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `UpdateFeatures`.
 #[derive(Clone, PartialEq, Debug)]
@@ -197,6 +197,21 @@ impl Message for UpdateFeaturesRequest {
 impl Message for UpdateFeaturesResponse {
     const NAME: &'static str = "UpdateFeaturesResponse";
     const KEY: ApiKey = ApiKey::UpdateFeatures;
+}
+
+impl Response for UpdateFeaturesResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+        for inner in &self.results {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl UpdatableFeatureResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for UpdateFeaturesRequest {

@@ -9,7 +9,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `UpdateRaftVoter`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -210,6 +210,12 @@ impl Message for UpdateRaftVoterRequest {
 impl Message for UpdateRaftVoterResponse {
     const NAME: &'static str = "UpdateRaftVoterResponse";
     const KEY: ApiKey = ApiKey::UpdateRaftVoter;
+}
+
+impl Response for UpdateRaftVoterResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for UpdateRaftVoterRequest {

@@ -11,7 +11,7 @@ use ottla_wire::codec::{self, Codec};
 use ottla_wire::{DecodeError, EncodeError, Form, Reader, Writer};
 
 use crate::api_key::ApiKey;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 
 /// The request of `WriteTxnMarkers`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -222,6 +222,36 @@ impl Message for WriteTxnMarkersRequest {
 impl Message for WriteTxnMarkersResponse {
     const NAME: &'static str = "WriteTxnMarkersResponse";
     const KEY: ApiKey = ApiKey::WriteTxnMarkers;
+}
+
+impl Response for WriteTxnMarkersResponse {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.markers {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl WritableTxnMarkerResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.topics {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl WritableTxnMarkerTopicResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        for inner in &self.partitions {
+            inner.visit_errors(visit);
+        }
+    }
+}
+
+impl WritableTxnMarkerPartitionResult {
+    fn visit_errors(&self, visit: &mut dyn FnMut(i16)) {
+        visit(self.error_code);
+    }
 }
 
 impl Request for WriteTxnMarkersRequest {

@@ -1,8 +1,9 @@
 //! LZ4: the frame format, with the blocks decompressed straight into the window.
 //!
 //! The frame is read here and not by a library's reader, which would allocate two buffers for every batch and accept
-//! frames that the Java client refuses: blocks that refer to earlier blocks, dictionaries, the legacy format. All
-//! checksums that are there are verified, also the content's, which the Java client ignores.
+//! frames that the Java client refuses: blocks that refer to earlier blocks, dictionaries, the legacy format, a
+//! skippable frame in front, records that go on in a second frame. Of producers' frames all checksums are verified, also
+//! the content's, which the Java client ignores, and nothing may follow.
 
 use std::hash::Hasher;
 use std::io::Write;
@@ -11,7 +12,7 @@ use lz4_flex::block::decompress_into;
 use lz4_flex::frame::{BlockMode, BlockSize, FrameEncoder, FrameInfo};
 use twox_hash::XxHash32;
 
-use super::{Codec, CompressionError, Window};
+use super::{Codec, CompressionError, Reading, Window};
 
 const MAGIC: u32 = 0x184d_2204;
 const VERSION_MASK: u8 = 0xc0;
@@ -45,6 +46,7 @@ impl HeaderChecksum {
 pub(super) struct Reader<'i> {
     input: &'i [u8],
     at: usize,
+    reading: Reading,
     flags: u8,
     block_bytes_max: usize,
     content_size: Option<u64>,
@@ -53,9 +55,13 @@ pub(super) struct Reader<'i> {
 
 impl<'i> Reader<'i> {
     /// Reads the frame's header. Both kinds of checksum are fine in magic 0, and any other, as Kafka has it.
-    pub(super) fn new(input: &'i [u8], header_checksum: HeaderChecksum) -> Result<Self, CompressionError> {
+    pub(super) fn new(
+        input: &'i [u8],
+        header_checksum: HeaderChecksum,
+        reading: Reading,
+    ) -> Result<Self, CompressionError> {
         let content_hash = XxHash32::with_seed(0);
-        let mut reader = Self { input, at: 0, flags: 0, block_bytes_max: 0, content_size: None, content_hash };
+        let mut reader = Self { input, at: 0, reading, flags: 0, block_bytes_max: 0, content_size: None, content_hash };
         if reader.u32()? != MAGIC {
             return Err(reader.broken("no lz4 frame"));
         }
@@ -121,7 +127,11 @@ impl<'i> Reader<'i> {
 
     /// What must hold behind the end mark.
     fn end(&mut self, window: &Window) -> Result<(), CompressionError> {
-        if self.flags & CONTENT_CHECKSUM != 0 && u64::from(self.u32()?) != self.content_hash.finish() {
+        let checksum = if self.flags & CONTENT_CHECKSUM == 0 { None } else { Some(self.u32()?) };
+        if self.reading == Reading::AsKafka {
+            return Ok(());
+        }
+        if checksum.is_some_and(|checksum| u64::from(checksum) != self.content_hash.finish()) {
             return Err(self.broken("the content's checksum does not match"));
         }
         if self.content_size.is_some_and(|size| size != window.total() as u64) {
@@ -179,7 +189,7 @@ mod tests {
     fn read(frame: &[u8]) -> Result<Vec<u8>, CompressionError> {
         let mut window = Window::default();
         window.restart(1 << 24);
-        let mut reader = Reader::new(frame, HeaderChecksum::Proper)?;
+        let mut reader = Reader::new(frame, HeaderChecksum::Proper, Reading::Strict)?;
         while !reader.fill(&mut window)? {}
         Ok(window.filled().to_vec())
     }
@@ -252,7 +262,7 @@ mod tests {
         for checksum in [0x1a, 0x82, 0] {
             let mut any = broken.to_vec();
             any[6] = checksum;
-            Reader::new(&any, HeaderChecksum::OfMagic0).unwrap();
+            Reader::new(&any, HeaderChecksum::OfMagic0, Reading::Strict).unwrap();
         }
     }
 

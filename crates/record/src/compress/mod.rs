@@ -92,6 +92,16 @@ pub enum CompressionError {
     },
 }
 
+/// What is done about a stream with which Kafka's readers have no trouble, though others may.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reading {
+    /// Bytes behind a gzip or lz4 stream are refused, and lz4 content without the checksum or size that its frame says:
+    /// for what producers send.
+    Strict,
+    /// They are passed over: for what lies in a log, which Kafka may have written.
+    AsKafka,
+}
+
 /// Codecs' contexts and the window they write to, kept from batch to batch.
 #[derive(Debug, Default)]
 pub(crate) struct Decompressor {
@@ -104,11 +114,12 @@ impl Decompressor {
     /// Feeds the uncompressed form of `input`, which is of the format `magic`, to `take`, piece by piece, and returns
     /// its size.
     ///
-    /// `take` gets all that it has not yet taken and whether that is the end, and returns how many bytes it takes.
+    /// `reading` says what is let through. `take` gets all that it has not yet taken and whether that is the end, and returns how many bytes it takes.
     pub(crate) fn pieces(
         &mut self,
         codec: Codec,
         magic: i8,
+        reading: Reading,
         input: &[u8],
         bytes_max: usize,
         mut take: impl FnMut(&[u8], bool) -> Result<usize, BatchError>,
@@ -116,9 +127,9 @@ impl Decompressor {
         self.window.restart(bytes_max);
         let mut stream = match codec {
             Codec::None => Stream::None(input),
-            Codec::Gzip => Stream::Gzip(gzip::Reader::new(input)),
+            Codec::Gzip => Stream::Gzip(gzip::Reader::new(input, reading)),
             Codec::Snappy => Stream::Snappy(snappy::Reader::new(input, &mut self.snappy)?),
-            Codec::Lz4 => Stream::Lz4(lz4::Reader::new(input, lz4::HeaderChecksum::of(magic))?),
+            Codec::Lz4 => Stream::Lz4(lz4::Reader::new(input, lz4::HeaderChecksum::of(magic), reading)?),
             Codec::Zstd => Stream::Zstd(zstd::Reader::new(input, &mut self.zstd)?),
         };
         loop {
@@ -138,17 +149,19 @@ impl Decompressor {
         &mut self,
         codec: Codec,
         magic: i8,
+        reading: Reading,
         input: &[u8],
         bytes_max: usize,
     ) -> Result<&[u8], BatchError> {
-        self.pieces(codec, magic, input, bytes_max, |_, _| Ok(0))?;
+        self.pieces(codec, magic, reading, input, bytes_max, |_, _| Ok(0))?;
         Ok(self.window.filled())
     }
 }
 
 /// The uncompressed form of bytes that are no batch: a client's metrics (KIP-714). At most `bytes_max` bytes.
 pub fn decompress(codec: Codec, input: &[u8], bytes_max: usize) -> Result<Vec<u8>, BatchError> {
-    Decompressor::default().whole(codec, crate::header::MAGIC, input, bytes_max).map(<[u8]>::to_vec)
+    let mut decompressor = Decompressor::default();
+    decompressor.whole(codec, crate::header::MAGIC, Reading::Strict, input, bytes_max).map(<[u8]>::to_vec)
 }
 
 /// Contexts of compression, kept from batch to batch. One per thread is the idea.

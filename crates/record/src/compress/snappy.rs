@@ -1,8 +1,8 @@
 //! Snappy: raw blocks in the frame of the Java library, or one raw block without a frame.
 //!
 //! The frame (xerial, `SnappyOutputStream`): 8 bytes of magic, version and lowest compatible version as big-endian
-//! i32, then blocks, each with its compressed length as a big-endian i32. Both forms are read; the frame is written, as
-//! the Java client writes it.
+//! i32, then blocks, each with its compressed length as a big-endian i32. Frames may stand one behind the other. Both
+//! forms are read; the frame is written, as the Java client writes it.
 
 use snap::raw::{Decoder, Encoder, decompress_len, max_compress_len};
 
@@ -39,17 +39,27 @@ impl<'i, 'c> Reader<'i, 'c> {
         let framed = input.starts_with(&MAGIC);
         let mut reader = Self { input, at: 0, framed, decoder: &mut context.0 };
         if framed {
-            reader.at = MAGIC.len();
-            let version = reader.i32("the frame's header is cut short")?;
-            reader.i32("the frame's header is cut short")?;
-            if version < VERSION {
-                return Err(reader.broken("the frame's version is unknown"));
-            }
+            reader.header()?;
         }
         Ok(reader)
     }
 
+    /// Reads what stands behind the magic.
+    fn header(&mut self) -> Result<(), CompressionError> {
+        self.at += MAGIC.len();
+        let version = self.i32("the frame's header is cut short")?;
+        self.i32("the frame's header is cut short")?;
+        if version < VERSION {
+            return Err(self.broken("the frame's version is unknown"));
+        }
+        Ok(())
+    }
+
     pub(super) fn fill(&mut self, window: &mut Window) -> Result<bool, CompressionError> {
+        // What the magic starts with is no length of a block, for it is negative.
+        while self.framed && self.input[self.at..].starts_with(&MAGIC) {
+            self.header()?;
+        }
         let length = if !self.framed {
             self.input.len() - self.at
         } else if self.at == self.input.len() {

@@ -12,7 +12,7 @@ use super::Converted;
 use crate::batches::next_batch;
 use crate::build::{BatchBuilder, BatchOptions, BuildError, Compressor};
 use crate::check::{Limits, Rules, Scratch, TimestampRule, settle};
-use crate::compress::{Codec, Packing};
+use crate::compress::{Codec, Packing, Reading};
 use crate::error::{BatchError, FramingFault, HeaderFault, RefusedRecords};
 use crate::header::{BatchHeader, MAGIC_POSITION, TimestampType};
 use crate::message::{self, Message, Next};
@@ -70,7 +70,8 @@ pub fn convert_up(
             codec => {
                 up.claims(batch.header())?;
                 let decompressor = &mut scratch.decompressor;
-                let within = decompressor.whole(codec, magic, batch.payload(), limits.records_bytes_max)?;
+                let within =
+                    decompressor.whole(codec, magic, Reading::Strict, batch.payload(), limits.records_bytes_max)?;
                 up.wrapper(batch.header(), within)?;
             }
         }

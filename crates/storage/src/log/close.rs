@@ -26,18 +26,30 @@ impl Log {
         self.alone(|log| async move { log.save_all().await }).await
     }
 
-    /// Saves the log and leaves it as a clean start wants it. Nothing is appended any more.
+    /// Saves the log and leaves it as a clean start wants it. Nothing is appended any more, from the moment at which this
+    /// has the writer's role; if it fails, the log goes on unless the fault took it offline.
     pub async fn close(&self) -> Result<SavedPoint, StorageFault> {
         self.alone(|log| async move {
-            log.write_rest().await?;
-            log.state.lock().active().close_times();
-            let point = log.save_all().await?;
-            log.trim().await?;
-            let mut state = log.state.lock();
-            state.offline.get_or_insert(StorageFault::Closed { path: log.directory.to_path_buf() });
-            Ok(point)
+            // Whatever came while this saves would be behind the point that it answers.
+            log.state.lock().sealed = true;
+            let closed = log.save_and_seal().await;
+            if closed.is_err() {
+                log.state.lock().sealed = false;
+            }
+            closed
         })
         .await
+    }
+
+    async fn save_and_seal(&self) -> Result<SavedPoint, StorageFault> {
+        self.write_rest().await?;
+        self.state.lock().active().close_times();
+        let point = self.save_all().await?;
+        self.trim().await?;
+        let mut state = self.state.lock();
+        state.offline.get_or_insert(StorageFault::Closed { path: self.directory.to_path_buf() });
+        // It may have been raised meanwhile; from here on it is not.
+        Ok(SavedPoint { log_start_offset: state.log_start, ..point })
     }
 
     /// Refuses everything from now on, saving nothing: the log's directory is about to be removed.
@@ -60,6 +72,7 @@ impl Log {
             self.write_indexes(base).await?;
             self.sync_indexes(base).await?;
         }
+        self.sync_new_names().await?;
         if let Some(bytes) = snapshot {
             self.save_snapshot(end, bytes).await?;
         }
@@ -93,22 +106,32 @@ impl Log {
 
     async fn sync_indexes(&self, base: Offset) -> Result<(), StorageFault> {
         let wanted = self.state.lock().segment(base).map(|segment| {
-            let offsets = segment.offsets.wants_sync().then(|| segment.offsets.entries_in_file());
-            let times = segment.times.wants_sync().then(|| segment.times.entries_in_file());
-            (segment.files.clone(), offsets, times)
+            let entries = segment.entries_in_files();
+            (segment.files.clone(), segment.unsynced_indexes(), entries)
         });
-        let Some((files, offsets, times)) = wanted else { return Ok(()) };
-        for (kind, entries) in [(Kind::OffsetIndex, offsets), (Kind::TimeIndex, times)] {
-            let Some(entries) = entries else { continue };
+        let Some((files, kinds, entries)) = wanted else { return Ok(()) };
+        for kind in kinds {
             let path = files.path(kind);
             self.open_index(&path).await?.sync().await.trying("sync", &path)?;
             if let Some(segment) = self.state.lock().segment(base) {
-                match kind {
-                    Kind::OffsetIndex => segment.offsets.was_synced(entries),
-                    _ => segment.times.was_synced(entries),
-                }
+                segment.index_synced(kind, entries);
             }
         }
+        Ok(())
+    }
+
+    /// Makes the names durable of files that were made since the flush: the first entry of a transaction index makes one.
+    async fn sync_new_names(&self) -> Result<(), StorageFault> {
+        let names = {
+            let state = self.state.lock();
+            if state.names_changed == state.names_synced {
+                return Ok(());
+            }
+            state.names_changed
+        };
+        self.disk.sync_directory(&self.directory).await.trying("sync", &self.directory)?;
+        let mut state = self.state.lock();
+        state.names_synced = state.names_synced.max(names);
         Ok(())
     }
 

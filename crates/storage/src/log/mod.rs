@@ -13,9 +13,11 @@
 //! takes the log offline until it is opened anew: which bytes the device has is unknown then. Appends are refused, what
 //! was written before is still read.
 //!
-//! `append` → `write` → `flush` → `read` is the way of a record; `recover` and `trusted` are how a log is opened, `retention`
+//! `append` → `write` → `flush` → `read` is the way of a record, `aborted` what readers of committed ones are told besides;
+//! `recover` and `trusted` are how a log is opened, `retention`
 //! and `retire` how its oldest segments leave, `truncate` how it is cut, `close` how it is left. `role` says who may write.
 
+mod aborted;
 mod append;
 mod close;
 mod config;
@@ -133,6 +135,8 @@ struct State {
     is_dirty: bool,
     /// When the first record was appended that is not flushed.
     unflushed_since: Timestamp,
+    /// Nothing is appended: the log is being closed.
+    sealed: bool,
     /// Why nothing is appended any more.
     offline: Option<StorageFault>,
 }
@@ -167,8 +171,7 @@ impl Log {
     /// How far the log has come.
     #[must_use]
     pub fn ends(&self) -> Ends {
-        let state = self.state.lock();
-        Ends { log_start: state.log_start, log_end: state.end, written: state.written, flushed: state.flushed }
+        self.state.lock().ends()
     }
 
     /// The first offset that readers may ask for.
@@ -262,8 +265,14 @@ impl Log {
     /// records go no further. At most the high watermark.
     #[must_use]
     pub fn last_stable_offset(&self, high_watermark: Offset) -> Offset {
+        self.state.lock().last_stable_offset(high_watermark)
+    }
+
+    /// How far the log has come, and its last stable offset below this high watermark, both of one moment.
+    #[must_use]
+    pub fn bounds(&self, high_watermark: Offset) -> (Ends, Offset) {
         let mut state = self.state.lock();
-        state.producers.first_undecided(high_watermark).map_or(high_watermark, |first| first.min(high_watermark))
+        (state.ends(), state.last_stable_offset(high_watermark))
     }
 
     /// What the log remembers of its producers, by id (DescribeProducers, KIP-664).
@@ -311,6 +320,16 @@ impl Log {
 }
 
 impl State {
+    fn ends(&self) -> Ends {
+        Ends { log_start: self.log_start, log_end: self.end, written: self.written, flushed: self.flushed }
+    }
+
+    fn last_stable_offset(&mut self, high_watermark: Offset) -> Offset {
+        let undecided = self.producers.first_undecided(high_watermark);
+        // What was deleted of an open transaction nobody waits for.
+        undecided.map_or(high_watermark, |first| first.max(self.log_start).min(high_watermark))
+    }
+
     fn active(&mut self) -> &mut Segment {
         self.segments.last_mut().expect("a log has a segment")
     }

@@ -18,7 +18,7 @@ use crate::fault::{StorageFault, Trying};
 use crate::leader_epochs::{self, LeaderEpochs};
 use crate::producers::{Producers, replay};
 use crate::scan::{self, Scan, Scanned};
-use crate::segment::{Kind, Segment, SegmentFiles};
+use crate::segment::{IndexEntries, Kind, Segment, SegmentFiles};
 
 /// What is known of a log before it is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -249,7 +249,8 @@ impl Loader {
         let file = files.log().await?;
         let bytes = file.length().await.trying("measure", &path)?;
         let how = self.how(bytes, self.recovery.recovery_point, true);
-        let Scanned { mut segment, end, bad } = how.run(&*self.disk, files, base, &mut self.epochs).await?;
+        let scanned = how.run(&*self.disk, files, base, &mut self.epochs).await?;
+        let Scanned { mut segment, end, bad, aborts } = scanned;
         if let Some((position, reason)) = &bad {
             let lost = bytes - position;
             tracing::warn!(file = %path.display(), position, %reason, bytes = lost, "cut at the first bad batch");
@@ -259,17 +260,33 @@ impl Loader {
         if self.syncs {
             file.sync().await.trying("sync", &path)?;
         }
+        if aborts {
+            self.restore_aborted(&mut segment, end).await?;
+        }
         self.save_indexes(&mut segment).await?;
         self.end = end;
         self.segments.push(segment);
         Ok(bad.is_some())
     }
 
+    /// Has the batches of a scanned segment, which ends at `end`, say which transactions were aborted behind its last entry
+    /// of these. The segments before it are loaded.
+    pub(super) async fn restore_aborted(&self, segment: &mut Segment, end: Offset) -> Result<(), StorageFault> {
+        let from = segment.aborted.last().map_or(segment.base, |last| last.last_offset.plus(1));
+        let segments: Vec<Segment> = self.segments.iter().chain([&*segment]).cloned().collect();
+        let source = replay::Source { disk: &*self.disk, directory: &self.directory, segments: &segments };
+        for aborted in source.aborted_between(&self.snapshots, from, end).await? {
+            segment.aborted.push(aborted);
+        }
+        Ok(())
+    }
+
     /// Replaces the index files of a segment by what memory holds, unless there is nothing in either.
     pub(super) async fn save_indexes(&self, segment: &mut Segment) -> Result<(), StorageFault> {
         let is_empty = |kind: Kind| self.listed_bytes(&kind.name(segment.base)) == Some(0);
-        let nothing = segment.offsets.entries() == 0 && segment.times.entries() == 0;
-        if nothing && is_empty(Kind::OffsetIndex) && is_empty(Kind::TimeIndex) {
+        let nothing = segment.entries() == IndexEntries::default();
+        let has_aborted = self.listed_bytes(&Kind::TransactionIndex.name(segment.base)).is_some();
+        if nothing && is_empty(Kind::OffsetIndex) && is_empty(Kind::TimeIndex) && !has_aborted {
             return Ok(());
         }
         scan::write_indexes(&*self.disk, segment, self.syncs).await
@@ -283,15 +300,17 @@ impl Loader {
     async fn close_scanned(&mut self) -> Result<(), StorageFault> {
         let Some(segment) = self.segments.last_mut() else { return Ok(()) };
         segment.close_times();
-        let path = segment.files.path(Kind::TimeIndex);
-        let Some(write) = segment.times_write() else { return Ok(()) };
-        let file = self.disk.open(&path, Open::Write).await.trying("open", &path)?;
-        file.write(write.at, vec![write.bytes]).await.trying("write", &path)?;
-        if self.syncs {
-            file.sync().await.trying("sync", &path)?;
+        let entries = segment.entries();
+        for write in segment.index_writes().into_iter().flatten() {
+            let path = write.path;
+            let file = self.disk.open(&path, Open::Write).await.trying("open", &path)?;
+            file.write(write.at, vec![write.bytes]).await.trying("write", &path)?;
+            if self.syncs {
+                file.sync().await.trying("sync", &path)?;
+            }
         }
-        segment.times.written(write.entries);
-        segment.times.was_synced(write.entries);
+        segment.indexes_written(entries);
+        segment.indexes_synced(entries);
         Ok(())
     }
 
@@ -390,6 +409,7 @@ impl Loader {
             names_synced: 1,
             is_dirty: false,
             unflushed_since: Timestamp::NONE,
+            sealed: false,
             offline: None,
         };
         Log::with_state(self.disk, self.directory, state)

@@ -16,6 +16,7 @@ use ottla_types::{Offset, Timestamp};
 use super::retention::{Bounds, Leaving, SegmentSummary, decide};
 use super::truncate::remove;
 use super::{Log, State};
+use crate::disk::Open;
 use crate::fault::{StorageFault, Trying};
 use crate::producers::snapshot;
 use crate::segment::{Kind, Segment, SegmentFiles};
@@ -39,6 +40,10 @@ impl Log {
     /// leave with the next [`retire`](Self::retire).
     pub fn raise_start(&self, offset: Offset) -> Result<(), StorageFault> {
         let mut state = self.state.lock();
+        if let Some(closed @ StorageFault::Closed { .. }) = &state.offline {
+            // Where it starts was saved.
+            return Err(closed.clone());
+        }
         let (start, end) = (state.log_start, state.written);
         if offset > end {
             return Err(StorageFault::OutOfRange { path: self.directory.to_path_buf(), offset, start, end });
@@ -106,7 +111,7 @@ impl Log {
     }
 
     /// Begins a new segment at the end of a log that nobody appends to right now.
-    async fn begin_segment(&self, now: Timestamp) -> Result<(), StorageFault> {
+    pub(super) async fn begin_segment(&self, now: Timestamp) -> Result<(), StorageFault> {
         self.write_rest().await?;
         let (base, closes, snapshot) = {
             let mut state = self.state.lock();
@@ -130,9 +135,31 @@ impl Log {
         made
     }
 
+    /// Makes the producers durable as of the first segment that stays. As long as the segments before it are there, the
+    /// snapshot is only a shortcut.
+    async fn keep_producers(&self, leaving: Leaving) -> Result<(), StorageFault> {
+        let first = {
+            let state = self.state.lock();
+            let first = state.segments[state.can_leave(leaving.count())].base;
+            Some(first).filter(|base| state.snapshots.contains(base))
+        };
+        let Some(first) = first else { return Ok(()) };
+        let path = self.path(Kind::Snapshot.name(first));
+        match self.disk.open(&path, Open::Read).await.trying("open", &path) {
+            Ok(file) => file.sync().await.trying("sync", &path),
+            Err(fault) if fault.is_not_found() => Ok(()),
+            Err(fault) => Err(fault),
+        }
+    }
+
     async fn retire_oldest(&self, leaving: Leaving) -> Result<Option<Retired>, StorageFault> {
+        self.keep_producers(leaving).await?;
         let (gone, snapshots, delay_ms) = {
             let mut state = self.state.lock();
+            if matches!(state.offline, Some(StorageFault::Closed { .. })) {
+                // Whoever has its files by now retires them.
+                return Ok(None);
+            }
             let delay_ms = state.config.file_delete_delay_ms;
             let (gone, snapshots) = state.take_oldest(leaving.count());
             (gone, snapshots, delay_ms)
@@ -175,10 +202,15 @@ impl Log {
 }
 
 impl State {
+    /// How many of `count` segments can go: the last one stays, as does one behind which nothing is on the disk yet.
+    fn can_leave(&self, count: usize) -> usize {
+        self.segments.windows(2).take(count).take_while(|pair| pair[1].created).count()
+    }
+
     /// Takes up to `count` of the oldest segments away, and the snapshots that belong to them. The log starts behind them
-    /// from here on. The last one stays, as does one behind which nothing is on the disk yet.
+    /// from here on.
     pub(super) fn take_oldest(&mut self, count: usize) -> (Vec<Arc<SegmentFiles>>, Vec<Offset>) {
-        let count = self.segments.windows(2).take(count).take_while(|pair| pair[1].created).count();
+        let count = self.can_leave(count);
         let gone = self.segments.drain(..count).map(|segment| segment.files).collect();
         let first = self.segments[0].base;
         self.log_start = self.log_start.max(first);

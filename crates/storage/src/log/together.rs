@@ -19,7 +19,7 @@ use super::{Flush, Log, SavedPoint};
 use crate::checkpoint;
 use crate::fault::{StorageFault, Trying};
 use crate::leader_epochs;
-use crate::segment::Kind;
+use crate::segment::{IndexEntries, Kind};
 
 /// A save under way.
 #[must_use = "a save counts when it is finished"]
@@ -33,8 +33,8 @@ pub(crate) struct Saving {
     files: Vec<(PathBuf, PathBuf)>,
     snapshot: Option<Offset>,
     epochs: Option<String>,
-    /// Segments whose indexes were written, and how many entries the files have: of offsets, of times.
-    indexes: Vec<(Offset, u32, u32)>,
+    /// Segments whose indexes were written, and how many entries the files have.
+    indexes: Vec<(Offset, IndexEntries)>,
 }
 
 impl Log {
@@ -66,12 +66,8 @@ impl Log {
         };
         for base in bases {
             self.write_indexes(base).await?;
-            let counted = self
-                .state
-                .lock()
-                .segment(base)
-                .map(|segment| (base, segment.offsets.entries_in_file(), segment.times.entries_in_file()));
-            saving.indexes.extend(counted);
+            let entries = self.state.lock().segment(base).map(|segment| segment.entries_in_files());
+            saving.indexes.extend(entries.map(|entries| (base, entries)));
         }
         if let Some(bytes) = snapshot {
             saving.write(self.path(Kind::Snapshot.name(end)), bytes).await?;
@@ -123,10 +119,9 @@ impl Saving {
     pub(crate) async fn finish(self) -> Result<SavedPoint, StorageFault> {
         {
             let mut state = self.log.state.lock();
-            for (base, offsets, times) in &self.indexes {
+            for (base, entries) in &self.indexes {
                 if let Some(segment) = state.segment(*base) {
-                    segment.offsets.was_synced(*offsets);
-                    segment.times.was_synced(*times);
+                    segment.indexes_synced(*entries);
                 }
             }
             if let Some(text) = &self.epochs {

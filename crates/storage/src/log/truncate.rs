@@ -129,7 +129,11 @@ impl Log {
         file.truncate(segment.bytes).await.trying("cut", &path)?;
         file.sync().await.trying("sync", &path)?;
         scan::replace_indexes(&*self.disk, &mut segment).await?;
-        self.state.lock().active().indexes_saved(&segment);
+        {
+            let mut state = self.state.lock();
+            state.active().indexes_written(segment.entries_in_files());
+            state.active().indexes_synced(segment.entries_in_files());
+        }
         if let Some(epochs) = epochs {
             self.save_epochs(epochs).await?;
         }

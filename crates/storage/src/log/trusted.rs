@@ -7,14 +7,16 @@ use std::path::Path;
 use ottla_types::Offset;
 
 use super::recover::Loader;
+use crate::checkpoint;
 use crate::disk::{FileHandle, Open};
 use crate::fault::{StorageFault, Trying};
-use crate::index::{self, Index};
+use crate::index::{self, Entry, Index};
 use crate::leader_epochs::LeaderEpochs;
 use crate::offset_index::OffsetEntry;
 use crate::scan;
 use crate::segment::{Kind, Segment, SegmentFiles};
 use crate::time_index::TimeEntry;
+use crate::transaction_index::{AbortedTransaction, TransactionIndex};
 use crate::walk::{LOOK_UP, Step, Walk};
 
 impl Loader {
@@ -27,12 +29,16 @@ impl Loader {
         let offsets = self.last_entry::<OffsetEntry>(&files, Kind::OffsetIndex, base).await?;
         let times = self.last_entry::<TimeEntry>(&files, Kind::TimeIndex, base).await?;
         let fits = |entry: &OffsetEntry| entry.offset >= base && u64::from(entry.position) < bytes;
-        let (Some(offsets), Some(times)) = (offsets, times) else { return self.rebuild(base, bytes).await };
+        let aborted = self.sound_aborted(&files, base).await?;
+        let (Some(offsets), Some(times), Some(aborted)) = (offsets, times, aborted) else {
+            return self.rebuild(base, bytes).await;
+        };
         if offsets.last().is_some_and(|entry| !fits(&entry)) || times.last().is_some_and(|entry| entry.offset < base) {
             return self.rebuild(base, bytes).await;
         }
         let start = offsets.last().map_or(0, |entry| u64::from(entry.position));
         let mut segment = Segment::found(files, bytes, offsets, times);
+        segment.aborted = aborted;
         if is_last {
             segment.first_timestamp = scan::first_header(&file, &path, bytes).await?.map(|header| header.max_timestamp);
             self.end = end_of(&file, &path, start, bytes, base).await?;
@@ -50,11 +56,30 @@ impl Loader {
         if let Some((position, reason)) = scanned.bad {
             return Err(StorageFault::damaged(&path, position, reason));
         }
+        if scanned.aborts {
+            self.restore_aborted(&mut scanned.segment, scanned.end).await?;
+        }
         scanned.segment.close_times();
         self.save_indexes(&mut scanned.segment).await?;
         self.end = scanned.end;
         self.segments.push(scanned.segment);
         Ok(())
+    }
+
+    /// The index of aborted transactions, if all of it can be believed (Kafka's `TransactionIndex.sanityCheck` looks at every
+    /// entry too); `None` if not. A file that is not there says nothing was aborted.
+    async fn sound_aborted(
+        &self,
+        files: &SegmentFiles,
+        base: Offset,
+    ) -> Result<Option<TransactionIndex>, StorageFault> {
+        if self.listed_bytes(&Kind::TransactionIndex.name(base)).unwrap_or(0) == 0 {
+            return Ok(Some(Index::new(base)));
+        }
+        let content = checkpoint::read(&*self.disk, &files.path(Kind::TransactionIndex)).await?.unwrap_or_default();
+        let sound = index::trusted::<AbortedTransaction>(base, &content, AbortedTransaction::is_sound);
+        let is_whole = sound.len() as u64 * u64::from(AbortedTransaction::BYTES) == content.len() as u64;
+        Ok(is_whole.then(|| Index::in_file(base, sound.len() as u32, sound.last().copied())))
     }
 
     /// An index as its file has it; `None` if the file is missing or no whole number of entries.

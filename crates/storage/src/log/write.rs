@@ -15,7 +15,7 @@ use crate::checkpoint;
 use crate::disk::{FileHandle, Open};
 use crate::fault::{StorageFault, Trying};
 use crate::leader_epochs;
-use crate::segment::{IndexWrite, Kind, Segment, SegmentFiles};
+use crate::segment::{IndexEntries, IndexWrite, Kind, Segment, SegmentFiles};
 
 /// The first step in which space is set aside; each next one is twice as large.
 const RESERVE_MIN: u64 = 64 << 10;
@@ -199,33 +199,30 @@ impl Log {
 
     /// Brings index entries to the files when many wait.
     async fn write_full_indexes(&self, base: Offset) -> Result<(), StorageFault> {
-        let wanted = self.state.lock().segment(base).is_some_and(|segment| segment.offsets.wants_writing());
+        let wanted = self.state.lock().segment(base).is_some_and(|segment| segment.wants_index_writing());
         if wanted { self.write_indexes(base).await } else { Ok(()) }
     }
 
     /// Brings all index entries of a segment to the files.
     pub(super) async fn write_indexes(&self, base: Offset) -> Result<(), StorageFault> {
-        let writes = self.state.lock().segment(base).map(|segment| (segment.offsets_write(), segment.times_write()));
-        let Some((offsets, times)) = writes else { return Ok(()) };
-        if let Some(write) = offsets {
-            let entries = self.write_index(write).await?;
+        let writes = self.state.lock().segment(base).map(|segment| segment.index_writes());
+        for write in writes.into_iter().flatten().flatten() {
+            let written = IndexEntries::of(write.kind, write.entries);
+            self.write_index(write).await?;
             if let Some(segment) = self.state.lock().segment(base) {
-                segment.offsets.written(entries);
-            }
-        }
-        if let Some(write) = times {
-            let entries = self.write_index(write).await?;
-            if let Some(segment) = self.state.lock().segment(base) {
-                segment.times.written(entries);
+                segment.indexes_written(written);
             }
         }
         Ok(())
     }
 
-    async fn write_index(&self, write: IndexWrite) -> Result<u32, StorageFault> {
+    async fn write_index(&self, write: IndexWrite) -> Result<(), StorageFault> {
         let file = self.open_index(&write.path).await?;
-        file.write(write.at, vec![write.bytes]).await.trying("write", &write.path)?;
-        Ok(write.entries)
+        if write.kind == Kind::TransactionIndex && write.at == 0 {
+            // The first entries make the file.
+            self.state.lock().names_changed += 1;
+        }
+        file.write(write.at, vec![write.bytes]).await.trying("write", &write.path)
     }
 }
 

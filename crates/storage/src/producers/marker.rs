@@ -5,16 +5,28 @@
 
 use ottla_record::{BatchHeader, Records};
 
-/// The epoch of the coordinator that wrote the marker in the control batch with these records; `None` for other control
-/// records, and for a batch that compaction has emptied.
-pub(super) fn coordinator_epoch(header: &BatchHeader, payload: &[u8]) -> Option<i32> {
+/// What a marker says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Marker {
+    /// The transaction ends without effect.
+    pub(crate) aborts: bool,
+    /// The epoch of the coordinator that wrote it.
+    pub(crate) coordinator_epoch: i32,
+}
+
+/// The marker in the control batch with these records; `None` for other control records, and for a batch that compaction
+/// has emptied.
+pub(crate) fn parse(header: &BatchHeader, payload: &[u8]) -> Option<Marker> {
     let record = Records::new(header, payload).next()?.ok()?;
     let (_version, kind) = record.key?.split_first_chunk::<2>()?;
-    if !matches!(kind, [0, 0 | 1]) {
-        return None;
-    }
+    let aborts = match kind {
+        [0, 0] => true,
+        [0, 1] => false,
+        _ => return None,
+    };
     let (_version, epoch) = record.value?.split_first_chunk::<2>()?;
-    epoch.first_chunk().map(|epoch| i32::from_be_bytes(*epoch))
+    let coordinator_epoch = i32::from_be_bytes(*epoch.first_chunk()?);
+    Some(Marker { aborts, coordinator_epoch })
 }
 
 #[cfg(test)]
@@ -24,20 +36,21 @@ mod tests {
 
     use super::*;
 
-    fn epoch(key: &[u8], value: &[u8]) -> Option<i32> {
+    fn parsed(key: &[u8], value: &[u8]) -> Option<Marker> {
         let mut builder = BatchBuilder::new(BatchOptions::default());
         builder.append(Timestamp(1), Some(key), Some(value), &[]).expect("small");
         let batch = builder.build(&mut Compressor::default()).expect("one record");
         let header = BatchHeader::parse(&batch).expect("just built");
-        coordinator_epoch(&header, &batch[BATCH_HEADER_BYTES..])
+        parse(&header, &batch[BATCH_HEADER_BYTES..])
     }
 
     #[test]
     fn markers_name_their_coordinator_and_other_control_records_do_not() {
-        assert_eq!(epoch(&[0, 0, 0, 1], &[0, 0, 0, 0, 1, 2]), Some(258));
-        assert_eq!(epoch(&[0, 0, 0, 0], &[0, 0, 0, 0, 0, 9]), Some(9));
+        let marker = |aborts, coordinator_epoch| Some(Marker { aborts, coordinator_epoch });
+        assert_eq!(parsed(&[0, 0, 0, 1], &[0, 0, 0, 0, 1, 2]), marker(false, 258));
+        assert_eq!(parsed(&[0, 0, 0, 0], &[0, 0, 0, 0, 0, 9]), marker(true, 9));
         // A leader change of KRaft, and a value that is too short.
-        assert_eq!(epoch(&[0, 0, 0, 2], &[0, 0, 0, 0, 1, 2]), None);
-        assert_eq!(epoch(&[0, 0, 0, 1], &[0, 0, 0]), None);
+        assert_eq!(parsed(&[0, 0, 0, 2], &[0, 0, 0, 0, 1, 2]), None);
+        assert_eq!(parsed(&[0, 0, 0, 1], &[0, 0, 0]), None);
     }
 }

@@ -12,7 +12,7 @@
 //! Pure: state and decisions. The file that carries the state over a restart is in [`snapshot`]; [`undo`] takes batches
 //! back that could not be written.
 
-mod marker;
+pub(crate) mod marker;
 pub(crate) mod replay;
 pub(crate) mod snapshot;
 mod undo;
@@ -24,6 +24,8 @@ use ottla_record::BatchHeader;
 use ottla_types::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 use crate::log::AppendRefusal;
+use crate::transaction_index::AbortedTransaction;
+use marker::Marker;
 pub(crate) use undo::Undo;
 use undo::{BatchesBefore, Before};
 
@@ -83,6 +85,15 @@ pub(crate) enum Verdict {
     Append,
     /// It is a retry of this one.
     Duplicate(ProducedBatch),
+}
+
+/// What a recorded batch led to.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    /// How to take it back.
+    pub(crate) undo: Undo,
+    /// The transaction that it aborted, if it is a marker that does so and there was one.
+    pub(crate) aborted: Option<AbortedTransaction>,
 }
 
 /// All producers of one partition.
@@ -168,15 +179,15 @@ impl Producers {
         Ok(Verdict::Append)
     }
 
-    /// Takes note of a batch that is in the log, of which `payload` are the records; the same live and on replay. Answers
-    /// how to take it back.
-    pub(crate) fn record(&mut self, header: &BatchHeader, payload: &[u8]) -> Option<Undo> {
+    /// Takes note of a batch that is in the log, of which `payload` are the records; the same live and on replay. `None` if
+    /// it means nothing to the producers.
+    pub(crate) fn record(&mut self, header: &BatchHeader, payload: &[u8]) -> Option<Recorded> {
         if !header.has_producer_id() {
             return None;
         }
         if header.attributes.is_control() {
-            let coordinator_epoch = marker::coordinator_epoch(header, payload)?;
-            return Some(self.record_marker(header, coordinator_epoch));
+            let marker = marker::parse(header, payload)?;
+            return Some(self.record_marker(header, marker));
         }
         let (entry, mut before) = self.entry(header.producer_id);
         let other = entry.enter(header.producer_epoch);
@@ -195,15 +206,15 @@ impl Producers {
         if opens {
             self.set_transaction_start(header.producer_id, Some(header.base_offset));
         }
-        Some(Undo { id: header.producer_id, before })
+        Some(Recorded { undo: Undo { id: header.producer_id, before }, aborted: None })
     }
 
     /// Takes note of a marker that ends a transaction.
-    fn record_marker(&mut self, header: &BatchHeader, coordinator_epoch: i32) -> Undo {
+    fn record_marker(&mut self, header: &BatchHeader, marker: Marker) -> Recorded {
         let id = header.producer_id;
         let (entry, mut before) = self.entry(id);
         let other = entry.enter(header.producer_epoch);
-        entry.coordinator_epoch = coordinator_epoch;
+        entry.coordinator_epoch = marker.coordinator_epoch;
         entry.last_timestamp = header.max_timestamp;
         let start = entry.transaction_start;
         if let (Some(before), Some(other)) = (&mut before, other) {
@@ -211,7 +222,14 @@ impl Producers {
         }
         self.set_transaction_start(id, None);
         self.ended.extend(start.map(|start| ((start, id), header.last_offset())));
-        Undo { id, before }
+        // A marker alone, of a transaction that wrote nothing here, aborts nothing.
+        let aborted = start.filter(|_| marker.aborts).map(|first_offset| AbortedTransaction {
+            producer_id: id,
+            first_offset,
+            last_offset: header.last_offset(),
+            last_stable_offset: self.open.first().map_or(header.next_offset(), |(start, _)| *start),
+        });
+        Recorded { undo: Undo { id, before }, aborted }
     }
 
     /// A producer's entry, and how it was, if it was there.
@@ -280,6 +298,9 @@ mod tests {
 
     use super::*;
     use crate::testing::header;
+
+    const COMMIT: Marker = Marker { aborts: false, coordinator_epoch: 0 };
+    const ABORT: Marker = Marker { aborts: true, coordinator_epoch: 0 };
 
     fn batch(epoch: i16, first: i32, records: i32) -> BatchHeader {
         let mut header = header(records);
@@ -360,14 +381,39 @@ mod tests {
         producers.record(&at(1, 10), &[]);
         producers.record(&at(2, 11), &[]);
         assert_eq!(producers.first_undecided(Offset(12)), Some(Offset(10)));
-        let undo = producers.record_marker(&at(1, 12), 0);
+        let undo = producers.record_marker(&at(1, 12), COMMIT).undo;
         assert_eq!(producers.first_undecided(Offset(12)), Some(Offset(10)));
         producers.take_back(undo);
         assert_eq!(producers.first_undecided(Offset(99)), Some(Offset(10)), "open again");
-        producers.record_marker(&at(1, 12), 0);
+        producers.record_marker(&at(1, 12), COMMIT);
         assert_eq!(producers.first_undecided(Offset(13)), Some(Offset(11)));
-        producers.record_marker(&at(2, 13), 0);
+        producers.record_marker(&at(2, 13), COMMIT);
         assert_eq!(producers.first_undecided(Offset(14)), None);
+    }
+
+    #[test]
+    fn an_aborted_transaction_is_told_with_the_last_stable_offset_after_it() {
+        let mut producers = Producers::default();
+        let at = |id, offset| {
+            let mut header = batch(0, 0, 1);
+            (header.producer_id, header.base_offset) = (ProducerId(id), Offset(offset));
+            header.attributes = header.attributes.with_transactional(true);
+            header
+        };
+        for (id, offset) in [(1, 10), (2, 11), (3, 12), (1, 13)] {
+            producers.record(&at(id, offset), &[]);
+        }
+        let mut aborted = |id, offset, marker| {
+            let aborted = producers.record_marker(&at(id, offset), marker).aborted?;
+            assert_eq!((aborted.producer_id.0, aborted.last_offset.0), (id, offset));
+            Some((aborted.first_offset.0, aborted.last_stable_offset.0))
+        };
+        assert_eq!(aborted(2, 14, ABORT), Some((11, 10)), "the first is still open");
+        assert_eq!(aborted(1, 15, ABORT), Some((10, 12)));
+        assert_eq!(aborted(3, 16, COMMIT), None);
+        assert_eq!(aborted(3, 17, ABORT), None, "none is open");
+        producers.record(&at(1, 18), &[]);
+        assert_eq!(producers.record_marker(&at(1, 19), ABORT).aborted.map(|it| it.last_stable_offset.0), Some(20));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The producers of a log as of an offset: a snapshot, and the batches between it and that offset.
+//! The producers of a log as of an offset: a snapshot, and the batches between it and that offset. And which transactions
+//! were aborted between two offsets, where no index says it.
 
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use crate::fault::{StorageFault, Trying};
 use crate::index;
 use crate::offset_index::OffsetEntry;
 use crate::segment::{Kind, Place, Segment};
+use crate::transaction_index::AbortedTransaction;
 use crate::walk::{LOOK_UP, SCAN, Step, Walk};
 
 /// Where to read from.
@@ -33,14 +35,30 @@ impl Source<'_> {
     ) -> Result<(Producers, Offset), StorageFault> {
         for at in snapshots.iter().rev().filter(|at| **at <= end) {
             match self.snapshot(*at).await {
-                Ok(Some(producers)) => return Ok((self.replay(producers, *at, end).await?, *at)),
+                Ok(Some(mut producers)) => {
+                    self.replay(&mut producers, *at, end).await?;
+                    return Ok((producers, *at));
+                }
                 Ok(None) => {}
                 Err(fault @ StorageFault::Damaged { .. }) => tracing::warn!(%fault, "snapshot passed over"),
                 Err(fault) => return Err(fault),
             }
         }
         let start = self.segments.first().map_or(Offset::ZERO, |first| first.base);
-        Ok((self.replay(Producers::default(), start, end).await?, start))
+        let mut producers = Producers::default();
+        self.replay(&mut producers, start, end).await?;
+        Ok((producers, start))
+    }
+
+    /// The transactions that markers from `from` up to `end` aborted.
+    pub(crate) async fn aborted_between(
+        &self,
+        snapshots: &[Offset],
+        from: Offset,
+        end: Offset,
+    ) -> Result<Vec<AbortedTransaction>, StorageFault> {
+        let (mut producers, _) = self.producers_at(snapshots, from).await?;
+        self.replay(&mut producers, from, end).await
     }
 
     async fn snapshot(&self, at: Offset) -> Result<Option<Producers>, StorageFault> {
@@ -51,20 +69,28 @@ impl Source<'_> {
         }
     }
 
-    async fn replay(&self, mut producers: Producers, from: Offset, end: Offset) -> Result<Producers, StorageFault> {
+    /// Has `producers` go through the batches from `from` up to `end`. Answers the transactions that these aborted.
+    async fn replay(
+        &self,
+        producers: &mut Producers,
+        from: Offset,
+        end: Offset,
+    ) -> Result<Vec<AbortedTransaction>, StorageFault> {
+        let mut aborted = Vec::new();
         let first = self.segments.partition_point(|segment| segment.base <= from).saturating_sub(1);
         for segment in self.segments.iter().skip(first).take_while(|segment| segment.base < end) {
             if from < end && segment.bytes > 0 {
-                self.replay_segment(segment, &mut producers, from, end).await?;
+                self.replay_segment(segment, producers, &mut aborted, from, end).await?;
             }
         }
-        Ok(producers)
+        Ok(aborted)
     }
 
     async fn replay_segment(
         &self,
         segment: &Segment,
         producers: &mut Producers,
+        aborted: &mut Vec<AbortedTransaction>,
         from: Offset,
         end: Offset,
     ) -> Result<(), StorageFault> {
@@ -86,7 +112,8 @@ impl Source<'_> {
             }
             if header.attributes.is_control() {
                 let bytes = walk.whole(position, &header).await?;
-                producers.record(&header, &bytes[BATCH_HEADER_BYTES..]);
+                let recorded = producers.record(&header, &bytes[BATCH_HEADER_BYTES..]);
+                aborted.extend(recorded.and_then(|recorded| recorded.aborted));
             } else {
                 producers.record(&header, &[]);
             }

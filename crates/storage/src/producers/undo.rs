@@ -83,6 +83,7 @@ mod tests {
     use ottla_types::Sequence;
 
     use super::*;
+    use crate::producers::marker::Marker;
     use crate::testing::{Dice, header};
 
     #[test]
@@ -100,12 +101,13 @@ mod tests {
                 batch.attributes = batch.attributes.with_transactional(dice.below(3) == 0);
                 batch.max_timestamp = Timestamp(1000 + i);
                 let before = producers.clone();
-                let undo = if dice.below(4) == 0 {
-                    producers.record_marker(&batch, i as i32)
+                let recorded = if dice.below(4) == 0 {
+                    let marker = Marker { aborts: dice.below(2) == 0, coordinator_epoch: i as i32 };
+                    producers.record_marker(&batch, marker)
                 } else {
                     producers.record(&batch, &[]).expect("of a producer")
                 };
-                states.push((before, undo));
+                states.push((before, recorded.undo));
             }
             while let Some((before, undo)) = states.pop() {
                 producers.take_back(undo);

@@ -2,7 +2,7 @@
 
 use super::emit_type::{default_value, field_name, has_natural_defaults, notation, rust_type, size_min};
 use super::model::{Api, Field, Kind, Message, SchemaFile, Stored, Struct, Versions};
-use super::{Home, emit_read, emit_write};
+use super::{Home, emit_errors, emit_read, emit_write};
 
 /// The line that says where a file comes from.
 pub(super) fn warning(home: Home) -> String {
@@ -22,6 +22,7 @@ pub(super) fn file(home: Home, schema: &SchemaFile) -> String {
         for message in [request, response] {
             body.push_str(&message_impl(api, message));
         }
+        body.push_str(&emit_errors::response_impl(schema, response));
         let (request, response) = (&request.body.name, &response.body.name);
         body.push_str(&format!("impl Request for {request} {{ type Response = {response}; }}\n"));
     }
@@ -65,7 +66,7 @@ fn imports(home: Home, body: &str) -> String {
         "\n",
         &ours,
         &used(&["ApiKey"], "crate::api_key"),
-        &used(&["Message", "Request"], "crate::message"),
+        &used(&["Message", "Request", "Response"], "crate::message"),
         &used(&["Record", "TypedRecord"], "crate::record"),
         "\n",
     ]

@@ -5,6 +5,7 @@
 //! nothing is written, and a difference is an error.
 
 mod emit;
+mod emit_errors;
 mod emit_read;
 mod emit_root;
 mod emit_type;

@@ -9,6 +9,10 @@
 //! - v13: topics by id (KIP-516). v15: the replica in a tagged field (KIP-903). v16: leaders' addresses (KIP-951).
 //! - v17, v18: what followers of the metadata log say; ignored.
 //!
+//! Who reads at isolation level 1 gets nothing at or above the last stable offset, and with the records a list of the
+//! transactions among them that were aborted; at level 0 the list is null. That offset moves only with the high watermark,
+//! so both wait for the same.
+//!
 //! In this order: [`session`] finds out which partitions the request is about, [`lookup`] where they are, [`wait`] has
 //! them read ([`read`]) until there is enough, [`reply`] words the answer.
 //!
@@ -27,21 +31,23 @@ use ottla_protocol::{ApiKey, FetchReply, FetchRequestView, Part as Piece};
 
 use super::{Api, Request};
 use crate::answer::{Answer, Hangup, Part, Response};
+use crate::metrics::ErrorCounts;
 use crate::node::Node;
 use lookup::Asked;
 use read::{Got, Outcome, Reader};
-use reply::{Form, RecordsPlace};
+use reply::RecordsPlace;
 use wait::Patience;
 
 pub(super) const API: Api = Api {
     key: ApiKey::Fetch,
     served: 0..=18,
-    advertised: 0..=18,
     handle: |node, request| Box::pin(async move { handle(&node, &request).await }),
 };
 
 /// The first version that names topics by id.
 const IDS_FROM: i16 = 13;
+/// The isolation level of those who read only what was committed (KIP-98).
+const READ_COMMITTED: i8 = 1;
 
 async fn handle(node: &Node, request: &Request) -> Result<Answer, Hangup> {
     let body = request.body();
@@ -54,7 +60,14 @@ async fn handle(node: &Node, request: &Request) -> Result<Answer, Hangup> {
     let bytes = |number: i32| usize::try_from(number).unwrap_or_default();
     let bytes_max = bytes(view.max_bytes.min(node.config().fetch_bytes_max));
     let hard_limits = convert::has_hard_limits(request.version);
-    let reader = Reader { node, bytes_max, replica_id: view.replica_id, hard_limits, tells_all: context.tells_all() };
+    let reader = Reader {
+        node,
+        bytes_max,
+        replica_id: view.replica_id,
+        hard_limits,
+        committed: view.isolation_level == READ_COMMITTED,
+        tells_all: context.tells_all(),
+    };
     let patience = Patience::new(node.runtime.clock.now(), view.max_wait_ms, bytes(view.min_bytes).min(bytes_max));
     let harvest = wait::read_enough(&reader, &patience, context.partitions(), &mut asked).await;
 
@@ -67,9 +80,8 @@ async fn handle(node: &Node, request: &Request) -> Result<Answer, Hangup> {
     // What a full answer names is the order from which a session starts.
     partitions.move_to_end(got.iter().filter(|got| tells_all || got.found.bytes > 0).map(|got| got.place));
     let node_endpoints = reply::leaders(node, request, view.replica_id, &got);
-    let form = Form { version: request.version, isolation_level: view.isolation_level };
     let context = context.keep(node);
-    let topics = reply::topics(context.partitions(), got, form);
+    let topics = reply::topics(context.partitions(), got, request.version);
     respond(request, FetchReply { session_id: context.id(), topics, node_endpoints, ..nothing() })
 }
 
@@ -94,6 +106,9 @@ const fn nothing() -> FetchReply<'static, RecordsPlace> {
 }
 
 fn respond(request: &Request, reply: FetchReply<'_, RecordsPlace>) -> Result<Answer, Hangup> {
+    let mut errors = ErrorCounts::default();
+    errors.add(reply.error_code);
+    reply.topics.iter().flat_map(|topic| &topic.partitions).for_each(|partition| errors.add(partition.error_code));
     let frame = reply
         .into_frame(request.correlation_id, request.version)
         .map_err(|error| Hangup::Malformed(format!("the answer cannot be written: {error}")))?;
@@ -101,5 +116,5 @@ fn respond(request: &Request, reply: FetchReply<'_, RecordsPlace>) -> Result<Ans
         Piece::Inline(bytes) => Some(Part::Bytes(bytes)),
         Piece::Records(part) => part,
     });
-    Ok(Answer::Now(Response::parts(parts.collect())))
+    Ok(Answer::Now(Response::parts(parts.collect(), errors)))
 }

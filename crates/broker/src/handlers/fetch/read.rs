@@ -1,7 +1,7 @@
 //! Reads what a fetch asks for, partition by partition, within its byte limits.
 
 use bytes::Bytes;
-use ottla_storage::{EpochEnd, Slice};
+use ottla_storage::{AbortedTransaction, EpochEnd, Slice};
 use ottla_types::{BrokerId, ErrorCode, LeaderEpoch, Offset};
 
 use super::lookup::{Asked, Target, fate};
@@ -19,6 +19,8 @@ pub(super) struct Reader<'a> {
     pub(super) replica_id: i32,
     /// Whether the first batch, too, keeps to the limits.
     pub(super) hard_limits: bool,
+    /// Whether the client reads only what is decided: up to the last stable offset, with a list of what was aborted.
+    pub(super) committed: bool,
     /// Whether the client hears of every partition, changed or not.
     pub(super) tells_all: bool,
 }
@@ -36,6 +38,8 @@ pub(super) enum Outcome {
     Records {
         bounds: Bounds,
         slice: Option<Slice>,
+        /// The aborted transactions among the records, for who reads only what was committed.
+        aborted: Option<Vec<AbortedTransaction>>,
         /// Where the client's log leaves this one.
         diverging: Option<EpochEnd>,
     },
@@ -63,7 +67,7 @@ impl Outcome {
                 high_watermark: bounds.high_watermark,
                 log_start: bounds.log_start,
             },
-            Self::Records { bounds, slice, diverging } => Found {
+            Self::Records { bounds, slice, diverging, .. } => Found {
                 bytes: slice.as_ref().map_or(0, |slice| slice.bytes),
                 pressing: diverging.is_some(),
                 high_watermark: bounds.high_watermark,
@@ -126,12 +130,18 @@ impl Reader<'_> {
         match diverging(partition, wanted, bounds.log_start) {
             Ok(None) => {}
             // Whatever the offset: the client is to cut its log and ask again.
-            Ok(diverging) => return Outcome::Records { bounds, slice: None, diverging },
+            Ok(diverging) => return Outcome::Records { bounds, slice: None, aborted: None, diverging },
             Err(error) => return Outcome::because(error),
         }
         let bytes_max = wanted.bytes_max.min(bytes_left);
-        match partition.read(wanted.fetch_offset, bytes_max, at_least_one).await {
-            Ok(slice) => Outcome::Records { bounds, slice, diverging: None },
+        let read = if self.committed {
+            let read = partition.read_committed(wanted.fetch_offset, bytes_max, &bounds, at_least_one).await;
+            read.map(|(slice, aborted)| (slice, Some(aborted)))
+        } else {
+            partition.read(wanted.fetch_offset, bytes_max, at_least_one).await.map(|slice| (slice, None))
+        };
+        match read {
+            Ok((slice, aborted)) => Outcome::Records { bounds, slice, aborted, diverging: None },
             Err(refusal) => Outcome::because(refusal.error_code()),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ottla_protocol::fetch::{EpochEndOffset, LeaderIdAndEpoch, NodeEndpoint};
+use ottla_protocol::fetch::{AbortedTransaction, EpochEndOffset, LeaderIdAndEpoch, NodeEndpoint};
 use ottla_protocol::{FetchedPartition, FetchedTopic, RecordsAt, TopicKey};
 use ottla_types::{BrokerId, ErrorCode, Uuid};
 
@@ -12,8 +12,6 @@ use super::session::Partitions;
 use crate::answer::Part;
 use crate::node::Node;
 
-/// `READ_COMMITTED` on the wire.
-const READ_COMMITTED: i8 = 1;
 /// The first version whose clients know KAFKA_STORAGE_ERROR; older ones take it for the end.
 const STORAGE_ERROR_FROM: i16 = 6;
 /// The first version that names leaders in errors.
@@ -22,15 +20,8 @@ const LEADERS_FROM: i16 = 16;
 /// Where the records of an answer are; `None` if there are none.
 pub(super) type RecordsPlace = Option<Part>;
 
-/// How a client wants its answer.
-#[derive(Clone, Copy)]
-pub(super) struct Form {
-    pub(super) version: i16,
-    pub(super) isolation_level: i8,
-}
-
-/// The topics of an answer, in the order in which they were read: one entry for neighbours of one topic.
-pub(super) fn topics(partitions: &Partitions, got: Vec<Got>, form: Form) -> Vec<FetchedTopic<'_, RecordsPlace>> {
+/// The topics of an answer in a version's form, in the order in which they were read: one entry for neighbours of one topic.
+pub(super) fn topics(partitions: &Partitions, got: Vec<Got>, version: i16) -> Vec<FetchedTopic<'_, RecordsPlace>> {
     let mut topics: Vec<FetchedTopic<'_, RecordsPlace>> = Vec::new();
     let mut last = None;
     for Got { place, outcome, .. } in got {
@@ -44,21 +35,21 @@ pub(super) fn topics(partitions: &Partitions, got: Vec<Got>, form: Form) -> Vec<
         last = Some(place);
         let index = partitions.followed(place).index.0;
         let topic = topics.last_mut().expect("one was pushed for the first partition");
-        topic.partitions.push(partition(index, outcome, form));
+        topic.partitions.push(partition(index, outcome, version));
     }
     topics
 }
 
-fn partition(index: i32, outcome: Outcome, form: Form) -> FetchedPartition<RecordsPlace> {
+fn partition(index: i32, outcome: Outcome, version: i16) -> FetchedPartition<RecordsPlace> {
     // No records at all, which is not null: clients may count on a field that is there.
     let records = Some(RecordsAt { length: 0, place: None });
     let empty = FetchedPartition { partition_index: index, records, ..FetchedPartition::default() };
     match outcome {
         Outcome::Refused { error, leader } => FetchedPartition {
-            error_code: error_in(form.version, error).raw(),
+            error_code: error_in(version, error).raw(),
             high_watermark: -1,
             current_leader: leader
-                .filter(|_| form.version >= LEADERS_FROM)
+                .filter(|_| version >= LEADERS_FROM)
                 .map(|(id, epoch)| LeaderIdAndEpoch { leader_id: id.0, leader_epoch: epoch.0 })
                 .unwrap_or_default(),
             ..empty
@@ -70,11 +61,11 @@ fn partition(index: i32, outcome: Outcome, form: Form) -> FetchedPartition<Recor
             aborted_transactions: Some(Vec::new()),
             ..empty
         },
-        Outcome::Records { bounds, slice, diverging } => FetchedPartition {
+        Outcome::Records { bounds, slice, aborted, diverging } => FetchedPartition {
             high_watermark: bounds.high_watermark.0,
-            last_stable_offset: bounds.high_watermark.0,
+            last_stable_offset: bounds.last_stable_offset.0,
             log_start_offset: bounds.log_start.0,
-            aborted_transactions: (form.isolation_level == READ_COMMITTED).then(Vec::new),
+            aborted_transactions: aborted.map(|aborted| aborted.iter().map(told).collect()),
             diverging_epoch: diverging
                 .map(|end| EpochEndOffset { epoch: end.epoch.0, end_offset: end.end_offset.0 })
                 .unwrap_or_default(),
@@ -91,6 +82,10 @@ fn partition(index: i32, outcome: Outcome, form: Form) -> FetchedPartition<Recor
             ..empty
         },
     }
+}
+
+fn told(aborted: &ottla_storage::AbortedTransaction) -> AbortedTransaction {
+    AbortedTransaction { producer_id: aborted.producer_id.0, first_offset: aborted.first_offset.0 }
 }
 
 /// An error as clients of the version understand it: what makes them ask again elsewhere.

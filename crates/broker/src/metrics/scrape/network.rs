@@ -6,10 +6,9 @@ use crate::connections::{CLOSED_BECAUSE, Census};
 use crate::handlers;
 use crate::node::Node;
 
-const QUANTILES: [f64; 6] = [0.5, 0.75, 0.95, 0.98, 0.99, 0.999];
-
 pub(super) fn write(node: &Node, to: &mut Exposition) {
     requests(node, to);
+    errors(node, to);
     times(node, to);
     connections(&node.connections.census(), to);
     memory(node, to);
@@ -22,6 +21,17 @@ fn requests(node: &Node, to: &mut Exposition) {
     for (place, api) in node.metrics.requests.used() {
         for (version, count) in api.by_version() {
             family.sample(&[("request", handlers::name_of(place)), ("version", &version.to_string())], count);
+        }
+    }
+}
+
+fn errors(node: &Node, to: &mut Exposition) {
+    let help =
+        "Error codes in answers: of the whole, and of each topic, partition or resource in it. NONE is one, too.";
+    let mut family = to.family("kafka_network_requestmetrics_errors_total", Kind::Counter, help);
+    for (place, api) in node.metrics.requests.used() {
+        for (code, count) in api.errors() {
+            family.sample(&[("request", handlers::name_of(place)), ("error", code.name())], count);
         }
     }
 }
@@ -43,11 +53,8 @@ fn times(node: &Node, to: &mut Exposition) {
             let labels = [("request", handlers::name_of(place))];
             let Some((_, histogram)) = api.stages().nth(at) else { continue };
             // Those below a microsecond are not in the histogram: quantiles are of the others.
-            for (quantile, us) in QUANTILES.iter().zip(histogram.quantiles(now, QUANTILES).unwrap_or_default()) {
-                family.quantile(&labels, *quantile, us as f64 / 1000.0);
-            }
             let requests = api.by_version().map(|(_, count)| count).sum();
-            family.sum_and_count(&labels, histogram.sum_us() as f64 / 1000.0, requests);
+            family.times(&labels, histogram, requests, now);
         }
     }
 }

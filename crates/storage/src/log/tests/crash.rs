@@ -1,18 +1,20 @@
 //! The power goes at every operation of scenarios that append, roll, cut, retire and fill the disk, on disks that lose what was not synced, cleanly or in parts. What
-//! was acknowledged as flushed is there afterwards, what is there is a prefix of what was appended, and the producers
-//! are those of the batches that are there.
+//! was acknowledged as flushed is there afterwards, what is there is a prefix of what was appended, and the producers and
+//! the aborted transactions are those of the batches that are there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use ottla_record::{Batches, TimestampType};
+use ottla_record::{BATCH_HEADER_BYTES, BatchHeader, Batches, TimestampType};
 use ottla_types::{
     BrokerId, LeaderEpoch, Offset, PartitionIndex, ProducerId, Timestamp, TopicId, TopicName, TopicPartition,
 };
 
 use crate::disk::block_on;
 use crate::disk::simulated::{Faults, SimulatedDisk};
-use crate::testing::{Dice, produced, stored};
+use crate::log::aborted::End;
+use crate::producers::marker;
+use crate::testing::{self, Dice, produced, stored, transactional};
 use crate::{
     Batch, Log, LogConfig, LogDirectory, MetaProperties, OpenOptions, PartitionOffsets, Retention, StorageFault,
 };
@@ -82,6 +84,9 @@ impl Known {
     }
 
     fn append(&mut self, log: &Log, dice: &mut Dice, epoch: i32) -> Result<(), StorageFault> {
+        if dice.below(3) == 0 {
+            return self.append_transactional(log, dice, epoch);
+        }
         let id = dice.below(3) as i64;
         let sequence = self.sequences.entry(id).or_default();
         let batch: Batch = produced(id, *sequence, 1 + dice.below(3) as i32);
@@ -97,6 +102,30 @@ impl Known {
         *sequence += records;
         self.history.push((self.end, bytes));
         self.end += i64::from(records);
+        Ok(())
+    }
+
+    /// A batch of one of two transactional producers, or a marker that ends a transaction, as a follower gets them.
+    fn append_transactional(&mut self, log: &Log, dice: &mut Dice, epoch: i32) -> Result<(), StorageFault> {
+        let id = 10 + dice.below(2) as i64;
+        let batch = match dice.below(5) {
+            0..2 => {
+                let sequence = self.sequences.entry(id).or_default();
+                *sequence += 1;
+                transactional(id, self.end, *sequence - 1)
+            }
+            kind => testing::marker(id, self.end, kind > 2),
+        };
+        let header = BatchHeader { partition_leader_epoch: LeaderEpoch(epoch), ..batch.header };
+        let bytes = stored(&batch, Offset(self.end), LeaderEpoch(epoch));
+        self.now += 10_000;
+        let batch = Batch { header, bytes: bytes.clone().into() };
+        log.append_given(batch, Timestamp(self.now)).map_err(|refusal| match refusal {
+            crate::AppendRefusal::Offline(fault) => fault,
+            other => panic!("{other}"),
+        })?;
+        self.history.push((self.end, bytes));
+        self.end += 1;
         Ok(())
     }
 
@@ -163,7 +192,7 @@ async fn life(disk: &Arc<SimulatedDisk>, seed: u64, known: &mut Known, faults: &
     let directory = open(disk).await?;
     let log = directory.create(&partition(), TopicId::from_random(1), config()).await?;
     known.created = true;
-    known.append_some(&log, &mut dice, 4, 30).await?;
+    known.append_some(&log, &mut dice, 4, 45).await?;
     known.flush(&log).await?;
     let keep = |bytes| Retention { delete: true, ms: None, bytes: Some(bytes) };
     log.configure(LogConfig { retention: keep(4000), ..config() });
@@ -176,7 +205,7 @@ async fn life(disk: &Arc<SimulatedDisk>, seed: u64, known: &mut Known, faults: &
     for room in [700, 2500, 5000] {
         let full_after_bytes = Some(disk.space() + room + dice.below(500));
         disk.set_faults(Faults { full_after_bytes, names_need_room: true, ..faults.clone() });
-        let failures = known.append_with_room(&log, &mut dice, 40).await?;
+        let failures = known.append_with_room(&log, &mut dice, 60).await?;
         assert!(failures > 0, "there was room for all");
         disk.set_faults(faults.clone());
         known.append_some(&log, &mut dice, 4, 5).await?;
@@ -230,7 +259,9 @@ async fn check(disk: &Arc<SimulatedDisk>, known: &Known) {
             let expected = known.history.iter().find(|(at, _)| *at == base);
             assert_eq!(Some(batch.bytes()), expected.map(|(_, bytes)| &bytes[..]), "the batch at {base}");
             assert!(base == next || next == ends.log_start.0, "a hole before {base}");
-            sequences.insert(header.producer_id, header.last_sequence());
+            if !header.attributes.is_control() {
+                sequences.insert(header.producer_id, header.last_sequence());
+            }
             assert_eq!(log.epoch_of(header.base_offset), Some(header.partition_leader_epoch), "epoch at {base}");
             next = header.next_offset().0;
         }
@@ -240,6 +271,7 @@ async fn check(disk: &Arc<SimulatedDisk>, known: &Known) {
         let known = producers.get(&id).and_then(|entry| entry.batches.last()).map(|batch| batch.last_sequence);
         assert_eq!(known, Some(last), "producer {id}");
     }
+    check_aborted(&log, known).await;
     // And it goes on: what is appended now is there after another crash.
     let mut more = Known { end: ends.log_end.0, ..Known::default() };
     let mut dice = Dice(1);
@@ -253,6 +285,31 @@ async fn check(disk: &Arc<SimulatedDisk>, known: &Known) {
     let directory = open(disk).await.expect("opens again");
     let log = directory.get(&self::partition()).expect("there").log;
     assert_eq!(log.ends().log_end.0, more.end, "after the second crash");
+}
+
+/// What the indexes say of aborted transactions is what follows from the batches that were appended.
+async fn check_aborted(log: &Arc<Log>, known: &Known) {
+    let ends = log.ends();
+    let (mut open, mut expected) = (BTreeMap::new(), Vec::new());
+    for (base, bytes) in known.history.iter().filter(|(base, _)| *base < ends.log_end.0) {
+        let header = BatchHeader::parse(bytes).expect("appended");
+        if header.attributes.is_control() {
+            let marker = marker::parse(&header, &bytes[BATCH_HEADER_BYTES..]).expect("a marker");
+            let Some(start) = open.remove(&header.producer_id) else { continue };
+            let stable = open.values().min().copied().unwrap_or(*base + 1);
+            expected.extend(marker.aborts.then_some((header.producer_id.0, start, *base, stable)));
+        } else if header.attributes.is_transactional() {
+            open.entry(header.producer_id).or_insert(*base);
+        }
+    }
+    let first = open.values().min().copied().unwrap_or(ends.log_end.0);
+    assert_eq!(log.last_stable_offset(ends.log_end).0, first.max(ends.log_start.0));
+    let Some(slice) = log.read(ends.log_start, 1, ends.log_end, true).await.expect("in range") else { return };
+    let all = log.collect_aborted(ends.log_start, &slice, End::Offset(Offset(i64::MAX))).await.expect("read");
+    let found: Vec<_> =
+        all.iter().map(|it| (it.producer_id.0, it.first_offset.0, it.last_offset.0, it.last_stable_offset.0)).collect();
+    expected.retain(|it| it.2 >= ends.log_start.0);
+    assert_eq!(found, expected);
 }
 
 /// Says where a test was when it panicked.
