@@ -15,6 +15,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
@@ -74,7 +75,23 @@ public class Moving {
         for (int p = 0; p < partitions; p++) {
             ends.put(new TopicPartition(topic, p), OffsetSpec.latest());
         }
-        admin.listOffsets(ends).all().get();
+        until(topic + " is led", () -> admin.listOffsets(ends).all().get());
+    }
+
+    /** Asks again as long as the broker does not know yet what its controller has decided. */
+    static void until(String what, Cases.Step step) throws Exception {
+        long end = System.currentTimeMillis() + Cases.LIMIT_MS;
+        while (true) {
+            try {
+                step.run();
+                return;
+            } catch (ExecutionException | Cases.Failed notYet) {
+                if (System.currentTimeMillis() > end) {
+                    throw new Cases.Failed(what + ": not within " + LIMIT + ": " + notYet.getMessage());
+                }
+                Thread.sleep(50);
+            }
+        }
     }
 
     void set(ConfigResource.Type type, String name, String key, String value) throws Exception {
@@ -136,6 +153,14 @@ public class Moving {
         set(ConfigResource.Type.BROKER, "", "message.max.bytes", "1800000");
         set(ConfigResource.Type.BROKER, "1", "log.segment.delete.delay.ms", "45000");
         set(ConfigResource.Type.CLIENT_METRICS, "all", "interval.ms", "30000");
+        // The last of all changes; the broker that tells of it knows the others.
+        var last = new ConfigResource(ConfigResource.Type.CLIENT_METRICS, "all");
+        until("the last setting", () -> {
+            ConfigEntry entry = admin.describeConfigs(List.of(last)).all().get().get(last).get("interval.ms");
+            if (entry == null || !"30000".equals(entry.value())) {
+                throw new Cases.Failed("interval.ms is " + entry);
+            }
+        });
     }
 
     /** The partitions of the topics that `fill` made. */

@@ -62,7 +62,7 @@ fn with_addresses(own: &str, path: &Path) -> Result<u16, String> {
 
 fn java(release: &str, class: &str) -> Command {
     let mut command = Command::new("java");
-    command.args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
+    command.args(["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
     command.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn");
     command.arg("-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info");
     command.arg("-cp").arg(interop::folder().join("tools").join(release).join("libs/*")).arg(class);
