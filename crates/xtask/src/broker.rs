@@ -1,6 +1,6 @@
 //! A broker process of the binary under test: started on a folder, stopped or killed, its output kept for later.
 //!
-//! What is asked of the binary: `ottla start listeners=PLAINTEXT://127.0.0.1:PORT log.dirs=FOLDER`, a line with
+//! What is asked of the binary: `ottla start listeners=PLAINTEXT://127.0.0.1:PORT log.dirs=FOLDER,…`, a line with
 //! `listening on 127.0.0.1:PORT` on stdout once it serves (port 0: any free one), and a clean end on SIGTERM.
 
 use std::path::{Path, PathBuf};
@@ -31,6 +31,11 @@ pub(crate) fn release_binary() -> PathBuf {
 impl Broker {
     /// Starts `binary` on `folder` and waits until it listens; `port` 0 takes any free one.
     pub(crate) fn start(binary: &Path, folder: &Path, port: u16) -> Result<Self, String> {
+        Self::start_on(binary, &[folder.to_owned()], port)
+    }
+
+    /// The same on several log directories.
+    pub(crate) fn start_on(binary: &Path, log_dirs: &[PathBuf], port: u16) -> Result<Self, String> {
         Self::start_with(binary, folder, port, &[])
     }
 
@@ -41,7 +46,8 @@ impl Broker {
         }
         let mut command = Command::new(binary);
         command.arg("start").arg(format!("listeners=PLAINTEXT://127.0.0.1:{port}"));
-        command.arg(format!("log.dirs={}", folder.display())).arg("ottla.http.listener=").args(settings);
+        let log_dirs: Vec<_> = log_dirs.iter().map(|path| path.display().to_string()).collect();
+        command.arg(format!("log.dirs={}", log_dirs.join(","))).arg("ottla.http.listener=").args(settings);
         let running = Running::start(&mut command, true)?;
         let mut broker = Self { running, port, log: Vec::new() };
         let end = Instant::now() + START_MAX;

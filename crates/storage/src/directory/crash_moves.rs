@@ -261,8 +261,9 @@ impl OneByOne {
     }
 }
 
-/// Copies once behind the first `operations` of a write that begins a segment and finds the disk full.
-fn copy_within_a_roll_without_room(operations: usize) -> bool {
+/// Copies once behind the first `operations` of a write that begins a segment and finds the disk full, which has `room` for
+/// some bytes. Whether there were as many.
+fn copy_within_a_roll_without_room(operations: usize, room: u64) -> bool {
     let steps = Arc::new(OneByOne::default());
     *steps.open.lock() = true;
     let disk = SimulatedDisk::with_delay(1, Faults::default(), steps.clone());
@@ -275,7 +276,7 @@ fn copy_within_a_roll_without_room(operations: usize) -> bool {
         while moving.step(300).await.expect("copied") > 0 {}
         (log, moving, b)
     });
-    disk.set_faults(Faults { full_after_bytes: Some(disk.space()), ..Faults::default() });
+    disk.set_faults(Faults { full_after_bytes: Some(disk.space() + room), ..Faults::default() });
     *steps.open.lock() = false;
     log.append(produced(7, 4, 4), LeaderEpoch(3), Timestamp(0)).expect("queued, and too large for the segment");
     let mut writing = Box::pin(log.write_queued());
@@ -307,6 +308,9 @@ fn copy_within_a_roll_without_room(operations: usize) -> bool {
 
 #[test]
 fn a_move_follows_a_segment_that_is_written_again_since_the_next_one_found_no_room() {
-    let rounds = (0..).take_while(|operations| copy_within_a_roll_without_room(*operations)).count();
-    assert!(rounds > 3, "{rounds} operations in a roll");
+    // For the indexes of the segment that closes, or not even for them; never for the batch.
+    for room in (0..480).step_by(60) {
+        let rounds = (0..).take_while(|operations| copy_within_a_roll_without_room(*operations, room)).count();
+        assert!(rounds > 3, "{rounds} operations in a roll with room for {room} bytes");
+    }
 }
