@@ -61,11 +61,14 @@ impl<'a> Walk<'a> {
 
     /// The next batch, of which only the header is looked at.
     pub(crate) async fn header(&mut self) -> Result<Step, StorageFault> {
-        let left = self.end - self.at;
+        let position = self.at;
+        // An index whose file was damaged may point anywhere.
+        let Some(left) = self.end.checked_sub(position) else {
+            return Ok(Step::Bad { position, reason: format!("the log ends at byte {}", self.end) });
+        };
         if left == 0 {
             return Ok(Step::End);
         }
-        let position = self.at;
         // A message of magic 0 or 1 may be shorter than the header of a batch.
         let bytes = self.bytes(position, left.min(BATCH_HEADER_BYTES as u64) as usize).await?;
         let header = match BatchHeader::parse_any(&bytes) {
@@ -128,5 +131,23 @@ pub(crate) async fn find_batch(
             Step::End => return Ok(None),
             Step::Bad { position, reason } => return Err(StorageFault::damaged(path, position, reason)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::simulated::SimulatedDisk;
+    use crate::disk::{Disk, Open, block_on};
+
+    #[test]
+    fn an_index_that_points_behind_the_end_is_a_fault_of_the_log() {
+        block_on(async {
+            let path = Path::new("/x.log");
+            let file = SimulatedDisk::new(1).open(path, Open::Create).await.expect("made");
+            let fault = find_batch(&file, path, 101, 100, Offset(5)).await.expect_err("nothing is there");
+            assert!(fault.to_string().contains("the log ends at byte 100"), "{fault}");
+            assert_eq!(find_batch(&file, path, 100, 100, Offset(5)).await.expect("the end"), None);
+        });
     }
 }

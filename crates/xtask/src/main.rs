@@ -26,7 +26,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   tidy       the house rules alone
   codegen [--check]    the message types, from their schemas
   schemas RELEASE CLASSPATH [--write]    the schemas' facts, printed anew from Kafka's jars
-  fuzz [TARGET...] [--seconds N]    every decoder against bytes that nobody meant
+  fuzz [DECODER...] [--seconds N]   every decoder against bytes that nobody meant
   docs [--check]    docs/configuration.md, from the tables of keys
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
   suites [rdkafka|rskafka] [--bootstrap HOST:PORT] [--binary PATH]    the tests that client crates carry

@@ -111,7 +111,7 @@ impl Log {
     }
 
     /// Begins a new segment at the end of a log that nobody appends to right now.
-    async fn begin_segment(&self, now: Timestamp) -> Result<(), StorageFault> {
+    pub(super) async fn begin_segment(&self, now: Timestamp) -> Result<(), StorageFault> {
         self.write_rest().await?;
         let (base, closes, snapshot) = {
             let mut state = self.state.lock();
