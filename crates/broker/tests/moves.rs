@@ -109,10 +109,6 @@ fn names(disk: &SimulatedDisk, directory: &str) -> Vec<String> {
     folders.filter(|name| name != "ottla-metadata").collect()
 }
 
-fn disk_has(disk: &SimulatedDisk, path: &str) -> bool {
-    disk.list(path.as_ref()).wait().is_ok()
-}
-
 /// A broker with a topic in /a that holds more than a slow move copies at once.
 fn large_topic(properties: &str) -> (Running, Client, Topic) {
     let running = Running::with(properties);
@@ -199,7 +195,7 @@ fn a_while() {
 
 #[test]
 fn a_producer_that_comes_while_the_log_is_exchanged_waits_and_is_answered() {
-    let mut held = 0;
+    let (mut held, mut passed) = (0, 0);
     // From one round to the next the disk stands still at a later operation of the move.
     for operations in 0..200 {
         let (gate, disk) = Gate::with_disk();
@@ -211,12 +207,7 @@ fn a_producer_that_comes_while_the_log_is_exchanged_waits_and_is_answered() {
         let topics = vec![AlterReplicaLogDirTopic { name: "t".to_owned(), partitions: vec![0] }];
         let dirs = vec![AlterReplicaLogDir { path: "/b".to_owned(), topics }];
         mover.send(2, &AlterReplicaLogDirsRequest { dirs });
-        let begun = Instant::now();
-        let is_moved = || disk_has(&running.disk, "/b/t-0") && !disk_has(&running.disk, "/a/t-0");
         a_while();
-        while !gate.holds_something() && !is_moved() {
-            assert!(begun.elapsed() < PATIENCE, "the move stands still");
-        }
         let is_held = gate.holds_something();
         client.send(PRODUCE, &produce_of(PRODUCE, topic, 0, -1, built(&Recipe::default())));
         a_while();
@@ -228,8 +219,13 @@ fn a_producer_that_comes_while_the_log_is_exchanged_waits_and_is_answered() {
         assert_eq!(moved.results[0].partitions[0].error_code, 0);
         wait_until_in(&mut client, "t", "/b");
         assert_eq!(all(&mut client, topic), [0, 1]);
-        held += usize::from(is_held);
-        if !is_held {
+        if is_held {
+            held += 1
+        } else {
+            passed += 1
+        }
+        if passed > 5 {
+            // The move has fewer operations.
             break;
         }
     }

@@ -140,7 +140,11 @@ fn moved(mut mover: Running) -> Result<(), String> {
         count = line.strip_prefix("moved ").and_then(|count| count.parse().ok()).unwrap_or(count);
     })?;
     println!("kill: {count} moves between directories");
-    if status.success() && count > 0_u64 { Ok(()) } else { Err(format!("{count} moves; the mover ended with {status}")) }
+    if status.success() && count > 0_u64 {
+        Ok(())
+    } else {
+        Err(format!("{count} moves; the mover ended with {status}"))
+    }
 }
 
 /// The next of a row of numbers that only the seed decides (xorshift).
