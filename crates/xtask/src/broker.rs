@@ -1,6 +1,6 @@
 //! A broker process of the binary under test: started on a folder, stopped or killed, its output kept for later.
 //!
-//! What is asked of the binary: `ottla start listeners=PLAINTEXT://127.0.0.1:PORT log.dirs=FOLDER,…`, a line with
+//! What is asked of the binary: `ottla start listeners=PLAINTEXT://127.0.0.1:PORT log.dirs=FOLDER`, a line with
 //! `listening on 127.0.0.1:PORT` on stdout once it serves (port 0: any free one), and a clean end on SIGTERM.
 
 use std::path::{Path, PathBuf};
@@ -31,23 +31,27 @@ pub(crate) fn release_binary() -> PathBuf {
 impl Broker {
     /// Starts `binary` on `folder` and waits until it listens; `port` 0 takes any free one.
     pub(crate) fn start(binary: &Path, folder: &Path, port: u16) -> Result<Self, String> {
-        Self::start_on(binary, &[folder.to_owned()], port)
-    }
-
-    /// The same on several log directories.
-    pub(crate) fn start_on(binary: &Path, log_dirs: &[PathBuf], port: u16) -> Result<Self, String> {
         Self::start_with(binary, folder, port, &[])
     }
 
     /// The same, with `settings` as `KEY=VALUE`.
     pub(crate) fn start_with(binary: &Path, folder: &Path, port: u16, settings: &[&str]) -> Result<Self, String> {
+        Self::launch(binary, &folder.display().to_string(), port, settings)
+    }
+
+    /// Starts `binary` on several log directories.
+    pub(crate) fn start_on(binary: &Path, log_dirs: &[PathBuf], port: u16) -> Result<Self, String> {
+        let log_dirs: Vec<_> = log_dirs.iter().map(|path| path.display().to_string()).collect();
+        Self::launch(binary, &log_dirs.join(","), port, &[])
+    }
+
+    fn launch(binary: &Path, log_dirs: &str, port: u16, settings: &[&str]) -> Result<Self, String> {
         if !binary.exists() {
             return Err(format!("{} is not there: cargo build --release builds it", binary.display()));
         }
         let mut command = Command::new(binary);
         command.arg("start").arg(format!("listeners=PLAINTEXT://127.0.0.1:{port}"));
-        let log_dirs: Vec<_> = log_dirs.iter().map(|path| path.display().to_string()).collect();
-        command.arg(format!("log.dirs={}", log_dirs.join(","))).arg("ottla.http.listener=").args(settings);
+        command.arg(format!("log.dirs={log_dirs}")).arg("ottla.http.listener=").args(settings);
         let running = Running::start(&mut command, true)?;
         let mut broker = Self { running, port, log: Vec::new() };
         let end = Instant::now() + START_MAX;

@@ -261,8 +261,7 @@ impl OneByOne {
     }
 }
 
-/// Copies once behind the first `operations` of a write that begins a segment and finds the disk full, which has `room` for
-/// some bytes. Whether there were as many.
+/// Copies once behind the first `operations` of a write that begins a segment on a disk that has `room` for some bytes only. Whether there were as many.
 fn copy_within_a_roll_without_room(operations: usize, room: u64) -> bool {
     let steps = Arc::new(OneByOne::default());
     *steps.open.lock() = true;
@@ -292,7 +291,10 @@ fn copy_within_a_roll_without_room(operations: usize, room: u64) -> bool {
     // It may find no room either, which is as well.
     let _ = block_on(moving.step(300));
     held.into_iter().for_each(|run| run());
-    block_on(writing).expect_err("there is no room");
+    if block_on(writing).is_ok() {
+        // The indexes needed less than there was.
+        return true;
+    }
     disk.set_faults(Faults::default());
     log.append(produced(7, 4, 1), LeaderEpoch(3), Timestamp(10_000)).expect("there is room again");
     block_on(async {
