@@ -16,7 +16,7 @@ use ottla_storage::disk::simulated::{Faults, SimulatedDisk};
 use ottla_types::{ErrorCode, Uuid};
 
 use crate::restart::delete;
-use crate::support::{Client, PATIENCE, Recipe, Running, built, create, fetch_of, produce_of};
+use crate::support::{Client, Gate, PATIENCE, Recipe, Running, built, create, fetch_of, produce_of};
 
 const PRODUCE: i16 = 13;
 const FETCH: i16 = 18;
@@ -186,6 +186,50 @@ fn moves_under_load_lose_and_double_nothing_and_no_client_notices() {
     assert_eq!(written.iter().copied().collect::<BTreeSet<_>>().len(), written.len(), "each has an offset of its own");
     assert_eq!(all(&mut running.connect(), topic), (0..count).collect::<Vec<_>>());
     until_left(&running.disk, 1);
+}
+
+/// Waits for what has no sign of its own: that the broker has taken a request. Too short a while does no harm.
+fn a_while() {
+    (0..2000).for_each(|_| std::thread::yield_now());
+}
+
+#[test]
+fn a_producer_that_comes_while_the_log_is_exchanged_waits_and_is_answered() {
+    let (mut held, mut passed) = (0, 0);
+    // From one round to the next the disk stands still at a later operation of the move.
+    for operations in 0..200 {
+        let (gate, disk) = Gate::with_disk();
+        let running = Running::on(disk, TWO);
+        let (mut mover, mut client) = (running.connect(), running.connect());
+        let topic = ("t", create(&mut client, "t", 1, &[]));
+        assert_eq!(produce(&mut client, topic, &Recipe::default()).0, ErrorCode::None);
+        gate.close_after(operations);
+        let topics = vec![AlterReplicaLogDirTopic { name: "t".to_owned(), partitions: vec![0] }];
+        let dirs = vec![AlterReplicaLogDir { path: "/b".to_owned(), topics }];
+        mover.send(2, &AlterReplicaLogDirsRequest { dirs });
+        a_while();
+        let is_held = gate.holds_something();
+        client.send(PRODUCE, &produce_of(PRODUCE, topic, 0, -1, built(&Recipe::default())));
+        a_while();
+        gate.open();
+        let answer = client.receive::<ottla_protocol::produce::ProduceRequest>(PRODUCE).expect("an answer");
+        let answer = &answer.responses[0].partition_responses[0];
+        assert_eq!((answer.error_code, answer.base_offset), (0, 1), "held at operation {operations}");
+        let moved = mover.receive::<AlterReplicaLogDirsRequest>(2).expect("an answer");
+        assert_eq!(moved.results[0].partitions[0].error_code, 0);
+        wait_until_in(&mut client, "t", "/b");
+        assert_eq!(all(&mut client, topic), [0, 1]);
+        if is_held {
+            held += 1
+        } else {
+            passed += 1
+        }
+        if passed > 5 {
+            // The move has fewer operations.
+            break;
+        }
+    }
+    assert!(held > 10, "held {held} times");
 }
 
 #[test]

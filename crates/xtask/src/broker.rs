@@ -36,12 +36,22 @@ impl Broker {
 
     /// The same, with `settings` as `KEY=VALUE`.
     pub(crate) fn start_with(binary: &Path, folder: &Path, port: u16, settings: &[&str]) -> Result<Self, String> {
+        Self::launch(binary, &folder.display().to_string(), port, settings)
+    }
+
+    /// Starts `binary` on several log directories.
+    pub(crate) fn start_on(binary: &Path, log_dirs: &[PathBuf], port: u16) -> Result<Self, String> {
+        let log_dirs: Vec<_> = log_dirs.iter().map(|path| path.display().to_string()).collect();
+        Self::launch(binary, &log_dirs.join(","), port, &[])
+    }
+
+    fn launch(binary: &Path, log_dirs: &str, port: u16, settings: &[&str]) -> Result<Self, String> {
         if !binary.exists() {
             return Err(format!("{} is not there: cargo build --release builds it", binary.display()));
         }
         let mut command = Command::new(binary);
         command.arg("start").arg(format!("listeners=PLAINTEXT://127.0.0.1:{port}"));
-        command.arg(format!("log.dirs={}", folder.display())).arg("ottla.http.listener=").args(settings);
+        command.arg(format!("log.dirs={log_dirs}")).arg("ottla.http.listener=").args(settings);
         let running = Running::start(&mut command, true)?;
         let mut broker = Self { running, port, log: Vec::new() };
         let end = Instant::now() + START_MAX;

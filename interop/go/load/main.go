@@ -2,6 +2,8 @@
 //
 //	load produce HOST:PORT TOPIC PARTITIONS   creates the topic; "ack PARTITION OFFSET SEQUENCE" for every record that the
 //	                                          broker acknowledged, until stdin ends; then "done COUNT"
+//	load move HOST:PORT TOPIC PARTITIONS      moves the partitions between the broker's log directories, one after the other,
+//	                                          until stdin ends; then "moved COUNT". A broker that is away is waited for
 //	load dump HOST:PORT TOPIC PARTITIONS      "record PARTITION OFFSET SEQUENCE" for every record of the topic
 //
 // The producer is franz-go's own: idempotent, acks=all, retrying for ever. It judges nothing but the bytes of each
@@ -29,7 +31,7 @@ const limit = 120 * time.Second
 
 func main() {
 	if len(os.Args) != 5 {
-		fail("usage: load produce|dump HOST:PORT TOPIC PARTITIONS")
+		fail("usage: load produce|move|dump HOST:PORT TOPIC PARTITIONS")
 	}
 	bootstrap, topic := os.Args[2], os.Args[3]
 	partitions, err := strconv.Atoi(os.Args[4])
@@ -37,6 +39,8 @@ func main() {
 	switch os.Args[1] {
 	case "produce":
 		produce(bootstrap, topic, int32(partitions))
+	case "move":
+		move(bootstrap, topic, int32(partitions))
 	case "dump":
 		dump(bootstrap, topic, int32(partitions))
 	default:
@@ -91,6 +95,53 @@ func produce(bootstrap, topic string, partitions int32) {
 	lines <- fmt.Sprintf("done %d\n", sent)
 	close(lines)
 	<-written
+}
+
+func move(bootstrap, topic string, partitions int32) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap))
+	must(err, "client")
+	admin := kadm.NewClient(client)
+	stop := make(chan struct{})
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		close(stop)
+	}()
+	moved, from := 0, map[int32]string{}
+	for next := int32(0); ; {
+		select {
+		case <-stop:
+			fmt.Printf("moved %d\n", moved)
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		var set kadm.TopicsSet
+		set.Add(topic, next)
+		brokers, err := admin.DescribeAllLogDirs(ctx, set)
+		var here, other string
+		for _, dir := range brokers.Sorted() {
+			partition, found := dir.Topics.Lookup(topic, next)
+			switch {
+			case found && partition.IsFuture:
+				err = fmt.Errorf("it is on its way")
+			case found:
+				here = dir.Dir
+			default:
+				other = dir.Dir
+			}
+		}
+		if err == nil && here != "" && other != "" {
+			if from[next] != "" && from[next] != here {
+				moved++
+			}
+			from[next] = here
+			var request kadm.AlterReplicaLogDirsReq
+			request.Add(other, set)
+			admin.AlterAllReplicaLogDirs(ctx, request)
+			next = (next + 1) % partitions
+		}
+		cancel()
+	}
 }
 
 // write passes lines on to stdout and never holds one back for want of another.

@@ -1,13 +1,16 @@
 //! The power goes at every operation while a partition is moved between two directories, there and back.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Duration;
 
 use ottla_record::Batches;
-use ottla_types::{BrokerId, Offset, PartitionIndex, TopicId, TopicName};
+use ottla_types::{BrokerId, LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId, TopicName};
 
 use super::*;
 use crate::disk::block_on;
-use crate::disk::simulated::{Faults, SimulatedDisk};
+use crate::disk::simulated::{Delay, Faults, SimulatedDisk};
 use crate::testing::{produced, put};
 use crate::{LogConfig, OpenOptions};
 
@@ -40,7 +43,7 @@ struct Known {
 impl Known {
     async fn append(&mut self, log: &Arc<Log>, count: i32) -> Result<(), StorageFault> {
         for _ in 0..count {
-            match log.append(produced(7, self.end as i32, 1), ottla_types::LeaderEpoch(3), ottla_types::Timestamp(0)) {
+            match log.append(produced(7, self.end as i32, 1), LeaderEpoch(3), Timestamp(0)) {
                 Ok(appended) => assert_eq!(appended.base_offset.0, self.end),
                 Err(crate::AppendRefusal::Offline(fault)) => return Err(fault),
                 Err(other) => panic!("{other}"),
@@ -231,4 +234,84 @@ fn a_move_follows_a_log_that_is_cut_at_either_end() {
             bases.len()
         );
     });
+}
+
+/// Operations that wait to be done one by one; while `open`, they are done at once.
+#[derive(Default)]
+struct OneByOne {
+    open: Mutex<bool>,
+    waiting: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
+}
+
+impl std::fmt::Debug for OneByOne {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OneByOne")
+    }
+}
+
+impl Delay for OneByOne {
+    fn schedule(&self, _after: Duration, run: Box<dyn FnOnce() + Send>) {
+        if *self.open.lock() { run() } else { self.waiting.lock().push(run) }
+    }
+}
+
+impl OneByOne {
+    fn take(&self) -> Vec<Box<dyn FnOnce() + Send>> {
+        std::mem::take(&mut *self.waiting.lock())
+    }
+}
+
+/// Copies once behind the first `operations` of a write that begins a segment on a disk that has `room` for some bytes only. Whether there were as many.
+fn copy_within_a_roll_without_room(operations: usize, room: u64) -> bool {
+    let steps = Arc::new(OneByOne::default());
+    *steps.open.lock() = true;
+    let disk = SimulatedDisk::with_delay(1, Faults::default(), steps.clone());
+    let (log, mut moving, b) = block_on(async {
+        let [a, b] = open(&disk).await.expect("opened");
+        let log = a.create(&name(), TopicId::from_random(1), config()).await.expect("made");
+        let mut known = Known { made: true, ..Known::default() };
+        known.append(&log, 4).await.expect("appended");
+        let mut moving = Move::begin(a, b.clone(), &name(), 5).await.expect("begun");
+        while moving.step(300).await.expect("copied") > 0 {}
+        (log, moving, b)
+    });
+    disk.set_faults(Faults { full_after_bytes: Some(disk.space() + room), ..Faults::default() });
+    *steps.open.lock() = false;
+    log.append(produced(7, 4, 4), LeaderEpoch(3), Timestamp(0)).expect("queued, and too large for the segment");
+    let mut writing = Box::pin(log.write_queued());
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..operations {
+        if writing.as_mut().poll(&mut context).is_ready() {
+            return false;
+        }
+        steps.take().into_iter().for_each(|run| run());
+    }
+    let held = steps.take();
+    *steps.open.lock() = true;
+    // It may find no room either, which is as well.
+    let _ = block_on(moving.step(300));
+    held.into_iter().for_each(|run| run());
+    if block_on(writing).is_ok() {
+        // The indexes needed less than there was.
+        return true;
+    }
+    disk.set_faults(Faults::default());
+    log.append(produced(7, 4, 1), LeaderEpoch(3), Timestamp(10_000)).expect("there is room again");
+    block_on(async {
+        log.write_queued().await.expect("written");
+        let _ = moving.finish().await.expect("moved");
+        let found = b.get(&name()).expect("there").log;
+        assert_eq!(found.ends().log_end, Offset(5));
+        whole(&found).await;
+    });
+    true
+}
+
+#[test]
+fn a_move_follows_a_roll_that_finds_no_room() {
+    // For the indexes of the segment that closes, or not even for them; never for the batch.
+    for room in (0..480).step_by(60) {
+        let rounds = (0..).take_while(|operations| copy_within_a_roll_without_room(*operations, room)).count();
+        assert!(rounds > 3, "{rounds} operations in a roll with room for {room} bytes");
+    }
 }

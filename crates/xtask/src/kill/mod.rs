@@ -1,7 +1,8 @@
 //! `cargo xtask kill`: kills a broker with SIGKILL under load, again and again, and counts what it had acknowledged.
 //!
 //! An idempotent producer with acks=all (`interop/go/load`) writes numbered records to several partitions all the while,
-//! through every restart. At the end everything is read back and judged by [`verify`].
+//! through every restart. At the end everything is read back and judged by [`verify`]. With `--moves` the broker has two log
+//! directories, and the partitions are moved between them all the while.
 //!
 //! What it cannot see: SIGKILL leaves the page cache alone, so a broker that never syncs passes. Power loss is the
 //! simulator's matter.
@@ -38,13 +39,16 @@ struct Options {
     partitions: u32,
     /// What the moments of the kills are drawn from.
     seed: u64,
+    /// Whether the partitions are moved between two log directories.
+    moves: bool,
     /// The broker.
     binary: PathBuf,
 }
 
 fn parse(arguments: &[String]) -> Result<Options, String> {
     let seed = u64::from(std::process::id()) + 1;
-    let mut options = Options { rounds: 20, records: 20_000, partitions: 6, seed, binary: broker::release_binary() };
+    let binary = broker::release_binary();
+    let mut options = Options { rounds: 20, records: 20_000, partitions: 6, seed, moves: false, binary };
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         let mut value = || rest.next().ok_or(format!("{argument} needs a value"));
@@ -52,6 +56,7 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
             "--records" => options.records = number(value()?)?,
             "--partitions" => options.partitions = number(value()?)?,
             "--seed" => options.seed = number(value()?)?,
+            "--moves" => options.moves = true,
             "--binary" => options.binary = value()?.into(),
             rounds => options.rounds = number(rounds)?,
         }
@@ -70,7 +75,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     interop::install("go")?;
     let folder = interop::scratch("kill")?;
     println!("kill: {} rounds, seed {}, data in {}", options.rounds, options.seed, folder.display());
-    let mut broker = Broker::start(&options.binary, &folder, 0)?;
+    let mut broker = Broker::start_on(&options.binary, &log_dirs(&options, &folder), 0)?;
     let outcome = test(&options, &folder, &mut broker);
     if outcome.is_err() {
         println!("== the broker's last lines\n{}", broker.log());
@@ -82,7 +87,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
 /// All rounds, then the reading back, which is done too if the producer gave up: it tells more than the producer can.
 fn test(options: &Options, folder: &Path, broker: &mut Broker) -> Result<(), String> {
     let mut load = Load::start(&broker.address(), options.partitions)?;
+    let mover = options.moves.then(|| program("move", &broker.address(), options.partitions)).transpose()?;
     let produced = rounds(options, folder, broker, &mut load).and_then(|()| load.finish());
+    let moved = mover.map_or(Ok(()), moved);
     if let Err(why) = &produced {
         println!("  {why}");
     }
@@ -93,7 +100,7 @@ fn test(options: &Options, folder: &Path, broker: &mut Broker) -> Result<(), Str
     }
     let (acknowledged, stored) = (load.acknowledged.len(), log.len());
     println!("kill: {acknowledged} records acknowledged, {stored} in the log, {} findings", findings.len());
-    produced?;
+    produced.and(moved)?;
     broker.stop()?;
     if findings.is_empty() { Ok(()) } else { Err(format!("{} findings", findings.len())) }
 }
@@ -110,13 +117,34 @@ fn rounds(options: &Options, folder: &Path, broker: &mut Broker, load: &mut Load
         broker.kill();
         load.drain()?;
         let began = Instant::now();
-        *broker = Broker::start(&options.binary, folder, broker.port()).map_err(|e| format!("round {round}: {e}"))?;
+        let started = Broker::start_on(&options.binary, &log_dirs(options, folder), broker.port());
+        *broker = started.map_err(|e| format!("round {round}: {e}"))?;
         let listening = began.elapsed();
         load.next().map_err(|why| format!("round {round}, after the restart: {why}"))?;
         let (count, first) = (load.acknowledged.len(), began.elapsed());
         println!("  {round:>5}  {count:>12}  {:>12} ms  {:>24} ms", listening.as_millis(), first.as_millis());
     }
     Ok(())
+}
+
+/// Where the broker keeps its data.
+fn log_dirs(options: &Options, folder: &Path) -> Vec<PathBuf> {
+    if options.moves { vec![folder.join("a"), folder.join("b")] } else { vec![folder.to_owned()] }
+}
+
+/// Ends the mover; an error if it moved nothing.
+fn moved(mut mover: Running) -> Result<(), String> {
+    mover.close_input();
+    let mut count = 0;
+    let status = mover.finish(END_MAX, |line| {
+        count = line.strip_prefix("moved ").and_then(|count| count.parse().ok()).unwrap_or(count);
+    })?;
+    println!("kill: {count} moves between directories");
+    if status.success() && count > 0_u64 {
+        Ok(())
+    } else {
+        Err(format!("{count} moves; the mover ended with {status}"))
+    }
 }
 
 /// The next of a row of numbers that only the seed decides (xorshift).
