@@ -117,6 +117,10 @@ impl ControllerLoop {
                     self.proposal = None;
                     self.tell(match decided {
                         Ok(committed) => Input::Committed { position: committed.position },
+                        Err(refused @ ProposeRefused::NoRoom(_)) => {
+                            tracing::warn!(term, %refused, "a metadata entry was not written");
+                            Input::NoRoom { term }
+                        }
                         Err(refused) => {
                             tracing::warn!(term, %refused, "a metadata entry was not committed");
                             Input::ProposeFailed { term }

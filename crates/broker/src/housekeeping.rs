@@ -1,6 +1,7 @@
-//! What is looked after from time to time: old segments, checkpoints, idle producers; and how often, as configured.
+//! What is looked after from time to time: old segments, checkpoints, idle producers; and how often, as configured. And
+//! the workers that move partitions between directories.
 //!
-//! Not here: what the loops do about segments (`retention`) and checkpoints (`checkpoints`).
+//! Not here: what the loops do about segments (`retention`), checkpoints (`checkpoints`) and moves (`moves`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::checkpoints::Checkpoints;
 use crate::directories::Directories;
 use crate::flusher::Flusher;
 use crate::metrics::Flushes;
+use crate::moves::Moves;
 use crate::partitions::Partitions;
 use crate::retention;
 use crate::settings::Settings;
@@ -39,6 +41,7 @@ pub(crate) struct Housekeeping<'a> {
     pub(crate) runtime: &'a Runtime,
     pub(crate) directories: &'a Arc<Directories>,
     pub(crate) partitions: &'a Arc<Partitions>,
+    pub(crate) moves: &'a Arc<Moves>,
     pub(crate) loops: &'a TaskTracker,
 }
 
@@ -57,6 +60,11 @@ impl Housekeeping<'_> {
         let forget =
             forget_idle_producers(self.runtime.clone(), self.partitions.clone(), self.settings.clone(), stop.clone());
         self.spawn(Lane::Control, forget);
+        // With one directory there is nowhere to go.
+        let movers = if self.config.log_dirs.len() > 1 { self.config.moves_at_once_max } else { 0 };
+        for _ in 0..movers {
+            self.spawn(Lane::Data, self.moves.clone().work(stop.clone()));
+        }
         flushes
     }
 

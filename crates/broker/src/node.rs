@@ -19,6 +19,7 @@ use crate::directories::Directories;
 use crate::fetch_sessions::FetchSessions;
 use crate::log_levels::LogLevels;
 use crate::metrics::Metrics;
+use crate::moves::Moves;
 use crate::partition::Partition;
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
@@ -34,6 +35,8 @@ pub(crate) struct Node {
     pub(crate) controller: ControllerHandle,
     pub(crate) partitions: Arc<Partitions>,
     pub(crate) directories: Arc<Directories>,
+    /// Partitions on their way between those.
+    pub(crate) moves: Arc<Moves>,
     pub(crate) producer_ids: ProducerIds,
     /// What clients follow; each partition's place remembers where it was found.
     pub(crate) fetch_sessions: FetchSessions<Weak<Partition>>,

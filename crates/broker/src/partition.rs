@@ -2,6 +2,10 @@
 //!
 //! The log says how far it is written and flushed; the replication machine says what of that is safe; waiting requests
 //! are woken. Lock order: the log's own lock is never held when this one's is taken.
+//!
+//! A partition that is moved between directories gets another log while it is served: `partition/exchange.rs`.
+
+mod exchange;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -54,7 +58,10 @@ impl Acks {
 pub(crate) struct Partition {
     pub(crate) name: TopicPartition,
     pub(crate) traffic: Traffic,
-    log: Arc<Log>,
+    /// Another one once the partition was moved.
+    log: ArcSwap<Log>,
+    /// The log is being closed so that another one may take its place: appends wait.
+    exchanging: AtomicBool,
     leader: Mutex<Leader>,
     config: ArcSwap<TopicConfig>,
     /// `leader.high_watermark()`, to be read without the lock. Sequentially consistent: who waits registers, then looks
@@ -66,6 +73,12 @@ pub(crate) struct Partition {
     safe: Waits,
     /// Wait for the log to be written.
     written: Waits,
+}
+
+/// Where records were put: a partition may have another log by the time somebody asks for them.
+pub(crate) struct Place {
+    log: Arc<Log>,
+    pub(crate) appended: Appended,
 }
 
 /// What a reader learns of a partition besides records.
@@ -100,9 +113,10 @@ impl Partition {
             closed: AtomicBool::new(false),
             safe: Waits::default(),
             written: Waits::default(),
-            log,
+            log: ArcSwap::new(log.clone()),
+            exchanging: AtomicBool::new(false),
         });
-        partition.log.attach(Arc::new(Watcher(Arc::downgrade(&partition))));
+        log.attach(Arc::new(Watcher(Arc::downgrade(&partition))));
         partition
     }
 
@@ -111,8 +125,9 @@ impl Partition {
         let renewed = {
             let mut leader = self.leader.lock();
             let input = if state.leader_epoch > leader.epoch() {
-                self.log.assign_leader_epoch(state.leader_epoch);
-                Input::BecomeLeader(begin(&self.log, state))
+                let log = self.log();
+                log.assign_leader_epoch(state.leader_epoch);
+                Input::BecomeLeader(begin(&log, state))
             } else {
                 Input::IsrChanged(state.isr.clone())
             };
@@ -124,9 +139,14 @@ impl Partition {
 
     /// Follows another configuration from now on.
     pub(crate) fn configure(&self, config: TopicConfig) {
-        self.log.configure(log_config(&config));
-        self.tell(Input::FlushChanged(waits_for_flush(&config)));
-        self.config.store(Arc::new(config));
+        let waits_for_flush = waits_for_flush(&config);
+        {
+            // A log that takes this one's place meanwhile gets it too.
+            let _leader = self.leader.lock();
+            self.log().configure(log_config(&config));
+            self.config.store(Arc::new(config));
+        }
+        self.tell(Input::FlushChanged(waits_for_flush));
     }
 
     /// What a batch must keep to.
@@ -166,20 +186,23 @@ impl Partition {
     }
 
     /// Puts a checked batch into the log's queue.
-    pub(crate) fn append(&self, batch: Batch, now: Timestamp) -> Result<Appended, AppendRefusal> {
+    pub(crate) fn append(&self, batch: Batch, now: Timestamp) -> Result<Place, AppendRefusal> {
         // The lead cannot be taken from a lone node between these two.
         let epoch = self.leader.lock().epoch();
-        self.log.append(batch, epoch, now)
+        let log = self.log();
+        let appended = log.append(batch, epoch, now)?;
+        Ok(Place { log, appended })
     }
 
     /// Whether so much waits to be written that no more should be read from who sends it.
     pub(crate) fn is_congested(&self) -> bool {
-        self.log.queued_bytes() > QUEUED_BYTES_MAX
+        self.log.load().queued_bytes() > QUEUED_BYTES_MAX
     }
 
     /// Has what is queued written: by this thread if that does not block it, else by a task.
     pub(crate) fn start_writing(&self, runtime: &Runtime) {
-        let log = self.log.clone();
+        // What was put into another log was written before that one was closed.
+        let log = self.log();
         let mut writing = Box::pin(async move {
             // Who waits is told of a failure by the log; there is nobody else to tell.
             let _ = log.write_queued().await;
@@ -193,18 +216,19 @@ impl Partition {
     /// Waits until an append is as safe as `acks` asks.
     pub(crate) async fn acknowledged(
         &self,
-        appended: &Appended,
+        place: &Place,
         acks: Acks,
         runtime: &Runtime,
         deadline: Instant,
     ) -> Result<(), ErrorCode> {
+        let Place { log, appended } = place;
         let wanted = appended.last_offset.plus(1);
         let (waits, reached): (_, &(dyn Fn() -> Offset + Sync)) = match acks {
             Acks::All => (&self.safe, &|| self.high_watermark()),
-            Acks::Leader | Acks::None => (&self.written, &|| self.log.ends().written),
+            Acks::Leader | Acks::None => (&self.written, &|| log.ends().written),
         };
         // In this order: what is reached may be another append's, if this one was taken back.
-        let outcome = || match (reached() >= wanted, self.log.was_taken_back(appended)) {
+        let outcome = || match (reached() >= wanted, log.was_taken_back(appended)) {
             (_, true) => Some(Err(ErrorCode::KafkaStorageError)),
             (true, false) => Some(Ok(())),
             (false, false) => None,
@@ -221,7 +245,7 @@ impl Partition {
             if self.is_closed() {
                 return Err(ErrorCode::NotLeaderOrFollower);
             }
-            if self.log.failed().is_some() {
+            if self.is_offline(log) {
                 return Err(ErrorCode::KafkaStorageError);
             }
             tokio::select! {
@@ -250,7 +274,7 @@ impl Partition {
 
     /// Readers of committed records go no further.
     pub(crate) fn last_stable_offset(&self) -> Offset {
-        self.log.last_stable_offset(self.high_watermark())
+        self.log.load().last_stable_offset(self.high_watermark())
     }
 
     /// Makes `offset`, or the high watermark, the first that readers may ask for, if it is above the one that is; answers
@@ -260,7 +284,8 @@ impl Partition {
         if config.compact && !config.delete {
             return Err(ErrorCode::PolicyViolation);
         }
-        if self.log.failed().is_some() {
+        let log = self.log();
+        if log.failed().is_some() {
             return Err(ErrorCode::KafkaStorageError);
         }
         let high_watermark = self.high_watermark();
@@ -268,8 +293,8 @@ impl Partition {
         if offset < Offset::ZERO || offset > high_watermark {
             return Err(ErrorCode::OffsetOutOfRange);
         }
-        self.log.raise_start(offset).map_err(|fault| fault.error_code())?;
-        let start = self.log.log_start_offset();
+        log.raise_start(offset).map_err(|fault| fault.error_code())?;
+        let start = log.log_start_offset();
         self.tell(Input::LocalStartAdvanced(start));
         Ok(start)
     }
@@ -277,7 +302,7 @@ impl Partition {
     /// The offsets that bound what can be read.
     pub(crate) fn bounds(&self) -> Bounds {
         let high_watermark = self.high_watermark();
-        let (ends, last_stable_offset) = self.log.bounds(high_watermark);
+        let (ends, last_stable_offset) = self.log.load().bounds(high_watermark);
         Bounds { log_start: ends.log_start, high_watermark, last_stable_offset, log_end: ends.log_end }
     }
 
@@ -305,7 +330,8 @@ impl Partition {
         bytes_max: usize,
         at_least_one: bool,
     ) -> Result<Option<Slice>, ReadRefusal> {
-        self.log.read(from, bytes_max, self.high_watermark(), at_least_one).await
+        let up_to = self.high_watermark();
+        self.ask_log(|log| async move { log.read(from, bytes_max, up_to, at_least_one).await }).await
     }
 
     /// The same of records whose transactions are decided, as `bounds` say, and the transactions among them that were
@@ -317,26 +343,31 @@ impl Partition {
         bounds: &Bounds,
         at_least_one: bool,
     ) -> Result<(Option<Slice>, Vec<AbortedTransaction>), ReadRefusal> {
-        let slice = self.log.read(from, bytes_max, bounds.last_stable_offset, at_least_one).await?;
-        let aborted = match &slice {
-            Some(slice) => self.log.aborted_transactions(from, slice).await?,
-            None => Vec::new(),
-        };
-        Ok((slice, aborted))
+        let up_to = bounds.last_stable_offset;
+        self.ask_log(|log| async move {
+            let slice = log.read(from, bytes_max, up_to, at_least_one).await?;
+            let aborted = match &slice {
+                Some(slice) => log.aborted_transactions(from, slice).await?,
+                None => Vec::new(),
+            };
+            Ok((slice, aborted))
+        })
+        .await
     }
 
     /// Lets the segments leave that the topic does not keep. Their files are still to be removed.
     pub(crate) async fn retire(&self, now: Timestamp) -> Result<Option<Retired>, StorageFault> {
-        let retired = self.log.retire(self.high_watermark(), now).await?;
+        let log = self.log();
+        let retired = log.retire(self.high_watermark(), now).await?;
         if retired.is_some() {
-            self.tell(Input::LocalStartAdvanced(self.log.log_start_offset()));
+            self.tell(Input::LocalStartAdvanced(log.log_start_offset()));
         }
         Ok(retired)
     }
 
-    /// The log, for look-ups that are neither reads nor appends.
-    pub(crate) fn log(&self) -> &Log {
-        &self.log
+    /// The log that serves at this moment.
+    pub(crate) fn log(&self) -> Arc<Log> {
+        self.log.load_full()
     }
 
     /// The partition is going away: whoever waits on it is told.

@@ -3,9 +3,9 @@
 //! One loop owns the changes: it looks at each new image, at what differs from the one before, and opens, makes, renews
 //! and deletes. Everyone else reads a map that is replaced as a whole.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use imbl::OrdMap;
@@ -17,11 +17,16 @@ use ottla_storage::{Log, LogConfig, NewPartition, PartitionOffsets};
 use ottla_types::{PartitionIndex, TopicId, TopicName, TopicPartition};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 use crate::directories::{Directories, Found};
+use crate::moves::Moves;
 use crate::partition::Partition;
+use crate::seldom::Seldom;
 use crate::settings::{Settings, overrides};
+
+/// How long partitions that found no room are left alone.
+const ROOM_PAUSE: Duration = Duration::from_secs(1);
 
 type Key = (TopicId, PartitionIndex);
 
@@ -68,10 +73,15 @@ pub(crate) struct Keeper {
     runtime: Runtime,
     quorum: Arc<Quorum>,
     directories: Arc<Directories>,
+    moves: Arc<Moves>,
     partitions: Arc<Partitions>,
     settled: watch::Sender<Position>,
     /// The image that was made true last.
     image: Image,
+    /// Partitions whose logs found no room when they were to be made.
+    unmade: Vec<PartitionChange>,
+    /// That there are some is told now and then.
+    no_room: Seldom,
 }
 
 impl Keeper {
@@ -83,11 +93,31 @@ impl Keeper {
         directories: Arc<Directories>,
     ) -> (Self, Arc<Partitions>, Settled) {
         let partitions = Arc::new(Partitions::default());
+        let moves = Moves::new(runtime.clone(), settings.clone(), directories.clone(), partitions.clone());
         let (settled, reached) = watch::channel(Position::default());
         let waiter = Settled { reached, quorum: quorum.clone() };
         let image = Image::default();
-        let keeper = Self { settings, runtime, quorum, directories, partitions: partitions.clone(), settled, image };
-        (keeper, partitions, waiter)
+        let (moves, kept) = (Arc::new(moves), partitions.clone());
+        let keeper = Self {
+            settings,
+            runtime,
+            quorum,
+            directories,
+            moves,
+            partitions,
+            settled,
+            image,
+            unmade: Vec::new(),
+            no_room: Seldom::every(Duration::from_secs(60)),
+        };
+        (keeper, kept, waiter)
+    }
+
+    /// Makes the first image true, and takes up the moves between directories that were begun before. Answers them.
+    pub(crate) async fn begin(&mut self) -> Arc<Moves> {
+        self.follow().await;
+        self.moves.resume(&self.image).await;
+        self.moves.clone()
     }
 
     /// Follows the image until the broker stops.
@@ -99,12 +129,14 @@ impl Keeper {
             lost.mark_unchanged();
             self.let_go();
             self.follow().await;
+            let clock = self.runtime.clock.clone();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 changed = standing.changed() => if changed.is_err() { return },
                 // The sender lives as long as this loop.
                 _ = lost.changed() => {}
+                () = clock.sleep_until(clock.now() + ROOM_PAUSE), if !self.unmade.is_empty() => {}
             }
         }
     }
@@ -115,7 +147,7 @@ impl Keeper {
             return;
         }
         let mut partitions = (**self.partitions.0.load()).clone();
-        let is_lost = |partition: &Partition| self.directories.has_lost_log(partition.log());
+        let is_lost = |partition: &Partition| self.directories.has_lost_log(&partition.log());
         let lost = partitions.iter().filter(|(_, partition)| is_lost(partition));
         let lost: Vec<_> = lost.map(|(key, partition)| (*key, partition.clone())).collect();
         for (key, _) in &lost {
@@ -126,7 +158,7 @@ impl Keeper {
     }
 
     /// Makes the present image true.
-    pub(crate) async fn follow(&mut self) {
+    async fn follow(&mut self) {
         let next = self.quorum.image();
         let is_first = self.image.position() == Position::default();
         let local = self.settings.present().node_id;
@@ -145,7 +177,8 @@ impl Keeper {
             }
             self.delete(change).await;
         }
-        let mut wanted = Vec::new();
+        let unmade = self.still_unmade(&difference);
+        let mut wanted: Vec<_> = with(&unmade, true).collect();
         for (change, is_new) in
             with(&difference.partitions_created, !is_first).chain(with(&difference.partitions_changed, false))
         {
@@ -187,9 +220,18 @@ impl Keeper {
         self.settled.send_replace(next.position());
     }
 
+    /// The partitions to try again that found no room, but for those that are gone or that the difference tells anew.
+    fn still_unmade(&mut self, difference: &Difference) -> Vec<PartitionChange> {
+        let mut unmade = std::mem::take(&mut self.unmade);
+        let told = difference.partitions_changed.iter().chain(&difference.partitions_removed);
+        let told: BTreeSet<_> = told.map(|change| (change.topic_id, change.index)).collect();
+        unmade.retain(|change| !told.contains(&(change.topic_id, change.index)));
+        unmade
+    }
+
     /// The logs of partitions: those that were found at the start, new ones for the others. A partition whose log cannot
-    /// be opened or made is left out.
-    async fn logs<'a>(&self, wanted: Vec<(&'a PartitionChange, bool)>) -> Vec<(&'a PartitionChange, Arc<Log>)> {
+    /// be opened or made is left out; one that found no room is tried again later.
+    async fn logs<'a>(&mut self, wanted: Vec<(&'a PartitionChange, bool)>) -> Vec<(&'a PartitionChange, Arc<Log>)> {
         let (mut logs, mut missing) = (Vec::with_capacity(wanted.len()), Vec::new());
         for (change, is_new) in wanted {
             let name = name_of(change);
@@ -210,6 +252,12 @@ impl Keeper {
         for (change, made) in missing.into_iter().zip(made) {
             match made {
                 Ok(log) => logs.push((change, log)),
+                Err(fault) if fault.is_full() => {
+                    if let Some(untold) = self.no_room.ask(self.runtime.clock.now()) {
+                        warn!(partition = %name_of(change), %fault, untold, "no room for the log; the partition is offline until then");
+                    }
+                    self.unmade.push(change.clone());
+                }
                 Err(fault) => {
                     error!(partition = %name_of(change), %fault, "the log could not be made; the partition is offline");
                 }
@@ -220,6 +268,7 @@ impl Keeper {
 
     async fn delete(&self, change: &PartitionChange) {
         let name = name_of(change);
+        self.moves.give_up(&name).await;
         match self.directories.delete(&name, change.topic_id, self.runtime.random.wide_bits()).await {
             Ok(()) => debug!(partition = %name, "deleted"),
             Err(fault) => error!(partition = %name, %fault, "the log could not be deleted"),

@@ -119,14 +119,7 @@ impl Broker {
         let (stop, drained) = (CancellationToken::new(), CancellationToken::new());
         let loops = TaskTracker::new();
         let watched = Watched::default();
-        let http_address = match listen_http(&config, &runtime).await? {
-            Some((listener, address)) => {
-                let serve = http::serve(listener, watched.clone(), runtime.clone(), drained.clone());
-                runtime.spawn(Lane::Data, loops.track_future(serve));
-                Some(address)
-            }
-            None => None,
-        };
+        let http_address = serve_http(&config, &runtime, &watched, &loops, &drained).await?;
         let directories = Directories::open(&config, &runtime, &disk, METADATA_FOLDER, &drained).await?;
         let directories = Arc::new(directories);
         let folder = config.metadata_log_dir.join(METADATA_FOLDER);
@@ -141,7 +134,7 @@ impl Broker {
             ControllerLoop::new(machine, runtime.clone(), quorum.clone(), settled, drained.clone());
         runtime.spawn(Lane::Control, loops.track_future(controller_loop.run()));
         let broker_epoch = register(&config, &runtime, &controller, &addresses, directories.cluster_id()).await?;
-        keeper.follow().await;
+        let moves = keeper.begin().await;
         runtime.spawn(Lane::Control, loops.track_future(keeper.run(drained.clone())));
         let housekeeping = Housekeeping {
             config: &config,
@@ -149,6 +142,7 @@ impl Broker {
             runtime: &runtime,
             directories: &directories,
             partitions: &partitions,
+            moves: &moves,
             loops: &loops,
         };
         let flushes = housekeeping.start(&drained);
@@ -168,6 +162,7 @@ impl Broker {
             controller,
             partitions,
             directories: directories.clone(),
+            moves,
             buffers: Arc::new(Buffers::default()),
             conversions: Conversions::default(),
             stop,
@@ -280,6 +275,20 @@ async fn bind(config: &BrokerConfig, runtime: &Runtime) -> Result<Vec<(String, B
         bound.push((wanted.name.clone(), listener));
     }
     Ok(bound)
+}
+
+/// Serves HTTP, if that is wanted; answers where.
+async fn serve_http(
+    config: &BrokerConfig,
+    runtime: &Runtime,
+    watched: &Watched,
+    loops: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<Option<SocketAddr>, StartFault> {
+    let Some((listener, address)) = listen_http(config, runtime).await? else { return Ok(None) };
+    let serve = http::serve(listener, watched.clone(), runtime.clone(), stop.clone());
+    runtime.spawn(Lane::Data, loops.track_future(serve));
+    Ok(Some(address))
 }
 
 /// Binds the HTTP port. One that nobody asked for and that is taken is done without.

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use ottla_protocol::api_versions::ApiVersionsRequest;
+use ottla_protocol::create_topics::{CreatableTopic, CreateTopicsRequest};
 use ottla_protocol::fetch::{FetchRequest, PartitionData};
 use ottla_protocol::produce::ProduceRequest;
 use ottla_storage::disk::simulated::{Faults, SimulatedDisk};
@@ -92,6 +93,54 @@ fn a_full_disk_refuses_what_finds_no_room_and_goes_on_when_it_has_some() {
     let later = fetch(&mut client, full);
     assert_eq!((later.error_code, later.high_watermark), (0, 2), "the next offset, without a gap");
     running.stop();
+}
+
+/// Asks for a topic; answers the error.
+fn create_with(client: &mut Client, name: &str, partitions: i32) -> ErrorCode {
+    let topic = CreatableTopic {
+        name: name.to_owned(),
+        num_partitions: partitions,
+        replication_factor: 1,
+        ..CreatableTopic::default()
+    };
+    let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..CreateTopicsRequest::default() };
+    ErrorCode::from_raw(client.ask(7, &request).topics[0].error_code).expect("a code")
+}
+
+#[test]
+fn a_full_disk_refuses_what_changes_metadata_and_nothing_else() {
+    let (mut running, mut client, topics) = two_topics();
+    running.disk.set_faults(Faults { full_after_bytes: Some(0), names_need_room: true, ..Faults::default() });
+    // Its facts are more than what the metadata log has set aside.
+    for _ in 0..2 {
+        assert_eq!(create_with(&mut client, "large", 5000), ErrorCode::KafkaStorageError);
+    }
+    for topic in topics {
+        assert_eq!(produce(&mut client, topic, -1, &Recipe::default()), ErrorCode::None, "it has room set aside");
+        assert_eq!(fetch(&mut client, topic).high_watermark, 2);
+    }
+    running.disk.set_faults(Faults::default());
+    assert_eq!(create_with(&mut client, "large", 3), ErrorCode::None, "the name is free");
+    running.stop();
+    running.start_again();
+    let latest = list_offsets_of(&ListOffsetsOf { topic: "large", partition: 2, timestamp: -1 });
+    assert_eq!(running.connect().ask(11, &latest).topics[0].partitions[0].offset, 0);
+}
+
+#[test]
+fn a_partition_whose_files_find_no_room_is_made_when_there_is_some() {
+    let (running, mut client, _) = two_topics();
+    running.disk.set_faults(Faults { full_after_bytes: Some(0), names_need_room: true, ..Faults::default() });
+    // Its facts still find room.
+    let topic = ("late", create(&mut client, "late", 1, &[]));
+    assert_eq!(produce(&mut client, topic, -1, &Recipe::default()), ErrorCode::KafkaStorageError);
+    assert_eq!(fetch(&mut client, topic).error_code, ErrorCode::KafkaStorageError.raw());
+    running.disk.set_faults(Faults::default());
+    let begun = Instant::now();
+    while produce(&mut client, topic, -1, &Recipe::default()) != ErrorCode::None {
+        assert!(begun.elapsed() < PATIENCE, "it is not made");
+    }
+    assert_eq!(fetch(&mut client, topic).high_watermark, 1);
 }
 
 #[test]

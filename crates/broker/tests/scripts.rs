@@ -27,6 +27,8 @@
 //! - `list-offsets TOPIC/PARTITION@TIMESTAMP… epoch= replica= isolation= most=`, the last for v0
 //! - `delete-records TOPIC/PARTITION@OFFSET…`, `epoch-end TOPIC/PARTITION@EPOCH… epoch= replica=`,
 //!   `describe-producers TOPIC/PARTITION…`
+//! - `alter-replica-log-dirs DIRECTORY:TOPIC/PARTITION,…` and `describe-log-dirs TOPIC/PARTITION,… none settled`; the
+//!   directories are `dir1`, `dir2`, for which another broker needs two of them
 //!
 //! `OTTLA_ORACLE=host:port` in the environment has the scripts ask another broker, such as a real Kafka, which should
 //! hold no topics; with `OTTLA_REWRITE=1` the difference shows in the scripts.
@@ -34,6 +36,7 @@
 mod admin;
 mod cluster;
 mod configs;
+mod directories;
 mod fetch;
 mod list_offsets;
 mod log;

@@ -63,6 +63,11 @@ pub struct BrokerConfig {
     pub io_threads: usize,
     /// `num.recovery.threads.per.data.dir`: logs that are opened at once.
     pub recovery_threads_per_dir: usize,
+    /// `num.replica.alter.log.dirs.threads`: partitions that are moved between directories at once; by default as many as
+    /// there are directories.
+    pub moves_at_once_max: usize,
+    /// `replica.alter.log.dirs.io.max.bytes.per.second`: what all moves together may copy; `None` for no bound.
+    pub move_bytes_per_second_max: Option<u64>,
     /// `log.flush.offset.checkpoint.interval.ms`: between two writes of the recovery points.
     pub recovery_point_interval_ms: i32,
     /// `log.retention.check.interval.ms`: between two looks for segments to delete.
@@ -116,6 +121,12 @@ impl BrokerConfig {
             listeners,
             advertised_listeners: advertised,
             metadata_log_dir: metadata_log_dir(&settings, &log_dirs),
+            moves_at_once_max: settings
+                .optional_number("num.replica.alter.log.dirs.threads")
+                .map_or(log_dirs.len(), |number| usize::try_from(number).unwrap_or_default().max(1)),
+            move_bytes_per_second_max: settings
+                .optional_number("replica.alter.log.dirs.io.max.bytes.per.second")
+                .and_then(|bytes| u64::try_from(bytes).ok()),
             log_dirs,
             cordoned_log_dirs: settings.list("cordoned.log.dirs"),
             default_partitions: int("num.partitions"),

@@ -28,6 +28,8 @@
 //!   out by asking again, as with Kafka.
 //! - After [`Input::ProposeFailed`] nobody knows what the log holds, so the machine stands by until a newer term begins.
 //!   The runtime must then give up its leadership, unless it has lost it anyway.
+//! - After [`Input::NoRoom`] everybody knows: nothing was written. Those whose answers rested on the entry are refused with
+//!   `KAFKA_STORAGE_ERROR`, those behind them are decided on what is committed.
 //! - The first leader of an empty log begins by writing the levels of the features and the id of the cluster.
 //!
 //! Bounds: [`Settings::queue_max`] requests wait; one more is refused. A request that still waits at its deadline is

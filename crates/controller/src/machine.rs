@@ -65,6 +65,11 @@ pub enum Input {
         /// The term that it was proposed in.
         term: u64,
     },
+    /// There was no room for the entry that was proposed last, and nothing was written.
+    NoRoom {
+        /// The term that it was proposed in.
+        term: u64,
+    },
     /// Time has passed: [`Controller::deadline`] has come.
     TimePassed,
 }
@@ -130,6 +135,7 @@ impl Controller {
                     self.stand_by();
                 }
             }
+            Input::NoRoom { term } => self.refuse_in_flight(term),
             Input::TimePassed => {}
         }
         self.decide_waiting();
@@ -201,6 +207,18 @@ impl Controller {
         leading.committed = next;
         leading.committed.set_position(position);
         self.outputs.extend(replies.into_iter().map(|(id, reply)| Output::Reply { id, reply }));
+    }
+
+    /// Refuses those whose entry found no room, and goes on with what is committed. A cluster that has not begun cannot go
+    /// on without its first entry.
+    fn refuse_in_flight(&mut self, term: u64) {
+        let Some(leading) = self.leading.as_mut().filter(|leading| leading.term == term) else { return };
+        if leading.committed.cluster_id().is_none() {
+            return self.stand_by();
+        }
+        let Some(InFlight { replies, .. }) = leading.in_flight.take() else { return };
+        let refused = |(id, _)| Output::Reply { id, reply: Reply::Refused(Refusal::NoRoom) };
+        self.outputs.extend(replies.into_iter().map(refused));
     }
 
     /// Refuses those who waited too long. What is in flight is answered however long it takes, for it may take effect.
@@ -285,6 +303,7 @@ impl fmt::Display for Input {
             Self::Request { id, request, deadline } => write!(f, "request {id} until {deadline}: {request}"),
             Self::Committed { position } => write!(f, "committed {position}"),
             Self::ProposeFailed { term } => write!(f, "propose-failed term={term}"),
+            Self::NoRoom { term } => write!(f, "no-room term={term}"),
             Self::TimePassed => f.write_str("time-passed"),
         }
     }

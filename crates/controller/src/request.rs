@@ -100,6 +100,9 @@ pub enum Refusal {
     /// `delete.topic.enable` is off.
     #[error("topics cannot be deleted: delete.topic.enable is false")]
     DeletionDisabled,
+    /// The device of the metadata log is full.
+    #[error("nothing was changed: the device of the metadata log is full")]
+    NoRoom,
 }
 
 impl Refusal {
@@ -112,6 +115,7 @@ impl Refusal {
             Self::Overloaded(_) | Self::TimedOut => ErrorCode::RequestTimedOut,
             Self::TooLarge { .. } => ErrorCode::PolicyViolation,
             Self::DeletionDisabled => ErrorCode::TopicDeletionDisabled,
+            Self::NoRoom => ErrorCode::KafkaStorageError,
         }
     }
 }

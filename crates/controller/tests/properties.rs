@@ -20,6 +20,7 @@ enum Step {
     Commit,
     Lose,
     Fail,
+    NoRoom,
     Lead,
     /// A broker is shut out or let in again, by whoever leads meanwhile.
     Fence(BrokerId),
@@ -131,6 +132,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         8 => Just(Step::Commit),
         1 => Just(Step::Lose),
         1 => Just(Step::Fail),
+        1 => Just(Step::NoRoom),
         2 => Just(Step::Lead),
         2 => (1..4i32).prop_map(|id| Step::Fence(BrokerId(id))),
     ];
@@ -173,14 +175,15 @@ impl World {
             },
             Step::Fence(id) => return self.fence(id),
             Step::Lose => Input::LostLeadership,
+            Step::NoRoom => Input::NoRoom { term: self.term },
             Step::Fail => Input::ProposeFailed { term: self.term },
             Step::Lead => {
                 self.term += 1;
                 Input::BecameLeader { term: self.term, image: self.committed.clone() }
             }
         };
-        // Whatever ends a leadership loses what was in flight.
-        if matches!(input, Input::LostLeadership | Input::ProposeFailed { .. } | Input::BecameLeader { .. }) {
+        // Whatever ends a leadership loses what was in flight, and so does a device without room.
+        if !matches!(input, Input::Request { .. } | Input::Committed { .. }) {
             self.in_flight = None;
         }
         self.controller.handle(Instant::START, input);

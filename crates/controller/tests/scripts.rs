@@ -77,6 +77,10 @@ impl Cluster {
                 self.proposed.retain(|(proposed_in, _)| *proposed_in != term);
                 self.controller.handle(self.now, Input::ProposeFailed { term });
             }
+            "no-room" => {
+                self.proposed.retain(|(proposed_in, _)| *proposed_in != term);
+                self.controller.handle(self.now, Input::NoRoom { term });
+            }
             "commit" => return self.commit(),
             "committed" => {
                 let position = Position { term, index: self.committed.position().index };

@@ -1,4 +1,5 @@
-//! What can go wrong beneath the quorum. Each of these stops the node: a broker without its metadata log is none.
+//! What can go wrong beneath the quorum. Each of these stops the node, but for a full device: a broker without its metadata
+//! log is none.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -92,6 +93,18 @@ impl QuorumFault {
     /// Turns an error of the disk into a fault: for `map_err`.
     pub(crate) fn disk(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Disk { path: path.to_owned(), doing, source }
+    }
+
+    /// Whether there is no room for what was to be written, and nothing else is wrong. A sync that says so is none of these.
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Self::Storage(fault) => fault.is_full(),
+            Self::Disk { doing, source, .. } => {
+                let full = matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+                full && *doing != "sync"
+            }
+            _ => false,
+        }
     }
 
     /// A snapshot whose facts do not read.

@@ -5,11 +5,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ottla_record::BatchHeader;
 use ottla_runtime::Clock;
 use ottla_storage::disk::Disk;
-use ottla_storage::{Batch, Log, LogConfig, ReadRefusal, Recovery};
+use ottla_storage::{AppendRefusal, Batch, Log, LogConfig, ReadRefusal, Recovery};
 use ottla_types::Offset;
 
 use crate::QuorumFault;
@@ -17,6 +18,12 @@ use crate::batch::{Stored, malformed, read_batches};
 
 /// Bytes that are read from a segment at a time; the first entry comes whole, whatever its size.
 const READ_BYTES: usize = 1024 * 1024;
+
+/// More than an entry takes beside its value: the header of a batch and the framing of its one record.
+const ENTRY_OVERHEAD_MAX: usize = 128;
+
+/// How long a full device is left alone.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The entries on disk, from [`Journal::start`] to before [`Journal::end`].
 pub(crate) struct Journal {
@@ -51,14 +58,23 @@ impl Journal {
         index(self.log.ends().log_end)
     }
 
-    /// Appends entries, which must count on from the end. Durable once this returns.
+    /// Sees to it that entries whose values have `bytes` bytes together will find room.
+    pub(crate) async fn set_aside(&mut self, bytes: usize) -> Result<(), QuorumFault> {
+        Ok(self.log.set_aside((bytes + ENTRY_OVERHEAD_MAX) as u64, self.clock.wall()).await?)
+    }
+
+    /// Appends entries, which must count on from the end. Durable once this returns. If the device is full, those that
+    /// found no room are not in the log, and may be appended again.
     pub(crate) async fn append(&mut self, entries: &[Stored]) -> Result<(), QuorumFault> {
         let now = self.clock.wall();
         for entry in entries {
             let bytes = entry.batch(&self.directory, now)?;
             let header = BatchHeader::parse(&bytes).expect("the batch was built just now");
-            let appended = self.log.append_given(Batch { header, bytes }, now);
-            appended.map_err(|refusal| self.fault(format!("entry {}: {refusal}", entry.index)))?;
+            match self.log.append_given(Batch { header, bytes }, now) {
+                Ok(_) => {}
+                Err(AppendRefusal::DiskFull(fault)) => return Err(fault.into()),
+                Err(refusal) => return Err(self.fault(format!("entry {}: {refusal}", entry.index))),
+            }
         }
         self.log.write_queued().await?;
         let (flushed, end) = (self.log.flush().await?, self.log.ends().log_end);
@@ -66,6 +82,11 @@ impl Journal {
             return Err(self.fault(format!("flushed up to {flushed} only, of {end}")));
         }
         Ok(())
+    }
+
+    /// Waits until a full device may be tried again.
+    pub(crate) async fn pause(&self) {
+        self.clock.sleep_until(self.clock.now() + PAUSE).await;
     }
 
     /// The entries from `from` to before `to`, all of which must be there.

@@ -19,6 +19,8 @@
 //!   every restart and power loss.
 //! - The facts of one proposal are applied together, in the term that was asked for, or not at all.
 //! - A node that leads knows it only once its image holds all that was committed before ([`Standing`]).
+//! - On a full device a proposal is refused before it is begun, for its space is set aside first; an image that finds no
+//!   room for its snapshot keeps its log. A sync that fails stops the node, whatever the reason.
 //! - A fact or an entry that cannot be read or cannot be true stops the node with a [`QuorumFault`]; nothing is skipped.
 //!   What is proposed is checked first, so that such a fact does not get into the log by this door.
 //! - A start begins a new term, always: openraft could take up the old one, but a leader that came back without the tail

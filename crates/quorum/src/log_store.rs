@@ -25,7 +25,7 @@ use std::sync::Arc;
 use openraft::OptionalSend;
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use ottla_metadata::Position;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, watch};
 
 use crate::batch::{Stored, malformed};
 use crate::fault::FirstFault;
@@ -43,6 +43,8 @@ pub(crate) struct LogStore {
     directory: PathBuf,
     state: Arc<Mutex<State>>,
     faults: FirstFault,
+    /// Set when the node stops: nobody waits for a full device to have room any more.
+    stopping: Arc<watch::Sender<bool>>,
 }
 
 /// The log, and what is known of it without reading. The entries that exist for openraft are those behind `purged`, up
@@ -81,7 +83,8 @@ impl LogStore {
         check_vote(&vote_file, vote.as_ref(), last.as_ref())?;
         let (first, tail) = (purged.as_ref().map_or(0, |purged| purged.index() + 1), Tail::default());
         let state = State { journal, vote_file, vote, purged, first, last, tail, begins_anywhere: false };
-        Ok(Self { directory: directory.to_owned(), state: Arc::new(Mutex::new(state)), faults })
+        let (directory, state) = (directory.to_owned(), Arc::new(Mutex::new(state)));
+        Ok(Self { directory, state, faults, stopping: Arc::new(watch::Sender::new(false)) })
     }
 
     /// Writes what the journal still holds back and lets go of it. Nothing may be appended after that.
@@ -124,12 +127,50 @@ impl LogStore {
             expected += 1;
             stored.push(Stored { index, term, value: entry::encode(&entry.payload).into() });
         }
-        state.journal.append(&stored).await?;
+        self.append_when_there_is_room(&mut state.journal, &stored).await?;
         for (entry, stored) in entries.into_iter().zip(&stored) {
             state.last = Some(entry.log_id);
             state.tail.push(entry, stored.value.len());
         }
         Ok(())
+    }
+
+    /// Sees to it that an entry of so many bytes will find room. A fault that says that there is none means that nothing
+    /// has happened; what else is wrong, the append will meet.
+    pub(crate) async fn set_aside(&self, bytes: usize) -> Result<(), QuorumFault> {
+        match self.lock().await.journal.set_aside(bytes).await {
+            Err(fault) if fault.is_full() => Err(fault),
+            _ => Ok(()),
+        }
+    }
+
+    /// The node stops: who waits for room gives up.
+    pub(crate) fn stop_waiting(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// What openraft appends cannot be refused any more. Where no space could be set aside for it, and there is none, it
+    /// waits: nothing else is written meanwhile, and nothing is lost.
+    async fn append_when_there_is_room(&self, journal: &mut Journal, stored: &[Stored]) -> Result<(), QuorumFault> {
+        let mut stopping = self.stopping.subscribe();
+        let mut told = false;
+        loop {
+            let end = journal.end();
+            let left = stored.iter().position(|entry| entry.index >= end).unwrap_or(stored.len());
+            match journal.append(&stored[left..]).await {
+                Err(fault) if fault.is_full() && !*stopping.borrow() => {
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(%fault, "the metadata log waits for room");
+                    }
+                }
+                answer => return answer,
+            }
+            tokio::select! {
+                biased;
+                _ = stopping.wait_for(|stopping| *stopping) => {}
+                () = journal.pause() => {}
+            }
+        }
     }
 
     async fn read(&self, from: u64, to: u64) -> Result<Vec<Entry>, QuorumFault> {
@@ -340,7 +381,7 @@ impl Tail {
 mod tests {
     use openraft::storage::RaftLogStorageExt as _;
     use ottla_storage::disk::Disk as _;
-    use ottla_storage::disk::simulated::SimulatedDisk;
+    use ottla_storage::disk::simulated::{Faults, SimulatedDisk};
 
     use super::*;
     use crate::raft::{LeaderId, Payload};
@@ -440,5 +481,33 @@ mod tests {
         assert_eq!(tail.read(9, 11), None);
         tail.push(entry(10), TAIL_BYTES_MAX * 2);
         assert_eq!((tail.first(), tail.entries.len()), (Some(10), 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_openraft_appends_waits_for_room_and_gives_up_when_the_node_stops() {
+        for room_comes in [true, false] {
+            let disk = SimulatedDisk::new(1);
+            let store = filled(&disk).await;
+            let end = store.lock().await.journal.end();
+            disk.set_faults(Faults { full_after_bytes: Some(0), ..Faults::default() });
+            // More than a segment has left, so that some find room and others do not.
+            let entries = (20..30).map(|index| Entry { log_id: log_id(3, index), payload: Payload::Blank }).collect();
+            let appending = tokio::spawn({
+                let store = store.clone();
+                async move { store.append_durably(entries).await }
+            });
+            tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+            assert!(!appending.is_finished());
+            if room_comes {
+                disk.set_faults(Faults::default());
+                appending.await.expect("no panic").expect("there is room");
+                assert_eq!(store.lock().await.journal.end(), end + 10);
+                assert_eq!(indexes(&store.read(15, 30).await.expect("readable")), (15..30).collect::<Vec<_>>());
+            } else {
+                store.stop_waiting();
+                let fault = appending.await.expect("no panic").expect_err("it gives up");
+                assert!(fault.is_full(), "{fault}");
+            }
+        }
     }
 }

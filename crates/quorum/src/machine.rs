@@ -161,8 +161,17 @@ impl RaftSnapshotBuilder<Types> for SnapshotBuilder {
 
     async fn build_snapshot(&mut self) -> Result<SnapshotOf, io::Error> {
         let bytes = snapshot::encode(&self.image, &self.meta).await;
-        let saved = self.snapshots.save(&self.meta, bytes.clone()).await;
-        saved.map_err(|fault| self.faults.report(fault))?;
-        Ok(Snapshot { meta: self.meta.clone(), snapshot: bytes })
+        match self.snapshots.save(&self.meta, bytes.clone()).await {
+            Ok(()) => Ok(Snapshot { meta: self.meta.clone(), snapshot: bytes }),
+            // The one that is there stays, and the log is kept as far back as it reaches: openraft takes an older snapshot
+            // for no news, and asks again with the next entry.
+            Err(fault) if fault.is_full() => {
+                tracing::warn!(%fault, "no room for a snapshot of the metadata; the log is kept");
+                let read = self.snapshots.read().await.map_err(|fault| self.faults.report(fault))?;
+                let (meta, snapshot) = read.unwrap_or_default();
+                Ok(Snapshot { meta, snapshot })
+            }
+            Err(fault) => Err(self.faults.report(fault)),
+        }
     }
 }

@@ -10,6 +10,7 @@ use ottla_types::BrokerId;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::fault::FirstFault;
+use crate::log_store::LogStore;
 use crate::machine::{Machine, Published};
 use crate::raft::{CommittedLeaderId, Facts, Types, broker_id, position};
 use crate::{QuorumFault, Term};
@@ -49,6 +50,9 @@ pub enum ProposeRefused {
         /// How many bytes they take.
         bytes: usize,
     },
+    /// The device of the log is full. Nothing was written.
+    #[error("no room for the metadata: {0}")]
+    NoRoom(Arc<QuorumFault>),
     /// The facts were written, then another leader's log took their place. They may be committed or not.
     #[error("leadership changed while the facts were being committed; whether they are is not known")]
     Discarded,
@@ -68,13 +72,19 @@ pub(crate) struct Proposal {
 /// Writes proposals.
 pub(crate) struct Proposer {
     raft: Raft<Types, Machine>,
+    log_store: LogStore,
     published: Arc<Published>,
     faults: FirstFault,
 }
 
 impl Proposer {
-    pub(crate) const fn new(raft: Raft<Types, Machine>, published: Arc<Published>, faults: FirstFault) -> Self {
-        Self { raft, published, faults }
+    pub(crate) const fn new(
+        raft: Raft<Types, Machine>,
+        log_store: LogStore,
+        published: Arc<Published>,
+        faults: FirstFault,
+    ) -> Self {
+        Self { raft, log_store, published, faults }
     }
 
     /// Serves proposals until nobody can send any.
@@ -91,6 +101,8 @@ impl Proposer {
         if bytes > ENTRY_BYTES_MAX {
             return Err(ProposeRefused::TooLarge { bytes });
         }
+        // Before openraft has it, for what openraft has it must be able to write.
+        self.log_store.set_aside(bytes).await.map_err(|fault| ProposeRefused::NoRoom(Arc::new(fault)))?;
         let (responder, written) = OneshotResponder::new_pair();
         let request = self.raft.write(Facts(facts.into())).with_leader(CommittedLeaderId::from(expected.0));
         request.responder(responder).await.map_err(|fatal| self.stopped(fatal))?;

@@ -191,7 +191,7 @@ impl Opening {
         let mut standing = published.standing.subscribe();
         let (proposals, proposed) = mpsc::channel(PROPOSALS_MAX);
         let (stop, stopping) = mpsc::channel(1);
-        let proposer = Proposer::new(raft.clone(), published.clone(), self.faults.clone());
+        let proposer = Proposer::new(raft.clone(), log_store.clone(), published.clone(), self.faults.clone());
         tokio::spawn(proposer.run(proposed));
         tokio::spawn(follow(raft, log_store, published.clone(), self.faults.clone(), stopping));
         if alone {
@@ -280,6 +280,7 @@ async fn follow(
             changed = metrics.changed() => if changed.is_err() { break gone(&published, &faults, &mut stopping).await },
         }
     };
+    log_store.stop_waiting();
     let stopped = raft.shutdown().await.map_err(raft_fault);
     let closed = log_store.close().await;
     if let Some(answer) = answer {

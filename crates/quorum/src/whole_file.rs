@@ -16,17 +16,27 @@ const WRITE_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) async fn replace(disk: &dyn Disk, directory: &Path, name: &str, bytes: Bytes) -> Result<(), QuorumFault> {
     let path = directory.join(name);
     let aside = aside(&path);
-    let file = disk.open(&aside, Open::Truncate).await.map_err(QuorumFault::disk(&aside, "make the file"))?;
+    let written = write(disk, &aside, bytes).await;
+    if written.is_err() {
+        // It may take the room that others need. If it stays, the next one takes its place.
+        let _ = disk.remove(&aside).await;
+    }
+    written?;
+    disk.rename(&aside, &path).await.map_err(QuorumFault::disk(&path, "rename to this"))?;
+    disk.sync_directory(directory).await.map_err(QuorumFault::disk(directory, "sync the directory"))
+}
+
+/// Writes and syncs a file of these bytes.
+async fn write(disk: &dyn Disk, aside: &Path, bytes: Bytes) -> Result<(), QuorumFault> {
+    let file = disk.open(aside, Open::Truncate).await.map_err(QuorumFault::disk(aside, "make the file"))?;
     let mut at = 0;
     while at < bytes.len() {
         let part = bytes.slice(at..bytes.len().min(at + WRITE_BYTES_MAX));
         let length = part.len();
-        file.write(at as u64, vec![part]).await.map_err(QuorumFault::disk(&aside, "write"))?;
+        file.write(at as u64, vec![part]).await.map_err(QuorumFault::disk(aside, "write"))?;
         at += length;
     }
-    file.sync().await.map_err(QuorumFault::disk(&aside, "sync"))?;
-    disk.rename(&aside, &path).await.map_err(QuorumFault::disk(&path, "rename to this"))?;
-    disk.sync_directory(directory).await.map_err(QuorumFault::disk(directory, "sync the directory"))
+    file.sync().await.map_err(QuorumFault::disk(aside, "sync"))
 }
 
 /// The bytes of the file `directory`/`name`; none if it is not there.

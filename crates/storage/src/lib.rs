@@ -40,7 +40,7 @@ mod walk;
 
 pub use checkpoint::PartitionOffsets;
 pub use directory::{
-    ClaimedDirectory, LogDirectory, Move, MoveFailed, NewPartition, OpenOptions, Partition, can_be_moved,
+    ClaimedDirectory, LogDirectory, Move, MoveFailed, Moved, NewPartition, OpenOptions, Partition, can_be_moved,
 };
 pub use fault::StorageFault;
 pub use flush::{DIRTY_BYTES_ENOUGH, DIRTY_BYTES_LITTLE, DirtObserver, DirtyLogs, FlushRound, Pacing, ROUND_INTERVAL};

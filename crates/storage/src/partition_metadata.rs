@@ -14,7 +14,8 @@ use crate::checkpoint;
 use crate::disk::Disk;
 use crate::fault::{StorageFault, Trying};
 
-const FILE: &str = "partition.metadata";
+/// Its name within a partition's directory.
+pub(crate) const FILE: &str = "partition.metadata";
 
 /// Writes the file, durably.
 pub(crate) async fn write(disk: &dyn Disk, directory: &Path, id: TopicId) -> Result<(), StorageFault> {

@@ -5,12 +5,14 @@
 //! partitions answer KAFKA_STORAGE_ERROR, the others stay. A log whose write or sync fails is offline alone; its
 //! directory is then made to prove itself by writing its checkpoint files. A broker without any directory ends.
 //!
-//! `open` brings them up, `place` decides where what is new goes. The loops of a directory are in `flusher.rs` and
+//! `open` brings them up, `place` decides where what is new goes, `preferred` keeps what clients wish of that. The loops of a directory are in `flusher.rs` and
 //! `checkpoints.rs`.
 
 mod open;
 mod place;
+mod preferred;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,9 +22,10 @@ use ottla_types::{TopicId, TopicPartition};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{error, warn};
 
 pub use open::DirectoriesFault;
+use preferred::Preferred;
 
 /// All log directories, in the order of `log.dirs`.
 pub(crate) struct Directories {
@@ -32,6 +35,7 @@ pub(crate) struct Directories {
     cluster_id: String,
     /// `cordoned.log.dirs`, absolute, or `*`: they get no new partitions (KIP-1066).
     cordoned: ArcSwap<Vec<PathBuf>>,
+    preferred: Preferred,
     /// How many are offline.
     lost: watch::Sender<usize>,
 }
@@ -92,6 +96,23 @@ impl Directories {
     /// Those that are online.
     pub(crate) fn online(&self) -> impl Iterator<Item = Arc<LogDirectory>> {
         self.slots.iter().filter_map(Slot::online)
+    }
+
+    /// The directory at `path`, if it is one of them and online.
+    pub(crate) fn online_at(&self, path: &Path) -> Option<Arc<LogDirectory>> {
+        self.slots.iter().find(|slot| slot.path == path)?.online()
+    }
+
+    /// The directory in which a partition is open.
+    pub(crate) fn holder(&self, name: &TopicPartition) -> Option<Arc<LogDirectory>> {
+        self.online().find(|directory| directory.get(name).is_some())
+    }
+
+    /// Notes where a partition is to be made that is not there yet.
+    pub(crate) fn prefer(&self, name: &TopicPartition, path: &Path) {
+        if !self.preferred.note(name, path) {
+            warn!(partition = %name, "too many directories were chosen for partitions that are not there");
+        }
     }
 
     /// Whether one is offline. Then a partition that is nowhere may be there.
@@ -180,11 +201,22 @@ impl Directories {
         Ok(())
     }
 
-    /// Makes new partitions, each in the directory with the fewest; where that one fails, in the next. Answers in their
-    /// order.
+    /// Makes new partitions, each where a client wished it, else in the directory with the fewest; where that one fails, in
+    /// the next. Answers in their order.
     pub(crate) async fn create(&self, new: Vec<NewPartition>) -> Vec<Result<Arc<Log>, StorageFault>> {
         let mut answers: Vec<Option<Result<Arc<Log>, StorageFault>>> = vec![None; new.len()];
         let mut tried: Vec<PathBuf> = Vec::new();
+        let mut wished: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
+        for (i, new) in new.iter().enumerate() {
+            if let Some(path) = self.preferred.take(&new.name) {
+                wished.entry(path).or_default().push(i);
+            }
+        }
+        for (path, chosen) in wished {
+            if let Some(directory) = self.online_at(&path) {
+                self.create_in(&directory, &new, chosen, &mut answers, &mut tried).await;
+            }
+        }
         loop {
             let open: Vec<usize> = (0..new.len()).filter(|i| !matches!(answers[*i], Some(Ok(_)))).collect();
             let candidates: Vec<_> =
@@ -194,21 +226,33 @@ impl Directories {
             }
             let counts: Vec<usize> = candidates.iter().map(|directory| directory.count()).collect();
             for (directory, chosen) in candidates.iter().zip(place::spread(counts, &open)) {
-                let batch: Vec<NewPartition> = chosen.iter().map(|i| new[*i].clone()).collect();
-                let made = directory.create_all(&batch).await;
-                if let Some(Err(fault)) = made.iter().find(|made| made.is_err()) {
-                    tried.push(directory.path().to_owned());
-                    if fault.is_the_devices() {
-                        self.take_offline(directory.path(), fault);
-                    }
-                }
-                for (i, made) in chosen.into_iter().zip(made) {
-                    answers[i] = Some(made);
-                }
+                self.create_in(directory, &new, chosen, &mut answers, &mut tried).await;
             }
         }
         let nowhere = || Err(StorageFault::NoDirectory);
         answers.into_iter().map(|answer| answer.unwrap_or_else(nowhere)).collect()
+    }
+
+    /// Makes the `chosen` of `new` in one directory, which joins those that were `tried` if it fails.
+    async fn create_in(
+        &self,
+        directory: &LogDirectory,
+        new: &[NewPartition],
+        chosen: Vec<usize>,
+        answers: &mut [Option<Result<Arc<Log>, StorageFault>>],
+        tried: &mut Vec<PathBuf>,
+    ) {
+        let batch: Vec<NewPartition> = chosen.iter().map(|i| new[*i].clone()).collect();
+        let made = directory.create_all(&batch).await;
+        if let Some(Err(fault)) = made.iter().find(|made| made.is_err()) {
+            tried.push(directory.path().to_owned());
+            if fault.is_the_devices() {
+                self.take_offline(directory.path(), fault);
+            }
+        }
+        for (i, made) in chosen.into_iter().zip(made) {
+            answers[i] = Some(made);
+        }
     }
 
     /// Where new partitions may go. If all are cordoned, the first: that a partition has no place would be worse.

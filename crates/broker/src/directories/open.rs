@@ -17,9 +17,9 @@ use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{error, info};
 
-use super::{Directories, Slot, State};
+use super::{Directories, Preferred, Slot, State};
 
 /// Why the log directories cannot be used together.
 #[derive(Debug, Error)]
@@ -103,16 +103,18 @@ impl Directories {
         let slots = slots(paths, opened, &metadata_path, stop)?;
         let lost = slots.iter().filter(|slot| slot.online().is_none()).count();
         let (lost, _) = watch::channel(lost);
-        let all = Self { slots, _metadata: metadata, cluster_id, cordoned: ArcSwap::default(), lost };
+        let (cordoned, preferred) = (ArcSwap::default(), Preferred::default());
+        let all = Self { slots, _metadata: metadata, cluster_id, cordoned, preferred, lost };
         all.cordon(&config.cordoned_log_dirs);
-        all.agree()?;
+        all.agree(runtime).await?;
         Ok(all)
     }
 
-    /// Whether no two have the same id or the same partition.
-    fn agree(&self) -> Result<(), DirectoriesFault> {
+    /// Whether no two have the same id or the same partition. A partition that a move left in two is removed where it came
+    /// from.
+    async fn agree(&self, runtime: &Runtime) -> Result<(), DirectoriesFault> {
         let mut ids: BTreeMap<Uuid, PathBuf> = BTreeMap::new();
-        let mut seen: BTreeMap<TopicPartition, (PathBuf, Option<Uuid>)> = BTreeMap::new();
+        let mut seen: BTreeMap<TopicPartition, (Arc<LogDirectory>, Option<Uuid>)> = BTreeMap::new();
         for directory in self.online() {
             let second = directory.path().to_owned();
             if let Some(id) = directory.meta().directory_id
@@ -123,19 +125,45 @@ impl Directories {
             let open = directory.partitions().into_iter().map(|(name, partition)| (name, partition.topic_id));
             for (partition, topic_id) in open.chain(directory.faulty_partitions().into_iter().map(|name| (name, None)))
             {
-                let Some((first, other_id)) = seen.insert(partition.clone(), (second.clone(), topic_id)) else {
+                let Some((other, other_id)) = seen.insert(partition.clone(), (directory.clone(), topic_id)) else {
                     continue;
                 };
                 // Two topics of one name, of which one was deleted while its directory was offline: which one, the
                 // cluster's image says.
                 let are_different = topic_id.is_some() && other_id.is_some() && topic_id != other_id;
-                if !are_different {
-                    return Err(DirectoriesFault::Twice { partition, first, second });
+                if are_different {
+                    continue;
                 }
+                let random = runtime.random.wide_bits();
+                if settle(&partition, &directory, &other, random).await? {
+                    continue;
+                }
+                if settle(&partition, &other, &directory, random).await? {
+                    seen.insert(partition, (other, other_id));
+                    continue;
+                }
+                return Err(DirectoriesFault::Twice { partition, first: other.path().to_owned(), second });
             }
         }
         Ok(())
     }
+}
+
+/// Ends a move from `old` to `new` that a crash interrupted behind its turning point. Whether it was that.
+async fn settle(
+    partition: &TopicPartition,
+    new: &LogDirectory,
+    old: &LogDirectory,
+    random: u128,
+) -> Result<bool, StorageFault> {
+    if new.get(partition).is_none() || !new.supersedes(partition, old).await? {
+        return Ok(false);
+    }
+    info!(%partition, from = %old.path().display(), to = %new.path().display(), "was moved; the old copy goes");
+    let retired = old.delete(partition, random).await?;
+    old.remove_deleted(&retired).await?;
+    new.forget_origin(partition).await?;
+    Ok(true)
 }
 
 pub(super) fn absolute(path: &Path) -> PathBuf {

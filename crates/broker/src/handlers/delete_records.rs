@@ -10,11 +10,14 @@
 //! POLICY_VIOLATION where the topic is only compacted, INVALID_TOPIC_EXCEPTION for Kafka's own topics,
 //! KAFKA_STORAGE_ERROR.
 
+use std::time::Duration;
+
 use ottla_protocol::delete_records::{
-    DeleteRecordsPartitionResult, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopicResult,
+    DeleteRecordsPartition, DeleteRecordsPartitionResult, DeleteRecordsRequest, DeleteRecordsResponse,
+    DeleteRecordsTopicResult,
 };
 use ottla_protocol::{ApiKey, TopicKey};
-use ottla_types::{ErrorCode, Offset, TopicPartition};
+use ottla_types::{ErrorCode, Instant, Offset, TopicPartition};
 
 use super::Api;
 use crate::node::{Lookup, Node};
@@ -36,11 +39,13 @@ const HIGH_WATERMARK: i64 = -1;
 const INTERNAL: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
 
 async fn handle(node: &Node, body: &DeleteRecordsRequest) -> DeleteRecordsResponse {
+    let patience = Duration::from_millis(u64::try_from(body.timeout_ms).unwrap_or_default());
+    let deadline = node.runtime.clock.now() + patience;
     let mut moved = Vec::new();
     let mut answers = Vec::new();
     for topic in &body.topics {
         for asked in &topic.partitions {
-            let answer = delete(node, &topic.name, asked.partition_index, asked.offset).map(|(name, start)| {
+            let answer = delete(node, &topic.name, asked, deadline).await.map(|(name, start)| {
                 moved.push(name.clone());
                 (name, start)
             });
@@ -68,8 +73,13 @@ async fn handle(node: &Node, body: &DeleteRecordsRequest) -> DeleteRecordsRespon
     DeleteRecordsResponse { topics: results, ..DeleteRecordsResponse::default() }
 }
 
-fn delete(node: &Node, topic: &str, index: i32, offset: i64) -> Result<(TopicPartition, Offset), ErrorCode> {
-    let partition = match node.partition(&TopicKey::Name(topic), index.into()) {
+async fn delete(
+    node: &Node,
+    topic: &str,
+    asked: &DeleteRecordsPartition,
+    deadline: Instant,
+) -> Result<(TopicPartition, Offset), ErrorCode> {
+    let partition = match node.partition(&TopicKey::Name(topic), asked.partition_index.into()) {
         Lookup::Here(partition) => partition,
         Lookup::Elsewhere { .. } => return Err(ErrorCode::NotLeaderOrFollower),
         Lookup::Unknown(error) => return Err(error),
@@ -77,6 +87,13 @@ fn delete(node: &Node, topic: &str, index: i32, offset: i64) -> Result<(TopicPar
     if INTERNAL.contains(&topic) {
         return Err(ErrorCode::InvalidTopicException);
     }
-    let start = partition.delete_records((offset != HIGH_WATERMARK).then_some(Offset(offset)))?;
+    let offset = (asked.offset != HIGH_WATERMARK).then_some(Offset(asked.offset));
+    let start = match partition.delete_records(offset) {
+        // Perhaps only because it is on its way to another directory.
+        Err(ErrorCode::KafkaStorageError) if partition.exchanged(&node.runtime, deadline).await => {
+            partition.delete_records(offset)?
+        }
+        outcome => outcome?,
+    };
     Ok((partition.name.clone(), start))
 }

@@ -3,10 +3,14 @@
 //! - v1: throttle time. v2: flexible. v3: an error of the whole answer (KIP-784).
 //! - v4: total and usable bytes of the volume (KIP-827). v5: whether the directory is cordoned (KIP-1066).
 //!
+//! A partition that is being moved stands in its new directory too, with `is_future_key`: how much of it is there, and how
+//! many offsets behind the log it is.
+//!
 //! Errors by directory: KAFKA_STORAGE_ERROR for one that is offline; nothing else is said of it then. Directories come in
 //! the order of `log.dirs`, topics and partitions sorted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ottla_protocol::ApiKey;
 use ottla_protocol::describe_log_dirs::{
@@ -14,11 +18,12 @@ use ottla_protocol::describe_log_dirs::{
     DescribeLogDirsResult, DescribeLogDirsTopic,
 };
 use ottla_storage::{LogDirectory, Partition, StorageFault};
-use ottla_types::{ErrorCode, TopicPartition};
+use ottla_types::{ErrorCode, Offset, TopicPartition};
 
 use super::Api;
 use crate::directories::Slot;
 use crate::node::Node;
+use crate::partition::Partition as Led;
 
 pub(super) const API: Api = Api {
     key: ApiKey::DescribeLogDirs,
@@ -81,16 +86,31 @@ async fn described(
     let space = directory.space().await?;
     let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     let mut topics: BTreeMap<String, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
-    for (name, partition) in directory.partitions() {
-        let (topic, index) = (name.topic.as_str().to_owned(), name.partition.0);
-        if asked.as_ref().is_none_or(|asked| asked.contains(&(topic.clone(), index))) {
-            topics.entry(topic).or_default().push(DescribeLogDirsPartition {
-                partition_index: index,
-                partition_size: bytes(partition.log.size()),
-                offset_lag: lag(node, &name, &partition),
-                is_future_key: false,
-            });
+    let mut add = |name: &TopicPartition, size: u64, offset_lag: i64, is_future_key: bool| {
+        let (topic, partition_index) = (name.topic.as_str().to_owned(), name.partition.0);
+        if asked.as_ref().is_none_or(|asked| asked.contains(&(topic.clone(), partition_index))) {
+            let partition_size = bytes(size);
+            let partition = DescribeLogDirsPartition { partition_index, partition_size, offset_lag, is_future_key };
+            topics.entry(topic).or_default().push(partition);
         }
+    };
+    let moving_here =
+        |name: &TopicPartition| node.moves.underway(name).filter(|underway| underway.target() == directory.path());
+    for (name, partition) in directory.partitions() {
+        let led = partition.topic_id.and_then(|id| node.partitions.get(id, name.partition));
+        // At the end of a move it is open in both directories for a moment. It is where it is served from.
+        let is_served = led.as_ref().is_none_or(|led| Arc::ptr_eq(&led.log(), &partition.log));
+        if is_served || moving_here(&name).is_some() {
+            add(&name, partition.log.size(), lag(led.as_deref(), &partition), !is_served);
+        }
+    }
+    for name in directory.futures() {
+        let underway = moving_here(&name);
+        let (size, end) = underway.map_or((0, None), |underway| {
+            let (size, end) = underway.progress();
+            (size, Some(end))
+        });
+        add(&name, size, future_lag(node, &name, end), true);
     }
     let topics = topics.into_iter().map(|(name, partitions)| DescribeLogDirsTopic { name, partitions });
     Ok(DescribeLogDirsResult {
@@ -102,8 +122,16 @@ async fn described(
     })
 }
 
+/// How far a copy is behind the log that it is made of.
+fn future_lag(node: &Node, name: &TopicPartition, end: Option<Offset>) -> i64 {
+    let source = node.directories.holder(name).and_then(|directory| directory.get(name));
+    source.map_or(UNKNOWN_LAG, |source| {
+        let ends = source.log.ends();
+        (ends.log_end.0 - end.unwrap_or(ends.log_start).0).max(0)
+    })
+}
+
 /// How far the log is behind the high watermark: not at all for who leads.
-fn lag(node: &Node, name: &TopicPartition, partition: &Partition) -> i64 {
-    let led = partition.topic_id.and_then(|id| node.partitions.get(id, name.partition));
+fn lag(led: Option<&Led>, partition: &Partition) -> i64 {
     led.map_or(UNKNOWN_LAG, |led| (led.high_watermark().0 - partition.log.ends().log_end.0).max(0))
 }

@@ -14,7 +14,7 @@ use ottla_storage::disk::{Disk, Open, block_on};
 use ottla_testkit::Command;
 use ottla_types::{ErrorCode, Uuid};
 
-use super::{admin, cluster, configs, fetch, list_offsets, log, partitions, produce, telemetry};
+use super::{admin, cluster, configs, directories, fetch, list_offsets, log, partitions, produce, telemetry};
 use crate::support::{Client, Running, WALL};
 
 /// Names another broker to ask.
@@ -97,6 +97,8 @@ impl Session {
             "list-config-resources" => configs::list(self, command),
             "get-telemetry-subscriptions" => telemetry::subscriptions(self, command),
             "push-telemetry" => telemetry::push(self, command),
+            "alter-replica-log-dirs" => directories::alter_replica_log_dirs(self, command),
+            "describe-log-dirs" => directories::describe_log_dirs(self, command),
             "produce" => produce::produce(self, command),
             "fetch" => fetch::fetch(self, command),
             "list-offsets" => list_offsets::list_offsets(self, command),

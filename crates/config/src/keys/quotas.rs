@@ -1,6 +1,6 @@
 //! How rates are measured where clients, replication and controllers are throttled.
 
-use crate::key::{ACCEPTED, ANY, Key, Status, at_least};
+use crate::key::{ACCEPTED, ANY, HONOURED, Key, Status, at_least};
 
 const UNTHROTTLED: Status = Status::Accepted("replicas are not throttled yet");
 
@@ -31,7 +31,7 @@ keys! {
 pub(super) const LATER: &[Key] = later::KEYS;
 
 mod later {
-    use super::{Key, UNTHROTTLED, at_least};
+    use super::{HONOURED, Key, UNTHROTTLED, at_least};
 
     keys! {
         /// Bytes per second that a leader sends to replicas that are throttled.
@@ -42,6 +42,6 @@ mod later {
             at_least(0), Medium, ClusterWide, UNTHROTTLED;
         /// Bytes per second that moves between the directories of a broker may use.
         "replica.alter.log.dirs.io.max.bytes.per.second": Long,
-            at_least(0), Medium, ClusterWide, UNTHROTTLED;
+            at_least(0), Medium, ClusterWide, HONOURED;
     }
 }

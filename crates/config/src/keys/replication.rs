@@ -13,8 +13,8 @@ keys! {
     "leader.imbalance.check.interval.seconds": Long = "300", at_least(1), High, ReadOnly, ACCEPTED;
     /// Connections over which a follower fetches from each leader.
     "num.replica.fetchers": Int = "1", at_least(1), High, ClusterWide, ACCEPTED;
-    /// Threads that move replicas between directories of one broker.
-    "num.replica.alter.log.dirs.threads": Int, ANY, High, ReadOnly, ACCEPTED;
+    /// Replicas that are moved between directories of one broker at once; by default as many as there are directories.
+    "num.replica.alter.log.dirs.threads": Int, ANY, High, ReadOnly, HONOURED;
     /// How long a follower rests after a fetch that failed.
     "replica.fetch.backoff.ms": Int = "1000", at_least(0), Medium, ReadOnly, ACCEPTED;
     /// Bytes that a follower asks for per partition.

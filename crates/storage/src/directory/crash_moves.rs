@@ -57,6 +57,7 @@ impl Known {
     }
 
     async fn moved(&mut self, from: &Arc<LogDirectory>, to: &Arc<LogDirectory>) -> Result<(), StorageFault> {
+        to.plan_future(&name(), TopicId::from_random(1), 5).await?;
         let mut moving = Move::begin(from.clone(), to.clone(), &name(), 5).await?;
         let log = from.get(&name()).expect("there").log;
         let mut steps = 0;
@@ -67,7 +68,10 @@ impl Known {
             }
         }
         assert_eq!(moving.end().0, self.end, "all that is written is there");
-        let (log, retired) = moving.finish(6).await.map_err(|failed| failed.fault)?;
+        moving.sync().await?;
+        let moved = moving.finish().await.map_err(|failed| failed.fault)?;
+        let log = moved.log.clone();
+        let retired = moved.leave(6).await;
         // The log was closed, so everything in it is durable.
         self.flushed = self.end;
         to.remove_future(&name()).await?;
@@ -186,7 +190,7 @@ fn a_move_that_fails_leaves_the_partition_where_it_was() {
         let mut moving = Move::begin(a.clone(), b.clone(), &name(), 5).await.expect("begun");
         moving.step(2000).await.expect("copied");
         disk.set_faults(Faults { lost: Some("/b".into()), ..Faults::default() });
-        let failed = moving.finish(6).await.expect_err("the target is gone");
+        let failed = moving.finish().await.expect_err("the target is gone");
         let log = failed.log.expect("it is served from where it was");
         known.append(&log, 3).await.expect("and takes records");
         assert!(Arc::ptr_eq(&log, &a.get(&name()).expect("there").log) && b.get(&name()).is_none());
@@ -212,7 +216,7 @@ fn a_move_follows_a_log_that_is_cut_at_either_end() {
             put(&log, produced(7, i, 1)).await;
         }
         log.delete_before(Offset(7)).await.expect("cut");
-        let (log, _) = moving.finish(6).await.expect("moved");
+        let log = moving.finish().await.expect("moved").log;
         let ends = log.ends();
         assert_eq!((ends.log_start, ends.log_end), (Offset(7), Offset(15)));
         let bases = log.segment_bases();

@@ -1,5 +1,6 @@
 //! Making partitions, many at a time.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use ottla_types::{TopicId, TopicPartition};
@@ -72,13 +73,24 @@ impl LogDirectory {
         if self.get(&new.name).is_some() || self.faulty(&new.name).is_some() {
             return Err(StorageFault::Partition { path: directory, state: "is there already" });
         }
-        let log = Log::create(self.disk.clone(), &directory, new.config).await?;
-        if together {
-            partition_metadata::prepare(&*self.disk, &directory, new.topic_id).await?;
-        } else {
-            partition_metadata::write(&*self.disk, &directory, new.topic_id).await?;
+        let made = self.make_files(&directory, new, together).await;
+        match &made {
+            Ok(log) => self.adopt(&new.name, log.clone(), Some(new.topic_id)),
+            Err(_) => {
+                // Half of a partition must not be found here when the whole one is made elsewhere.
+                let _ = self.disk.remove_directory(&directory).await;
+            }
         }
-        self.adopt(&new.name, log.clone(), Some(new.topic_id));
+        made
+    }
+
+    async fn make_files(&self, directory: &Path, new: &NewPartition, together: bool) -> Result<Arc<Log>, StorageFault> {
+        let log = Log::create(self.disk.clone(), directory, new.config).await?;
+        if together {
+            partition_metadata::prepare(&*self.disk, directory, new.topic_id).await?;
+        } else {
+            partition_metadata::write(&*self.disk, directory, new.topic_id).await?;
+        }
         Ok(log)
     }
 

@@ -38,7 +38,7 @@ use parking_lot::Mutex;
 
 pub use claim::ClaimedDirectory;
 pub use create::NewPartition;
-pub use moves::{Move, MoveFailed, can_be_moved};
+pub use moves::{Move, MoveFailed, Moved, can_be_moved};
 pub use open::OpenOptions;
 
 use crate::checkpoint::PartitionOffsets;

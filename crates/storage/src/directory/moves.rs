@@ -1,7 +1,7 @@
 //! Moving a partition from one directory to another on the same broker (KIP-113).
 //!
 //! ```text
-//! target/<topic>-<n>.<id>-future     grows, while the log is served from where it is
+//! target/<topic>-<n>.<id>-future     planned, with the topic's id in it; grows, while the log is served from where it is
 //!   the log is closed, the rest is copied, all is durable and was opened once to see that it can be
 //!   target/…-future/moved-from       names the directory that it leaves
 //!   …-future becomes <topic>-<n>     from here on the copy is the partition
@@ -24,6 +24,7 @@ use super::{LogDirectory, Partition};
 use crate::checkpoint;
 use crate::fault::{StorageFault, Trying};
 use crate::log::{Log, LogConfig, LogCopy, Recovery, SavedPoint, remove};
+use crate::partition_metadata;
 
 /// The ending of a partition's directory that is being filled.
 pub(super) const FUTURE: &str = "future";
@@ -40,6 +41,17 @@ pub struct Move {
     config: LogConfig,
     log: Arc<Log>,
     copy: LogCopy,
+}
+
+/// A partition that was moved, while what it has left is still there.
+#[must_use = "the old files stay until they are left"]
+#[derive(Debug)]
+pub struct Moved {
+    /// The log that serves from now on.
+    pub log: Arc<Log>,
+    name: TopicPartition,
+    source: Arc<LogDirectory>,
+    target: Arc<LogDirectory>,
 }
 
 /// How a move ended that could not be finished.
@@ -104,28 +116,39 @@ impl Move {
         self.copy.end()
     }
 
-    /// Closes the log, copies the rest, and puts the copy in its place. Answers the log that serves from now on, and where
-    /// the old one's files are, for [`LogDirectory::remove_deleted`]; none if they could not be set aside.
-    pub async fn finish(mut self, random: u128) -> Result<(Arc<Log>, Option<PathBuf>), MoveFailed> {
+    /// Bytes that are written and not in the copy.
+    #[must_use]
+    pub fn remaining(&self) -> u64 {
+        self.copy.remaining()
+    }
+
+    /// Makes durable what was copied by now: the log is closed for less long then.
+    pub async fn sync(&self) -> Result<(), StorageFault> {
+        self.copy.sync().await
+    }
+
+    /// Closes the log, copies the rest, and puts the copy in its place. From the answer on the copy is the partition;
+    /// what it has left is still there.
+    pub async fn finish(mut self) -> Result<Moved, MoveFailed> {
+        // Before the log is closed: whoever writes the directory's checkpoints may be at it for long.
+        let target = self.target.clone();
+        let turn = target.turns.next().await;
         if let Err(fault) = self.prepare().await {
             return Err(self.stay(fault).await);
         }
-        let adopted = match self.replace().await {
+        let log = match self.replace().await {
             Ok(log) => log,
             Err(fault) => return Err(MoveFailed { fault, log: None }),
         };
-        match self.set_old_aside(random).await {
-            Ok(retired) => Ok((adopted, Some(retired))),
-            Err(fault) => {
-                tracing::warn!(partition = %self.name, %fault, "moved, but the old files are still there");
-                Ok((adopted, None))
-            }
-        }
+        drop(turn);
+        let Self { name, source, target, .. } = self;
+        Ok(Moved { log, name, source, target })
     }
 
     /// Everything that is done before the copy counts.
     async fn prepare(&mut self) -> Result<(), StorageFault> {
         let closed = self.log.close().await?;
+        self.config = self.log.config();
         self.copy.finish().await?;
         let path = self.copy.path();
         let disk = &self.target.disk;
@@ -138,7 +161,6 @@ impl Move {
         if let Some(id) = self.source.meta().directory_id {
             checkpoint::replace(&**disk, &path.join(MOVED_FROM), Bytes::from(id.to_string())).await?;
         }
-        let _turn = self.target.turns.next().await;
         self.target.saved.lock().insert(self.name.clone(), closed);
         self.target.write_points().await
     }
@@ -147,7 +169,6 @@ impl Move {
     async fn replace(&self) -> Result<Arc<Log>, StorageFault> {
         let (target, disk) = (&self.target, &self.target.disk);
         let (future, path) = (self.copy.path(), target.directory_of(&self.name));
-        let _turn = target.turns.next().await;
         disk.rename(&future, &path).await.trying("rename", &future)?;
         disk.sync_directory(target.path()).await.trying("sync", target.path())?;
         target.futures.lock().remove(&self.name);
@@ -156,12 +177,6 @@ impl Move {
         let log = Log::open(disk.clone(), &path, self.config, recovery(&point)).await?;
         target.adopt(&self.name, log.clone(), self.topic_id);
         Ok(log)
-    }
-
-    async fn set_old_aside(&self, random: u128) -> Result<PathBuf, StorageFault> {
-        let retired = self.source.delete(&self.name, random).await?;
-        self.target.forget_origin(&self.name).await?;
-        Ok(retired)
     }
 
     /// The move failed while the partition still is where it was: it is served from there again.
@@ -187,6 +202,26 @@ impl Move {
     }
 }
 
+impl Moved {
+    /// Takes the old files out of the way, and answers where they are, for [`LogDirectory::remove_deleted`]; none if that
+    /// could not be done. Who still reads the old log may find that its files are gone.
+    pub async fn leave(self, random: u128) -> Option<PathBuf> {
+        match self.set_old_aside(random).await {
+            Ok(retired) => Some(retired),
+            Err(fault) => {
+                tracing::warn!(partition = %self.name, %fault, "moved, but the old files are still there");
+                None
+            }
+        }
+    }
+
+    async fn set_old_aside(&self, random: u128) -> Result<PathBuf, StorageFault> {
+        let retired = self.source.delete(&self.name, random).await?;
+        self.target.forget_origin(&self.name).await?;
+        Ok(retired)
+    }
+}
+
 /// As after a clean stop: the log was closed in order.
 fn recovery(point: &SavedPoint) -> Recovery {
     let SavedPoint { recovery_point, log_start_offset } = *point;
@@ -198,6 +233,30 @@ impl LogDirectory {
     #[must_use]
     pub fn futures(&self) -> Vec<TopicPartition> {
         self.futures.lock().keys().cloned().collect()
+    }
+
+    /// Notes, durably, that a partition is to be moved here. `random` makes the copy's name unique.
+    pub async fn plan_future(
+        &self,
+        partition: &TopicPartition,
+        topic_id: TopicId,
+        random: u128,
+    ) -> Result<(), StorageFault> {
+        if self.futures.lock().contains_key(partition) {
+            return Ok(());
+        }
+        let path = self.path().join(retired_name(partition, random, FUTURE));
+        self.disk.create_directory(&path).await.trying("make", &path)?;
+        partition_metadata::write(&*self.disk, &path, topic_id).await?;
+        self.disk.sync_directory(self.path()).await.trying("sync", self.path())?;
+        self.futures.lock().insert(partition.clone(), path);
+        Ok(())
+    }
+
+    /// The topic whose partition is being moved here under that name; `None` if it does not say.
+    pub async fn future_topic(&self, partition: &TopicPartition) -> Result<Option<TopicId>, StorageFault> {
+        let Some(path) = self.futures.lock().get(partition).cloned() else { return Ok(None) };
+        partition_metadata::read(&*self.disk, &path).await
     }
 
     /// Whether the partition here was moved from `other` and takes the place of the one there.

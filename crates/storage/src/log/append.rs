@@ -1,5 +1,7 @@
 //! Append: everything is decided here, under the lock, and nothing is written.
 
+use std::path::Path;
+
 use bytes::Bytes;
 use ottla_record::{BATCH_HEADER_BYTES, BatchHeader, TimestampType};
 use ottla_types::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
@@ -115,7 +117,7 @@ impl Log {
     pub fn append(&self, batch: Batch, epoch: LeaderEpoch, now: Timestamp) -> Result<Appended, AppendRefusal> {
         let mut header = batch.header;
         let mut state = self.state.lock();
-        state.admit(&batch, now)?;
+        state.admit(&batch, now, &self.directory)?;
         if header.has_producer_id()
             && let Verdict::Duplicate(of) = state.producers.check(&header)?
         {
@@ -137,7 +139,7 @@ impl Log {
     /// producer is not checked, only remembered. Gaps are allowed, going back is not.
     pub fn append_given(&self, batch: Batch, now: Timestamp) -> Result<Appended, AppendRefusal> {
         let mut state = self.state.lock();
-        state.admit(&batch, now)?;
+        state.admit(&batch, now, &self.directory)?;
         let (got, expected) = (batch.header.base_offset, state.end);
         if got < expected {
             return Err(AppendRefusal::UnexpectedOffset { got, expected });
@@ -148,10 +150,13 @@ impl Log {
 
 impl State {
     /// What holds for every batch, whoever sends it.
-    fn admit(&mut self, batch: &Batch, now: Timestamp) -> Result<(), AppendRefusal> {
+    fn admit(&mut self, batch: &Batch, now: Timestamp, directory: &Path) -> Result<(), AppendRefusal> {
         assert_eq!(batch.header.size_in_bytes(), batch.bytes.len(), "the header must be the batch's own");
         if let Some(fault) = &self.offline {
             return Err(AppendRefusal::Offline(fault.clone()));
+        }
+        if self.sealed {
+            return Err(AppendRefusal::Offline(StorageFault::Closed { path: directory.to_path_buf() }));
         }
         let (bytes, segment_bytes) = (batch.bytes.len(), self.config.segment_bytes);
         if bytes as u64 > u64::from(segment_bytes) {

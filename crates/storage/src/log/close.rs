@@ -26,18 +26,30 @@ impl Log {
         self.alone(|log| async move { log.save_all().await }).await
     }
 
-    /// Saves the log and leaves it as a clean start wants it. Nothing is appended any more.
+    /// Saves the log and leaves it as a clean start wants it. Nothing is appended any more, from the moment at which this
+    /// has the writer's role; if it fails, the log goes on unless the fault took it offline.
     pub async fn close(&self) -> Result<SavedPoint, StorageFault> {
         self.alone(|log| async move {
-            log.write_rest().await?;
-            log.state.lock().active().close_times();
-            let point = log.save_all().await?;
-            log.trim().await?;
-            let mut state = log.state.lock();
-            state.offline.get_or_insert(StorageFault::Closed { path: log.directory.to_path_buf() });
-            Ok(point)
+            // Whatever came while this saves would be behind the point that it answers.
+            log.state.lock().sealed = true;
+            let closed = log.save_and_seal().await;
+            if closed.is_err() {
+                log.state.lock().sealed = false;
+            }
+            closed
         })
         .await
+    }
+
+    async fn save_and_seal(&self) -> Result<SavedPoint, StorageFault> {
+        self.write_rest().await?;
+        self.state.lock().active().close_times();
+        let point = self.save_all().await?;
+        self.trim().await?;
+        let mut state = self.state.lock();
+        state.offline.get_or_insert(StorageFault::Closed { path: self.directory.to_path_buf() });
+        // It may have been raised meanwhile; from here on it is not.
+        Ok(SavedPoint { log_start_offset: state.log_start, ..point })
     }
 
     /// Refuses everything from now on, saving nothing: the log's directory is about to be removed.

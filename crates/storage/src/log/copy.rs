@@ -17,6 +17,7 @@ use super::truncate::remove;
 use crate::checkpoint;
 use crate::disk::{Disk, FileHandle, Open};
 use crate::fault::{StorageFault, Trying};
+use crate::partition_metadata;
 use crate::segment::{Kind, SegmentFiles};
 
 /// The indexes of a segment, in the order in which they are copied.
@@ -77,7 +78,7 @@ impl LogCopy {
         }
         for entry in names.iter().filter(|entry| !entry.is_directory) {
             let is_kept = Kind::parse(&entry.name).is_some_and(|(_, base)| self.copied.contains_key(&base));
-            if !is_kept {
+            if !is_kept && entry.name != partition_metadata::FILE {
                 remove(&*self.disk, &self.target.join(&entry.name)).await?;
             }
         }
@@ -139,10 +140,19 @@ impl LogCopy {
 
     async fn copy_piece(&mut self, files: &Arc<SegmentFiles>, at: u64, length: u64) -> Result<u64, StorageFault> {
         let path = self.target.join(Kind::Log.name(files.base()));
-        if !self.copied.contains_key(&files.base()) {
-            let file = self.disk.open(&path, Open::Truncate).await.trying("make", &path)?;
-            let begun = Copied { files: files.clone(), file: Some(file), bytes: 0, is_whole: false };
-            self.copied.insert(files.base(), begun);
+        match self.copied.get_mut(&files.base()) {
+            None => {
+                let file = self.disk.open(&path, Open::Truncate).await.trying("make", &path)?;
+                let begun = Copied { files: files.clone(), file: Some(file), bytes: 0, is_whole: false };
+                self.copied.insert(files.base(), begun);
+            }
+            Some(copied) if copied.file.is_none() => {
+                // It was closed, and is written again: the segment that was to follow it found no room.
+                copied.is_whole = false;
+                remove(&*self.disk, &self.target.join(Kind::TimeIndex.name(files.base()))).await?;
+                copied.file = Some(self.disk.open(&path, Open::Write).await.trying("open", &path)?);
+            }
+            Some(_) => {}
         }
         if length == 0 {
             return Ok(0);
@@ -153,7 +163,7 @@ impl LogCopy {
             return Err(StorageFault::damaged(&from, at, "the file ends here, expected more"));
         }
         let copied = self.copied.get_mut(&files.base()).expect("it was made above");
-        let file = copied.file.as_ref().expect("a segment that is not whole is open");
+        let file = copied.file.as_ref().expect("it was opened above");
         let length = piece.len() as u64;
         file.write(at, vec![piece]).await.trying("write", &path)?;
         copied.bytes += length;
@@ -172,6 +182,23 @@ impl LogCopy {
         }
         copied.is_whole = true;
         Ok(())
+    }
+
+    /// Makes durable what was copied by now, so that finishing has little to do.
+    pub(crate) async fn sync(&self) -> Result<(), StorageFault> {
+        for (base, copied) in &self.copied {
+            if let Some(file) = &copied.file {
+                file.sync().await.trying("sync", &self.target.join(Kind::Log.name(*base)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes that are written and not in the copy.
+    pub(crate) fn remaining(&self) -> u64 {
+        let (seen, _) = self.seen();
+        let copied = |seen: &Seen| self.copied.get(&seen.files.base()).map_or(0, |copied| copied.bytes);
+        seen.iter().map(|seen| seen.written.saturating_sub(copied(seen))).sum()
     }
 
     /// Copies what is left of a log that is closed, and makes everything durable. From here on the copy is the log.

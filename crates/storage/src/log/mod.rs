@@ -135,6 +135,8 @@ struct State {
     is_dirty: bool,
     /// When the first record was appended that is not flushed.
     unflushed_since: Timestamp,
+    /// Nothing is appended: the log is being closed.
+    sealed: bool,
     /// Why nothing is appended any more.
     offline: Option<StorageFault>,
 }

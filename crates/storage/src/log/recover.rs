@@ -409,6 +409,7 @@ impl Loader {
             names_synced: 1,
             is_dirty: false,
             unflushed_since: Timestamp::NONE,
+            sealed: false,
             offline: None,
         };
         Log::with_state(self.disk, self.directory, state)

@@ -40,6 +40,10 @@ impl Log {
     /// leave with the next [`retire`](Self::retire).
     pub fn raise_start(&self, offset: Offset) -> Result<(), StorageFault> {
         let mut state = self.state.lock();
+        if let Some(closed @ StorageFault::Closed { .. }) = &state.offline {
+            // Where it starts was saved.
+            return Err(closed.clone());
+        }
         let (start, end) = (state.log_start, state.written);
         if offset > end {
             return Err(StorageFault::OutOfRange { path: self.directory.to_path_buf(), offset, start, end });
@@ -107,7 +111,7 @@ impl Log {
     }
 
     /// Begins a new segment at the end of a log that nobody appends to right now.
-    async fn begin_segment(&self, now: Timestamp) -> Result<(), StorageFault> {
+    pub(super) async fn begin_segment(&self, now: Timestamp) -> Result<(), StorageFault> {
         self.write_rest().await?;
         let (base, closes, snapshot) = {
             let mut state = self.state.lock();
@@ -152,6 +156,10 @@ impl Log {
         self.keep_producers(leaving).await?;
         let (gone, snapshots, delay_ms) = {
             let mut state = self.state.lock();
+            if matches!(state.offline, Some(StorageFault::Closed { .. })) {
+                // Whoever has its files by now retires them.
+                return Ok(None);
+            }
             let delay_ms = state.config.file_delete_delay_ms;
             let (gone, snapshots) = state.take_oldest(leaving.count());
             (gone, snapshots, delay_ms)

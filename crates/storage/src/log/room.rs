@@ -127,6 +127,33 @@ impl Log {
         self.state.lock().room.full.as_ref().map(|full| full.fault.clone())
     }
 
+    /// Sets aside the space that a batch of `bytes` bytes will take, in a new segment if the active one has no place for
+    /// it: so that one who cannot bear that an append is refused learns before it whether the device is full. What else
+    /// is appended in between takes from the same space. Where a file system cannot set space aside, the append is the try.
+    pub async fn set_aside(&self, bytes: u64, now: Timestamp) -> Result<(), StorageFault> {
+        self.alone(move |log| async move {
+            let fits = |state: &mut State| {
+                let segment_bytes = u64::from(state.config.segment_bytes);
+                let active = state.active();
+                active.bytes == 0 || active.bytes + bytes <= segment_bytes
+            };
+            if !fits(&mut log.state.lock()) {
+                log.begin_segment(now).await?;
+            }
+            let (files, end) = {
+                let mut state = log.state.lock();
+                let active = state.active();
+                // What only waits in the queue is made with its first write.
+                let files = active.created.then(|| active.files.clone());
+                (files, active.bytes + bytes)
+            };
+            let Some(files) = files else { return Ok(()) };
+            let path = files.path(Kind::Log);
+            files.log().await?.reserve(end).await.trying("set space aside for", &path)
+        })
+        .await
+    }
+
     /// Takes back all that is queued, since there is no room for it. Called by whoever may write.
     pub(super) async fn take_back_queued(&self, fault: &StorageFault) -> Result<(), StorageFault> {
         let (taken, from) = {

@@ -117,8 +117,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     }
     let scratch = interop::scratch("tools")?;
     let total = chosen.len();
-    // The last is taken first.
-    chosen.reverse();
+    // The last is taken first: the newest release has most to do, and should not be what all wait for.
     let (left, done) = (Mutex::new(chosen), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         // A Kafka is shared, and each transcript may see what another one makes.

@@ -49,15 +49,20 @@ fn line(text: &str, names: &Names) -> String {
 /// What stands for one word of letters, digits, `-` and `_`.
 fn word(token: &str) -> &str {
     let has = |of: fn(&u8) -> bool| token.bytes().any(|b| of(&b));
-    // Names of Java's exceptions may be as long.
-    let is_name = token.ends_with("Exception") || token.ends_with("Error");
-    if token.len() == 22 && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && !is_name {
+    if token.len() == 22 && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && !is_name(token) {
         "UUID"
     } else if token.len() == 13 && token.starts_with('1') && token.bytes().all(|b| b.is_ascii_digit()) {
         "TIME"
     } else {
         token
     }
+}
+
+/// Words of three letters or more, each with its first letter raised, as names of APIs and exceptions are.
+fn is_name(token: &str) -> bool {
+    let is_word = |word: &str| word.len() >= 2 && word.bytes().all(|b| b.is_ascii_lowercase());
+    token.starts_with(|c: char| c.is_ascii_uppercase())
+        && token.split(|c: char| c.is_ascii_uppercase()).skip(1).all(is_word)
 }
 
 #[cfg(test)]
@@ -83,7 +88,13 @@ mod tests {
 
     #[test]
     fn what_tells_answers_apart_stays() {
-        for line in ["UnknownServerException: x", "Offset: 9223372036854775807", "Configs: a.b=1,c=2", "\ta\tb"] {
+        for line in [
+            "UnknownServerException: x",
+            "ConsumerGroupHeartbeat(68)",
+            "Offset: 9223372036854775807",
+            "Configs: a.b=1,c=2",
+            "\ta\tb",
+        ] {
             assert_eq!(normal(line, 0), [line]);
         }
     }

@@ -5,12 +5,13 @@ use std::fmt;
 use bytes::Bytes;
 use ottla_protocol::TopicKey;
 use ottla_record::BatchError;
-use ottla_types::{BrokerId, ErrorCode, LeaderEpoch, PartitionIndex};
+use ottla_storage::Batch;
+use ottla_types::{BrokerId, ErrorCode, Instant, LeaderEpoch, PartitionIndex};
 
 use super::Placed;
 use super::batch::batch_of;
 use crate::node::{Lookup, Node};
-use crate::partition::Acks;
+use crate::partition::{Acks, Partition};
 
 /// Why a partition's records were not taken.
 #[derive(Debug)]
@@ -50,17 +51,27 @@ impl fmt::Display for Refused {
     }
 }
 
+/// How often an append is tried again that met a log on its way to another directory.
+const EXCHANGES_MAX: usize = 3;
+
+/// Where records are to go, and what the client expects.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) topic: TopicKey<'a>,
+    pub(super) index: i32,
+    pub(super) acks: Acks,
+    pub(super) version: i16,
+}
+
 /// Checks `records` and puts them into the partition's queue; nothing is written yet. `None` for an empty message set:
 /// that is fine, and goes nowhere.
-pub(super) fn append_one(
+pub(super) async fn append_one(
     node: &Node,
-    topic: &TopicKey<'_>,
-    index: i32,
+    asked: Asked<'_>,
     records: Option<Bytes>,
-    acks: Acks,
-    version: i16,
+    deadline: Instant,
 ) -> Result<Option<Placed>, Refused> {
-    let partition = match node.partition(topic, PartitionIndex(index)) {
+    let partition = match node.partition(&asked.topic, PartitionIndex(asked.index)) {
         Lookup::Here(partition) => partition,
         Lookup::Elsewhere { leader, epoch } => {
             return Err(Refused {
@@ -71,21 +82,36 @@ pub(super) fn append_one(
         Lookup::Unknown(error) => return Err(Refused::because(error)),
     };
     let records = records.unwrap_or_default();
-    let Some(batch) = batch_of(&partition, &records, version, node.runtime.clock.wall())? else {
+    let mut exchanges = 0;
+    loop {
+        let Some(batch) = admitted(node, &partition, &records, asked)? else { return Ok(None) };
+        let (count, bytes) = (u64::from(batch.header.record_count.unsigned_abs()), batch.bytes.len() as u64);
+        let refusal = match partition.append(batch, node.runtime.clock.wall()) {
+            Ok(place) => {
+                for traffic in [&node.metrics.traffic, &partition.traffic] {
+                    traffic.produced(count, bytes);
+                }
+                return Ok(Some(Placed { partition, place }));
+            }
+            Err(refusal) => refusal,
+        };
+        exchanges += 1;
+        if exchanges > EXCHANGES_MAX || !partition.comes_again(&refusal, &node.runtime, deadline).await {
+            return Err(Refused::saying(refusal.error_code(), refusal.to_string()));
+        }
+    }
+}
+
+/// The batch that is to be appended, if it may be.
+fn admitted(node: &Node, partition: &Partition, records: &Bytes, asked: Asked<'_>) -> Result<Option<Batch>, Refused> {
+    let Some(batch) = batch_of(partition, records, asked.version, node.runtime.clock.wall())? else {
         return Ok(None);
     };
     if batch.header.attributes.is_transactional() {
         return Err(Refused::saying(ErrorCode::InvalidTxnState, "transactions are not served yet".to_owned()));
     }
-    if acks == Acks::All && !partition.has_enough_replicas() {
+    if asked.acks == Acks::All && !partition.has_enough_replicas() {
         return Err(Refused::because(ErrorCode::NotEnoughReplicas));
     }
-    let (count, bytes) = (u64::from(batch.header.record_count.unsigned_abs()), batch.bytes.len() as u64);
-    let appended = partition
-        .append(batch, node.runtime.clock.wall())
-        .map_err(|refusal| Refused::saying(refusal.error_code(), refusal.to_string()))?;
-    for traffic in [&node.metrics.traffic, &partition.traffic] {
-        traffic.produced(count, bytes);
-    }
-    Ok(Some(Placed { partition, place: appended }))
+    Ok(Some(batch))
 }

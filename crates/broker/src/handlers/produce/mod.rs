@@ -30,8 +30,8 @@ use ottla_types::{ErrorCode, Instant, Uuid};
 use super::{Api, Request};
 use crate::answer::{Answer, Hangup, Response};
 use crate::node::Node;
-use crate::partition::{Acks, Partition};
-use append::{Refused, append_one};
+use crate::partition::{Acks, Partition, Place};
+use append::{Asked, Refused, append_one};
 
 pub(super) const API: Api = Api {
     key: ApiKey::Produce,
@@ -50,20 +50,20 @@ struct Appended {
 /// Records that are in the log, if not yet as safe as asked for.
 struct Placed {
     partition: Arc<Partition>,
-    place: ottla_storage::Appended,
+    place: Place,
 }
 
 async fn handle(node: &Arc<Node>, request: Request) -> Result<Answer, Hangup> {
     let body = request.body();
     let view = ProduceRequestView::parse(&body, request.version).map_err(|error| request.malformed(&error))?;
     let acks = Acks::from_raw(view.acks);
-    let topics = append_all(node, &view, &body, acks, request.version);
+    let patience = Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or_default());
+    let deadline = node.runtime.clock.now() + patience;
+    let topics = append_all(node, &view, &body, acks, request.version, deadline).await;
     let placed =
         topics.iter().flat_map(|topic| &topic.partitions).filter_map(|(_, placed)| placed.as_ref().ok()?.as_ref());
     // Here and now if it is quick, else on a task of its own.
     placed.clone().for_each(|placed| placed.partition.start_writing(&node.runtime));
-    let patience = Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or_default());
-    let deadline = node.runtime.clock.now() + patience;
     for placed in placed.filter(|placed| placed.partition.is_congested()) {
         // Until then this connection's next request is not read. Whether it is written is asked again below.
         let _ = placed.partition.acknowledged(&placed.place, Acks::Leader, &node.runtime, deadline).await;
@@ -78,13 +78,14 @@ async fn handle(node: &Arc<Node>, request: Request) -> Result<Answer, Hangup> {
     }
 }
 
-/// Appends what can be appended; nothing is written yet.
-fn append_all(
+/// Appends what can be appended; nothing is written yet. It waits only for partitions that get another log at this moment.
+async fn append_all(
     node: &Node,
     view: &ProduceRequestView<'_>,
     body: &Bytes,
     acks: Option<Acks>,
     version: i16,
+    deadline: Instant,
 ) -> Vec<Appended> {
     let mut topics = Vec::new();
     for topic in view.topics() {
@@ -96,7 +97,10 @@ fn append_all(
         for partition in topic.partitions() {
             let records = partition.records.map(|range| body.slice(range));
             let placed = match acks {
-                Some(acks) => append_one(node, &topic.topic, partition.index, records, acks, version),
+                Some(acks) => {
+                    let asked = Asked { topic: topic.topic, index: partition.index, acks, version };
+                    append_one(node, asked, records, deadline).await
+                }
                 None => Err(Refused::because(ErrorCode::InvalidRequiredAcks)),
             };
             if placed.is_err() {
@@ -151,9 +155,9 @@ async fn acknowledge(
 fn placed_response(index: i32, placed: &Placed) -> PartitionProduceResponse {
     PartitionProduceResponse {
         index,
-        base_offset: placed.place.base_offset.0,
-        log_append_time_ms: placed.place.append_time.0,
-        log_start_offset: placed.place.log_start_offset.0,
+        base_offset: placed.place.appended.base_offset.0,
+        log_append_time_ms: placed.place.appended.append_time.0,
+        log_start_offset: placed.place.appended.log_start_offset.0,
         ..PartitionProduceResponse::default()
     }
 }

@@ -1,4 +1,4 @@
-//! `kafka.log`: the logs on disk.
+//! `kafka.log`: the logs on disk, and the directories that hold them.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use crate::node::Node;
 use crate::partition::Partition;
 
 pub(super) fn write(node: &Node, to: &mut Exposition) {
+    directories(node, to);
     let mut partitions = node.partitions.all();
     partitions.sort_by(|one, other| one.name.cmp(&other.name));
     type Row = (&'static str, &'static str, fn(&Partition) -> u64);
@@ -32,6 +33,19 @@ fn flushes(node: &Node, to: &mut Exposition) {
     let help = "Flushes, each of what the logs of a directory had written, and how long they took, in milliseconds.";
     let mut family = to.family("kafka_log_logflushstats_logflushrateandtimems", Kind::Summary, help);
     family.times(&[], &flushes.times, flushes.count(), node.runtime.clock.now());
+}
+
+/// Which log directories are offline.
+fn directories(node: &Node, to: &mut Exposition) {
+    let slots = node.directories.slots();
+    let offline = slots.iter().filter(|slot| slot.online().is_none()).count();
+    to.gauge("kafka_log_logmanager_offlinelogdirectorycount", "Log directories that are offline.", offline);
+    let help = "1 if the log directory is offline.";
+    let mut family = to.family("kafka_log_logmanager_logdirectoryoffline", Kind::Gauge, help);
+    for slot in slots {
+        let path = slot.path.display().to_string();
+        family.sample(&[("logdirectory", &path)], usize::from(slot.online().is_none()));
+    }
 }
 
 fn number(offset: Offset) -> u64 {

@@ -322,3 +322,20 @@ fn many_threads_append_and_flush_and_nothing_waits_for_ever() {
     let opened = block_on(Log::open(disk, DIRECTORY, config, Recovery::UNKNOWN)).expect("opened");
     assert_eq!(opened.ends().log_end, Offset(2000));
 }
+
+#[test]
+fn what_comes_while_a_log_is_closed_is_refused_and_not_lost_behind_its_point() {
+    let Bench { gate, log, .. } = bench(Faults::default());
+    (0..3).for_each(|_| append(&log));
+    block_on(log.write_queued()).expect("written");
+    gate.set(false);
+    let mut closing = Box::pin(log.close());
+    assert!(poll(closing.as_mut()).is_pending());
+    let late = log.append(batch(1, 1, 100), LeaderEpoch(0), Timestamp(0)).expect_err("it is being closed");
+    assert_eq!(late.error_code(), ErrorCode::KafkaStorageError);
+    log.raise_start(Offset(2)).expect("it is written");
+    gate.set(true);
+    let closed = block_on(closing).expect("closed");
+    assert_eq!((closed.recovery_point, closed.log_start_offset), (log.ends().log_end, Offset(2)));
+    log.raise_start(Offset(3)).expect_err("where it starts was saved");
+}
