@@ -62,6 +62,19 @@ public class Moving {
 
     void create(String topic, int partitions, Map<String, String> settings) throws Exception {
         admin.createTopics(List.of(new NewTopic(topic, partitions, (short) 1).configs(settings))).all().get();
+        await(topic, partitions);
+    }
+
+    /**
+     * Waits until the broker leads all partitions. To one that is not there yet a producer's first batch may come too
+     * early and its second in time; Kafka refuses the first for ever then.
+     */
+    void await(String topic, int partitions) throws Exception {
+        Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
+        for (int p = 0; p < partitions; p++) {
+            ends.put(new TopicPartition(topic, p), OffsetSpec.latest());
+        }
+        admin.listOffsets(ends).all().get();
     }
 
     void set(ConfigResource.Type type, String name, String key, String value) throws Exception {
@@ -112,6 +125,7 @@ public class Moving {
 
         create("grown", 1, Map.of());
         admin.createPartitions(Map.of("grown", NewPartitions.increaseTo(4))).all().get();
+        await("grown", 4);
         create("empty.of_records", 3, Map.of());
         create("gone", 2, Map.of("retention.ms", "70000000"));
         send("gone", "none", false);
@@ -177,7 +191,9 @@ public class Moving {
     }
 
     KafkaConsumer<byte[], byte[]> consumer() {
-        Map<String, Object> settings = Map.of("bootstrap.servers", bootstrap, "auto.offset.reset", "none");
+        // A partition that was read to its end is left: its fetch shall not be waited for.
+        Map<String, Object> settings =
+                Map.of("bootstrap.servers", bootstrap, "auto.offset.reset", "none", "fetch.max.wait.ms", 10);
         return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 
@@ -215,18 +231,21 @@ public class Moving {
         }
     }
 
+    /** What was set here, and what comes from settings of a broker or of all of them. */
     static void tellSettings(ConfigResource resource, Config config) {
-        var entries = new TreeMap<String, String>();
-        for (ConfigEntry entry : config.entries()) {
-            // A broker's settings hold those of all brokers, too: these are told where they belong.
-            boolean others = resource.type() == ConfigResource.Type.BROKER && !resource.name().isEmpty()
-                    && entry.source() == ConfigEntry.ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG;
-            if (CHANGED.contains(entry.source()) && !others) {
-                entries.put(entry.name(), entry.value());
-            }
-        }
+        var entries = new TreeMap<String, ConfigEntry>();
+        config.entries().stream().filter(entry -> CHANGED.contains(entry.source())).forEach(e -> entries.put(e.name(), e));
         String name = resource.name().isEmpty() ? "all" : resource.name();
-        entries.forEach((key, value) -> System.out.printf("setting %s %s %s=%s%n", resource.type(), name, key, value));
+        for (ConfigEntry entry : entries.values()) {
+            boolean inherited = switch (resource.type()) {
+                case TOPIC -> entry.source() != ConfigEntry.ConfigSource.DYNAMIC_TOPIC_CONFIG;
+                case BROKER -> !resource.name().isEmpty()
+                        && entry.source() == ConfigEntry.ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG;
+                default -> false;
+            };
+            System.out.printf("%s %s %s %s=%s%n", inherited ? "inherited" : "setting", resource.type(), name, entry.name(),
+                    entry.value());
+        }
     }
 
     void tellRecords(KafkaConsumer<byte[], byte[]> consumer, TopicPartition tp) {

@@ -2,7 +2,7 @@
 //! not, and requests that wait.
 
 use ottla_protocol::api_versions::ApiVersionsRequest;
-use ottla_protocol::fetch::FetchRequest;
+use ottla_protocol::fetch::{FetchPartition, FetchRequest};
 use ottla_protocol::produce::ProduceRequest;
 use ottla_types::Uuid;
 
@@ -203,6 +203,38 @@ fn a_waiting_fetch_waits_for_as_many_bytes_as_it_wants() {
     }
     let answer = consumer.receive::<FetchRequest>(FETCH).expect("woken");
     assert_eq!(answer.responses[0].partitions[0].records.as_ref().map(|records| records.len()), Some(batch.len() * 3));
+}
+
+#[test]
+fn a_waiting_fetch_looks_again_only_into_what_moved() {
+    const PARTITIONS: i32 = 40;
+    const BATCHES: usize = 10;
+    let running = Running::with("ottla.http.listener=http://127.0.0.1:0\n");
+    let looks = || {
+        let (_, text) = running.http("/metrics");
+        let line = text.lines().find_map(|line| line.strip_prefix("ottla_fetch_looks_total "));
+        line.expect("it is told").parse::<i32>().expect("a number")
+    };
+    let (mut producer, mut consumer) = (running.connect(), running.connect());
+    let topic = ("wide", create(&mut producer, "wide", PARTITIONS, &[]));
+    let batch = built(&Recipe::default());
+    let min_bytes = i32::try_from(batch.len() * BATCHES).expect("small");
+    let mut request = FetchRequest { max_wait_ms: LONG_MS, min_bytes, ..fetch_of(FETCH, topic, 0, 0) };
+    for partition in 1..PARTITIONS {
+        let one = request.topics[0].partitions[0].clone();
+        request.topics[0].partitions.push(FetchPartition { partition, ..one });
+    }
+    consumer.send(FETCH, &request);
+    while looks() < PARTITIONS {}
+    for _ in 0..BATCHES {
+        producer.ask(PRODUCE, &produce_of(PRODUCE, topic, 7, -1, batch.clone()));
+    }
+    let answer = consumer.receive::<FetchRequest>(FETCH).expect("woken");
+    let bytes = answer.responses[0].partitions[7].records.as_ref().map(|records| records.len());
+    assert_eq!(bytes, Some(batch.len() * BATCHES));
+    // All of them first and last, and in between the one that moved, once for each time at most.
+    let most = 2 * PARTITIONS + i32::try_from(BATCHES).expect("few");
+    assert!((2 * PARTITIONS..=most).contains(&looks()), "{}", looks());
 }
 
 #[test]

@@ -50,5 +50,6 @@ pub use compress::{Codec, CompressionError, Packing, decompress};
 pub use convert::{Converted, DownConverter, DownError, MessageSet, check_and_recompress, convert_up};
 pub use error::{BatchError, FramingFault, HeaderFault, RecordError, RecordFault, RefusedRecords};
 pub use header::{Attributes, BATCH_HEADER_BYTES, BatchHeader, LOG_OVERHEAD, MAGIC, MAGIC_POSITION, TimestampType};
+pub use message::OldMessage;
 pub use message_set::{MessageSetBuilder, OldMagic};
 pub use read::{Header, Headers, Record, RecordBatch, Records};

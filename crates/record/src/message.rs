@@ -50,6 +50,28 @@ pub(crate) struct Message<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
+/// A message of magic 0 or 1 as its own frame: each has a CRC, within a wrapper too, which only tools look at.
+#[derive(Clone, Copy, Debug)]
+pub struct OldMessage<'a> {
+    /// All of it, its offset first.
+    pub(crate) bytes: &'a [u8],
+}
+
+impl OldMessage<'_> {
+    /// The CRC-32 that it has.
+    #[must_use]
+    pub fn crc(&self) -> u32 {
+        let stored = self.bytes[LOG_OVERHEAD..].first_chunk().expect("a message that was taken apart has its CRC");
+        u32::from_be_bytes(*stored)
+    }
+
+    /// Whether that is the CRC of its bytes.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        check_crc(self.bytes).is_ok()
+    }
+}
+
 /// What the start of a message set is.
 pub(crate) enum Next<'a> {
     /// A message.

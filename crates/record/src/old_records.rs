@@ -8,7 +8,7 @@ use ottla_types::{Offset, Timestamp};
 
 use crate::error::FramingFault;
 use crate::header::BatchHeader;
-use crate::message::{MAGIC_1, Message, Next};
+use crate::message::{MAGIC_1, Message, Next, OldMessage};
 use crate::read::{Headers, Record};
 
 /// What is to be added to the offsets of the messages in `set`, the uncompressed content of the message that `header`
@@ -52,5 +52,8 @@ pub(crate) fn next(set: &[u8], append_time: Option<Timestamp>) -> Result<Option<
     }
     let timestamp = if message.magic == MAGIC_1 { append_time.unwrap_or(message.timestamp) } else { message.timestamp };
     let Message { offset, key, value, bytes, .. } = message;
-    Ok(Some((Record { offset, timestamp, key, value, headers: Headers::NONE }, bytes.len())))
+    Ok(Some((
+        Record { offset, timestamp, key, value, headers: Headers::NONE, message: Some(OldMessage { bytes }) },
+        bytes.len(),
+    )))
 }

@@ -11,7 +11,7 @@ use crate::compress::{Codec, Reading};
 use crate::error::{BatchError, FramingFault, HeaderFault};
 use crate::frame::{self, Frame};
 use crate::header::{BATCH_HEADER_BYTES, BatchHeader, MAGIC, TimestampType};
-use crate::message::{self, Message};
+use crate::message::{self, Message, OldMessage};
 use crate::old_records;
 use crate::varint::{self, VarintError};
 
@@ -159,6 +159,7 @@ impl<'a> Records<'a> {
             key: frame.key,
             value: frame.value,
             headers: Headers { bytes: frame.headers, at: 0, left: frame.header_count },
+            message: None,
         })
     }
 }
@@ -205,6 +206,8 @@ pub struct Record<'a> {
     pub value: Option<&'a [u8]>,
     /// The headers in order; a key may come more than once (KIP-82).
     pub headers: Headers<'a>,
+    /// The message that it is in, of magic 0 or 1; `None` in a batch.
+    pub message: Option<OldMessage<'a>>,
 }
 
 /// One header of a record.

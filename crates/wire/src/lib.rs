@@ -7,7 +7,8 @@
 //! A reader never panics, never allocates, and checks every length against the bytes that are left.
 //!
 //! Of these words two things are built here: [`codec`], what generated structs are made of, and with it [`records`],
-//! everything that Kafka persists in bytes of its own; [`framing`] is how each is told from the others. Requests and
+//! everything that Kafka persists in bytes of its own; [`framing`] is how each is told from the others, and [`Tell`] what it
+//! says, for those who print it. Requests and
 //! responses are in the `protocol` crate; what a batch is, is in the `record` crate.
 
 pub mod codec;
@@ -19,6 +20,7 @@ mod reader;
 mod record;
 pub mod records;
 mod tagged;
+mod tell;
 mod varint;
 mod writer;
 
@@ -28,6 +30,7 @@ pub use form::Form;
 pub use reader::Reader;
 pub use record::{Record, TypedRecord};
 pub use tagged::{TaggedFields, TaggedFieldsWriter};
+pub use tell::{Tell, Value};
 pub use varint::{unsigned_varint_size, unsigned_varlong_size, varint_size, varlong_size};
 pub use writer::{Mark, Writer};
 

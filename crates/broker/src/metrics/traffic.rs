@@ -13,6 +13,7 @@ pub(crate) struct Traffic {
     fetch_requests: AtomicU64,
     failed_produce_requests: AtomicU64,
     failed_fetch_requests: AtomicU64,
+    looks: AtomicU64,
 }
 
 /// The numbers of a [`Traffic`] at one time.
@@ -25,6 +26,7 @@ pub(crate) struct Counted {
     pub(crate) fetch_requests: u64,
     pub(crate) failed_produce_requests: u64,
     pub(crate) failed_fetch_requests: u64,
+    pub(crate) looks: u64,
 }
 
 impl Traffic {
@@ -53,6 +55,11 @@ impl Traffic {
         self.failed_fetch_requests.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A fetch looked into so many partitions for records. Counted for all together only.
+    pub(crate) fn looked_into(&self, partitions: usize) {
+        self.looks.fetch_add(partitions as u64, Ordering::Relaxed);
+    }
+
     pub(crate) fn counted(&self) -> Counted {
         let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
         Counted {
@@ -63,6 +70,7 @@ impl Traffic {
             fetch_requests: read(&self.fetch_requests),
             failed_produce_requests: read(&self.failed_produce_requests),
             failed_fetch_requests: read(&self.failed_fetch_requests),
+            looks: read(&self.looks),
         }
     }
 }
@@ -78,6 +86,7 @@ impl Counted {
             fetch_requests: self.fetch_requests + other.fetch_requests,
             failed_produce_requests: self.failed_produce_requests + other.failed_produce_requests,
             failed_fetch_requests: self.failed_fetch_requests + other.failed_fetch_requests,
+            looks: self.looks + other.looks,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Segments: batch after batch, and what is behind the last one.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
@@ -19,10 +20,11 @@ const READ_BYTES: usize = 1 << 20;
 pub(super) fn dump(dump: &mut Dump<'_>, path: &Path, base: Option<Offset>) -> Result<(), Failure> {
     let file = File::open(path).map_err(|error| unreadable(path, &error))?;
     let length = file.metadata().map_err(|error| unreadable(path, &error))?.len();
-    if let Some(base) = base
-        && dump.prints_text()
-    {
-        dump.output.line(&format!("Log starting offset: {base}"))?;
+    if dump.prints_text() {
+        dump.output.line(&match base {
+            Some(base) => format!("Log starting offset: {base}"),
+            None => snapshot_name(path),
+        })?;
     }
     let mut source = Source { reader: BufReader::with_capacity(READ_BYTES, file), position: 0, length };
     let mut walk = Walk { next: base, dump, path };
@@ -38,6 +40,16 @@ pub(super) fn dump(dump: &mut Dump<'_>, path: &Path, base: Option<Offset>) -> Re
         }
     }
     Ok(())
+}
+
+/// What the name of a snapshot of Kafka's metadata says: `<end offset>-<epoch>.checkpoint`.
+fn snapshot_name(path: &Path) -> String {
+    let stem = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
+    let id = stem.split_once('-').and_then(|(end, epoch)| Some((end.parse::<i64>().ok()?, epoch.parse::<i32>().ok()?)));
+    match id {
+        Some((end, epoch)) => format!("Snapshot end offset: {end}, epoch: {epoch}"),
+        None => "KRaft bootstrap snapshot".to_owned(),
+    }
 }
 
 /// A file of batches while it is read.
@@ -114,7 +126,7 @@ impl Walk<'_, '_> {
             self.dump.problem(self.path, &what)?;
         }
         self.next = Some(header.base_offset.plus(i64::from(header.last_offset_delta) + 1));
-        let wants_records = self.dump.args.records || self.dump.args.verify;
+        let wants_records = self.dump.args.prints_records() || self.dump.args.verify;
         let records = if wants_records && valid { Some(records::read(self.dump.args, &batch)) } else { None };
         if let Some(Err(reason)) = &records {
             self.dump.problem(self.path, &format!("the batch at position {position}: {reason}"))?;

@@ -4,10 +4,13 @@
 //! JSON an object a line. What is wrong with a file is told on stderr and makes the command fail, after everything that
 //! can be read was printed.
 //!
-//! This file finds out what a path is; `batches` reads segments, `small_files` indexes, snapshots and the rest.
+//! This file finds out what a path is; `batches` reads segments, `records` what is in them, `decoders` those of the brokers'
+//! own topics; `small_files` indexes, snapshots and the rest.
 
 mod batches;
+pub(crate) mod decoders;
 mod records;
+mod remote_log;
 mod small_files;
 
 use std::ffi::OsStr;
@@ -74,6 +77,7 @@ impl Dump<'_> {
             ("checkpoint", _) => batches::dump(self, path, None),
             ("index", Ok(base)) => small_files::offset_index(self, path, base),
             ("timeindex", Ok(base)) => small_files::time_index(self, path, base),
+            ("txnindex", Ok(base)) => small_files::transaction_index(self, path, base),
             ("snapshot", Ok(_)) => small_files::producer_snapshot(self, path),
             _ if small_files::is_text(name) => small_files::text(self, path),
             _ => {

@@ -1,9 +1,16 @@
 //! The records of one batch, as Kafka's dump tool prints them and as JSON.
 
 use ottla_record::{BatchHeader, Record, RecordBatch, Scratch};
+use ottla_wire::records::quorum::kraft_version::KRaftVersionRecord;
+use ottla_wire::records::quorum::leader_change::LeaderChangeMessage;
+use ottla_wire::records::quorum::snapshot_footer::SnapshotFooterRecord;
+use ottla_wire::records::quorum::snapshot_header::SnapshotHeaderRecord;
+use ottla_wire::records::quorum::voters::VotersRecord;
+use ottla_wire::{DecodeError, Reader, Tell, framing};
 use serde_json::{Value, json};
 
 use super::batches::timestamp_type;
+use super::decoders::{self, to_json};
 use crate::args::DumpArgs;
 use crate::format::Format;
 
@@ -29,6 +36,45 @@ pub(super) fn read(args: &DumpArgs, batch: &RecordBatch<'_>) -> Result<Vec<Print
 }
 
 fn print(args: &DumpArgs, header: &BatchHeader, index: usize, record: &Record<'_>) -> Result<Printed, String> {
+    let mut printed = print_metadata(header, index, record)?;
+    if args.skip_record_metadata {
+        printed.text.clear();
+    }
+    if header.attributes.is_control() {
+        let marker = Marker::read(record);
+        if !args.skip_record_metadata {
+            printed.text.push_str(&marker.text);
+        }
+        printed.json["control"] = marker.json;
+        return Ok(printed);
+    }
+    let mut prefix = if args.skip_record_metadata { "| " } else { " " };
+    let mut add = |what: &str, name: &str, shown: Option<String>, json: Value| {
+        printed.json[name] = json;
+        if let Some(shown) = shown {
+            printed.text.push_str(&format!("{}{what}: {shown}", std::mem::replace(&mut prefix, " ")));
+        }
+    };
+    if let Some(decoder) = args.decoder() {
+        let decoded = decoder.decode(record)?;
+        for (what, name, part) in [("key", "key", decoded.key), ("payload", "value", decoded.value)] {
+            add(what, name, part.as_ref().map(decoders::printed), part.unwrap_or(Value::Null));
+        }
+        return Ok(printed);
+    }
+    for (what, name, format, bytes) in
+        [("key", "key", args.key_format, record.key), ("payload", "value", args.value_format, record.value)]
+    {
+        let wrong = |reason| format!("offset {}: the {name} {reason}", record.offset);
+        let json = format.to_json(bytes).map_err(wrong)?;
+        let shown = bytes.map(|bytes| format.encode(bytes)).transpose().map_err(wrong)?;
+        add(what, name, shown.map(|shown| String::from_utf8_lossy(&shown).into_owned()), json);
+    }
+    Ok(printed)
+}
+
+/// All but key and value.
+fn print_metadata(header: &BatchHeader, index: usize, record: &Record<'_>) -> Result<Printed, String> {
     let size = |part: Option<&[u8]>| part.map_or(-1, |part| i64::try_from(part.len()).unwrap_or(i64::MAX));
     let headers: Vec<(String, Option<&[u8]>)> =
         record.headers.clone().map(|header| (String::from_utf8_lossy(header.key).into_owned(), header.value)).collect();
@@ -38,37 +84,23 @@ fn print(args: &DumpArgs, header: &BatchHeader, index: usize, record: &Record<'_
         base => (i64::from(base) + i64::try_from(index).unwrap_or(0)) & i64::from(i32::MAX),
     };
     let mut text = format!(
-        "| offset: {} {}: {} keySize: {} valueSize: {} sequence: {sequence} headerKeys: [{}]",
+        "| offset: {} {}: {} keySize: {} valueSize: {}",
         record.offset,
         timestamp_type(header),
         record.timestamp,
         size(record.key),
         size(record.value),
-        names.join(",")
     );
-    let mut json = json!({
+    text += &match &record.message {
+        None => format!(" sequence: {sequence} headerKeys: [{}]", names.join(",")),
+        Some(message) => format!(" isValid: {} crc: {}", message.is_sound(), message.crc()),
+    };
+    let json = json!({
         "offset": record.offset.0,
         "timestamp": record.timestamp.0,
         "sequence": sequence,
         "headers": headers.iter().map(|(name, value)| Ok(json!([name, Format::String.to_json(*value)?]))).collect::<Result<Value, String>>()?,
     });
-    if header.attributes.is_control() {
-        let marker = Marker::read(record);
-        text.push_str(&marker.text);
-        json["control"] = marker.json;
-        return Ok(Printed { text, json });
-    }
-    for (what, name, format, bytes) in
-        [("key", "key", args.key_format, record.key), ("payload", "value", args.value_format, record.value)]
-    {
-        json[name] =
-            format.to_json(bytes).map_err(|reason| format!("offset {}: the {name} {reason}", record.offset))?;
-        if let Some(bytes) = bytes {
-            let shown =
-                format.encode(bytes).map_err(|reason| format!("offset {}: the {name} {reason}", record.offset))?;
-            text.push_str(&format!(" {what}: {}", String::from_utf8_lossy(&shown)));
-        }
-    }
     Ok(Printed { text, json })
 }
 
@@ -92,18 +124,30 @@ impl Marker {
                     json: json!({ "endTransaction": name, "coordinatorEpoch": epoch }),
                 }
             }
-            (Some(kind), _) => {
-                let name = match kind {
-                    2 => "LeaderChange".to_owned(),
-                    3 => "SnapshotHeader".to_owned(),
-                    4 => "SnapshotFooter".to_owned(),
-                    5 => "KRaftVersion".to_owned(),
-                    6 => "KRaftVoters".to_owned(),
-                    _ => format!("type {kind}"),
-                };
-                Self { text: format!(" {name}"), json: json!({ "type": name }) }
-            }
+            (Some(kind), _) => Self::of_quorum(kind, record.value.unwrap_or_default()),
             (None, _) => Self { text: " no control type".to_owned(), json: Value::Null },
         }
     }
+
+    /// A record of Kafka's own quorum.
+    fn of_quorum(kind: i16, value: &[u8]) -> Self {
+        let (name, mark, said) = match kind {
+            2 => ("LeaderChange", ":", self_versioned::<LeaderChangeMessage>(value)),
+            3 => ("SnapshotHeader", "", self_versioned::<SnapshotHeaderRecord>(value)),
+            4 => ("SnapshotFooter", "", self_versioned::<SnapshotFooterRecord>(value)),
+            5 => ("KRaftVersion", "", self_versioned::<KRaftVersionRecord>(value)),
+            6 => ("KRaftVoters", "", self_versioned::<VotersRecord>(value)),
+            _ => return Self { text: format!(" controlType: UNKNOWN({kind})"), json: json!({ "type": kind }) },
+        };
+        match said {
+            Ok(said) => Self { text: format!(" {name}{mark} {said}"), json: json!({ "type": name, "value": said }) },
+            Err(error) => Self { text: format!(" {name}{mark} {error}"), json: json!({ "type": name }) },
+        }
+    }
+}
+
+fn self_versioned<R: ottla_wire::Record + Tell>(value: &[u8]) -> Result<Value, DecodeError> {
+    let version = Reader::new(value).i16()?;
+    let record: R = framing::read_self_versioned(value)?;
+    Ok(to_json(record.tell(version)))
 }

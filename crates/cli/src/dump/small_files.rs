@@ -44,6 +44,40 @@ pub(super) fn time_index(dump: &mut Dump<'_>, path: &Path, base: Offset) -> Resu
     Ok(())
 }
 
+/// A `.txnindex`: which transactions a marker in the segment aborted.
+pub(super) fn transaction_index(dump: &mut Dump<'_>, path: &Path, base: Offset) -> Result<(), Failure> {
+    let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let entries = match inspect::transaction_index(&bytes, path) {
+        Ok(entries) => entries,
+        Err(fault) => return dump.problem(path, &fault.to_string()),
+    };
+    let mut before = None;
+    for entry in entries {
+        let (first, last) = (entry.first_offset, entry.last_offset);
+        if before.is_some_and(|before| before >= last) || last < base || first > last {
+            dump.problem(path, &format!("the transaction from offset {first} to {last} is out of order"))?;
+        }
+        before = Some(last);
+        let (id, stable) = (entry.producer_id, entry.last_stable_offset);
+        dump.entry(
+            || {
+                format!(
+                    "version: 0 producerId: {id} firstOffset: {first} lastOffset: {last} lastStableOffset: {stable}"
+                )
+            },
+            || {
+                json!({
+                    "producerId": id.0,
+                    "firstOffset": first.0,
+                    "lastOffset": last.0,
+                    "lastStableOffset": stable.0,
+                })
+            },
+        )?;
+    }
+    Ok(())
+}
+
 /// A `.snapshot`: what the partition remembers of its idempotent producers.
 pub(super) fn producer_snapshot(dump: &mut Dump<'_>, path: &Path) -> Result<(), Failure> {
     let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;

@@ -195,3 +195,132 @@ macro_rules! for_every_record {
         $run!(transaction, transaction_log, TransactionLogValue);
     };
 }
+
+/// Calls `$run!(folder, module, Key, Value)` for every record of a key and a value.
+#[macro_export]
+macro_rules! for_every_keyed_record {
+    ($run:ident) => {
+        $run!(
+            group,
+            consumer_group_current_member_assignment,
+            ConsumerGroupCurrentMemberAssignmentKey,
+            ConsumerGroupCurrentMemberAssignmentValue
+        );
+        $run!(group, consumer_group_member_metadata, ConsumerGroupMemberMetadataKey, ConsumerGroupMemberMetadataValue);
+        $run!(group, consumer_group_metadata, ConsumerGroupMetadataKey, ConsumerGroupMetadataValue);
+        $run!(
+            group,
+            consumer_group_partition_metadata,
+            ConsumerGroupPartitionMetadataKey,
+            ConsumerGroupPartitionMetadataValue
+        );
+        $run!(
+            group,
+            consumer_group_regular_expression,
+            ConsumerGroupRegularExpressionKey,
+            ConsumerGroupRegularExpressionValue
+        );
+        $run!(
+            group,
+            consumer_group_target_assignment_member,
+            ConsumerGroupTargetAssignmentMemberKey,
+            ConsumerGroupTargetAssignmentMemberValue
+        );
+        $run!(
+            group,
+            consumer_group_target_assignment_metadata,
+            ConsumerGroupTargetAssignmentMetadataKey,
+            ConsumerGroupTargetAssignmentMetadataValue
+        );
+        $run!(group, group_metadata, GroupMetadataKey, GroupMetadataValue);
+        $run!(group, legacy_offset_commit, LegacyOffsetCommitKey, LegacyOffsetCommitValue);
+        $run!(group, offset_commit, OffsetCommitKey, OffsetCommitValue);
+        $run!(
+            group,
+            share_group_current_member_assignment,
+            ShareGroupCurrentMemberAssignmentKey,
+            ShareGroupCurrentMemberAssignmentValue
+        );
+        $run!(group, share_group_member_metadata, ShareGroupMemberMetadataKey, ShareGroupMemberMetadataValue);
+        $run!(group, share_group_metadata, ShareGroupMetadataKey, ShareGroupMetadataValue);
+        $run!(
+            group,
+            share_group_state_partition_metadata,
+            ShareGroupStatePartitionMetadataKey,
+            ShareGroupStatePartitionMetadataValue
+        );
+        $run!(
+            group,
+            share_group_target_assignment_member,
+            ShareGroupTargetAssignmentMemberKey,
+            ShareGroupTargetAssignmentMemberValue
+        );
+        $run!(
+            group,
+            share_group_target_assignment_metadata,
+            ShareGroupTargetAssignmentMetadataKey,
+            ShareGroupTargetAssignmentMetadataValue
+        );
+        $run!(
+            group,
+            streams_group_current_member_assignment,
+            StreamsGroupCurrentMemberAssignmentKey,
+            StreamsGroupCurrentMemberAssignmentValue
+        );
+        $run!(group, streams_group_member_metadata, StreamsGroupMemberMetadataKey, StreamsGroupMemberMetadataValue);
+        $run!(group, streams_group_metadata, StreamsGroupMetadataKey, StreamsGroupMetadataValue);
+        $run!(
+            group,
+            streams_group_target_assignment_member,
+            StreamsGroupTargetAssignmentMemberKey,
+            StreamsGroupTargetAssignmentMemberValue
+        );
+        $run!(
+            group,
+            streams_group_target_assignment_metadata,
+            StreamsGroupTargetAssignmentMetadataKey,
+            StreamsGroupTargetAssignmentMetadataValue
+        );
+        $run!(group, streams_group_topology, StreamsGroupTopologyKey, StreamsGroupTopologyValue);
+        $run!(share, share_snapshot, ShareSnapshotKey, ShareSnapshotValue);
+        $run!(share, share_update, ShareUpdateKey, ShareUpdateValue);
+        $run!(transaction, transaction_log, TransactionLogKey, TransactionLogValue);
+    };
+}
+
+/// Calls `$run!(folder, module, Record)` for every record that a number in front of it tells.
+#[macro_export]
+macro_rules! for_every_framed_record {
+    ($run:ident) => {
+        $run!(cluster, abort_transaction, AbortTransactionRecord);
+        $run!(cluster, access_control_entry, AccessControlEntryRecord);
+        $run!(cluster, begin_transaction, BeginTransactionRecord);
+        $run!(cluster, broker_registration_change, BrokerRegistrationChangeRecord);
+        $run!(cluster, clear_elr, ClearElrRecord);
+        $run!(cluster, client_quota, ClientQuotaRecord);
+        $run!(cluster, config, ConfigRecord);
+        $run!(cluster, delegation_token, DelegationTokenRecord);
+        $run!(cluster, end_transaction, EndTransactionRecord);
+        $run!(cluster, feature_level, FeatureLevelRecord);
+        $run!(cluster, fence_broker, FenceBrokerRecord);
+        $run!(cluster, no_op, NoOpRecord);
+        $run!(cluster, partition, PartitionRecord);
+        $run!(cluster, partition_change, PartitionChangeRecord);
+        $run!(cluster, producer_ids, ProducerIdsRecord);
+        $run!(cluster, register_broker, RegisterBrokerRecord);
+        $run!(cluster, register_controller, RegisterControllerRecord);
+        $run!(cluster, remove_access_control_entry, RemoveAccessControlEntryRecord);
+        $run!(cluster, remove_delegation_token, RemoveDelegationTokenRecord);
+        $run!(cluster, remove_topic, RemoveTopicRecord);
+        $run!(cluster, remove_user_scram_credential, RemoveUserScramCredentialRecord);
+        $run!(cluster, topic, TopicRecord);
+        $run!(cluster, unfence_broker, UnfenceBrokerRecord);
+        $run!(cluster, unregister_broker, UnregisterBrokerRecord);
+        $run!(cluster, user_scram_credential, UserScramCredentialRecord);
+        $run!(cluster, zk_migration_state, ZkMigrationStateRecord);
+        $run!(remote_log, partition_delete, RemotePartitionDeleteMetadataRecord);
+        $run!(remote_log, segment_metadata, RemoteLogSegmentMetadataRecord);
+        $run!(remote_log, segment_metadata_snapshot, RemoteLogSegmentMetadataSnapshotRecord);
+        $run!(remote_log, segment_metadata_update, RemoteLogSegmentMetadataUpdateRecord);
+    };
+}

@@ -2,7 +2,7 @@
 
 use super::emit_type::{default_value, field_name, has_natural_defaults, notation, rust_type, size_min};
 use super::model::{Api, Field, Kind, Message, SchemaFile, Stored, Struct, Versions};
-use super::{Home, emit_errors, emit_read, emit_write};
+use super::{Home, emit_errors, emit_read, emit_tell, emit_write};
 
 /// The line that says where a file comes from.
 pub(super) fn warning(home: Home) -> String {
@@ -17,6 +17,9 @@ pub(super) fn file(home: Home, schema: &SchemaFile) -> String {
     let mut body = String::new();
     for (structure, message) in schema.bodies() {
         body.push_str(&definition(schema, structure, message));
+        if matches!(home, Home::Wire) {
+            body.push_str(&emit_tell::tell_impl(structure));
+        }
     }
     if let (Some(api), [request, response]) = (&schema.api, &schema.messages[..]) {
         for message in [request, response] {
@@ -68,6 +71,7 @@ fn imports(home: Home, body: &str) -> String {
         &used(&["ApiKey"], "crate::api_key"),
         &used(&["Message", "Request", "Response"], "crate::message"),
         &used(&["Record", "TypedRecord"], "crate::record"),
+        &used(&["Tell", "Value"], "crate::tell"),
         "\n",
     ]
     .concat()

@@ -1,6 +1,6 @@
 //! Emits the root module of a crate's generated files: the list of the others, and what goes through all of them.
 
-use super::model::{Api, SchemaFile, Versions};
+use super::model::{Api, Message, SchemaFile, Versions};
 use super::{Home, emit};
 
 /// The root of the messages: the modules, the table of APIs, and a macro for each of them.
@@ -63,7 +63,25 @@ pub(super) fn records(schemas: &[SchemaFile]) -> String {
         }
     }
     out.push_str("    };\n}\n");
+    out.push_str(&by_number(schemas));
     out
+}
+
+/// Macros for the records that are told by a number: key and value beside each other, or one alone.
+fn by_number(schemas: &[SchemaFile]) -> String {
+    let pair = "Calls `$run!(folder, module, Key, Value)` for every record of a key and a value.";
+    let alone = "Calls `$run!(folder, module, Record)` for every record that a number in front of it tells.";
+    let mut pairs = macro_head(pair, "for_every_keyed_record");
+    let mut framed = macro_head(alone, "for_every_framed_record");
+    for schema in schemas {
+        let is_told = |message: &&Message| message.stored.is_some_and(|stored| stored.record_type.is_some());
+        let names: Vec<&str> = schema.messages.iter().filter(is_told).map(|it| it.body.name.as_str()).collect();
+        let list = if names.len() == 2 { &mut pairs } else { &mut framed };
+        if !names.is_empty() {
+            list.push_str(&format!("        $run!({}, {}, {});\n", schema.folder, schema.module, names.join(", ")));
+        }
+    }
+    format!("{pairs}    }};\n}}\n{framed}    }};\n}}\n")
 }
 
 fn head(home: Home) -> String {

@@ -8,6 +8,7 @@ mod emit;
 mod emit_errors;
 mod emit_read;
 mod emit_root;
+mod emit_tell;
 mod emit_type;
 mod emit_write;
 pub mod model;

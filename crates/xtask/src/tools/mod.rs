@@ -177,7 +177,10 @@ fn check(file: &File, options: &Options, scratch: &Path) -> Outcome {
         }
         None => {
             let data = place("data")?;
-            let broker = Broker::start(&options.binary, &data, 0)?;
+            let folder = data.display().to_string();
+            let settings: Vec<_> = transcript.settings().map(|line| line.replace("$DATA", &folder)).collect();
+            let settings: Vec<_> = settings.iter().map(String::as_str).collect();
+            let broker = Broker::start_with(&options.binary, &data, 0, &settings)?;
             (Asked { side: Side::Ottla, bootstrap: broker.address(), data, work }, Some(broker))
         }
     };

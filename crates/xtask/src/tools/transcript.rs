@@ -2,13 +2,17 @@
 //!
 //! A line that begins with `$ ` is a command for the shell, `> ` continues it. What follows is the answer: `  ` before a
 //! line that both give, `- ` before one that only Kafka gives, `+ ` before one that only Ottla gives. Lines with `#` are
-//! comments. A comment `# deviation: NAME` above a command says which row of docs/deviations.md a difference belongs to.
+//! comments. A comment `# deviation: NAME` above a command says which row of docs/deviations.md a difference belongs to,
+//! and `# broker: KEY=VALUE` above the first one what the broker has to be started with.
 //! This module reads and writes that text; it runs nothing, and [`super::normal`] says what answers look like.
 
 use std::fmt::Write as _;
 
 /// The mark of a comment that names a row of docs/deviations.md.
 const DEVIATION: &str = "# deviation: ";
+
+/// The mark of a comment that holds a setting of the broker.
+const BROKER: &str = "# broker: ";
 
 /// Whose answer it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,6 +98,11 @@ impl Transcript {
             }
         }
         Ok(Self { steps, tail: notes })
+    }
+
+    /// The settings that the broker needs, each a `key=value` in which `$DATA` stands for its log directory.
+    pub(super) fn settings(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().take(1).flat_map(|step| &step.notes).filter_map(|note| note.strip_prefix(BROKER))
     }
 
     /// The text of its file.
@@ -183,6 +192,13 @@ mod tests {
         assert_eq!(step.command(), "one --two\nthree");
         assert_eq!(step.expected(Side::Kafka), lines("both\nkafka\nend"));
         assert_eq!(step.expected(Side::Ottla), lines("both\nottla\nend"));
+    }
+
+    #[test]
+    fn settings_of_the_broker_stand_above_the_first_command() {
+        let transcript =
+            Transcript::parse("# broker: a=$DATA\n# broker: b=\n$ x\n# broker: c=1\n$ y\n").expect("legal");
+        assert_eq!(transcript.settings().collect::<Vec<_>>(), ["a=$DATA", "b="]);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(super) struct Asked {
     pub(super) target: Target,
     /// The high watermark up to which it was read last.
     pub(super) read_to: Offset,
+    /// The bytes of records that were there then, within the limits.
+    pub(super) bytes: usize,
 }
 
 /// Where it leads.
@@ -47,7 +49,7 @@ pub(super) fn find_all(node: &Node, partitions: &mut Partitions) -> Vec<Asked> {
     for place in places {
         let target = find(node, partitions, place);
         let list = if matches!(target, Target::Unknown(_)) { &mut unknown } else { &mut asked };
-        list.push(Asked { place, target, read_to: Offset(-1) });
+        list.push(Asked { place, target, read_to: Offset(-1), bytes: 0 });
     }
     // First what the client does not even know the name of: Kafka's order.
     unknown.sort_by_key(|asked| !matches!(asked.target, Target::Unknown(ErrorCode::UnknownTopicId)));

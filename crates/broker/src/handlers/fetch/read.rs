@@ -95,12 +95,14 @@ impl Reader<'_> {
     /// (KIP-74). Of what the client need not hear nothing is kept.
     pub(super) async fn read_all(&self, partitions: &Partitions, asked: &mut [Asked]) -> Harvest {
         let mut harvest = Harvest { got: Vec::new(), bytes: 0, urgent: false };
+        self.node.metrics.traffic.looked_into(asked.len());
         for asked in asked {
             let wanted = partitions.followed(asked.place).wanted;
             let left = self.bytes_max.saturating_sub(harvest.bytes);
             let at_least_one = harvest.bytes == 0 && !self.hard_limits;
             let outcome = self.read(asked, &wanted, left, at_least_one).await;
             let found = outcome.found();
+            asked.bytes = found.bytes;
             harvest.bytes += found.bytes;
             harvest.urgent |= found.pressing && !matches!(outcome, Outcome::Unknown(_));
             if self.tells_all || partitions.must_tell(asked.place, &found) {
@@ -108,6 +110,16 @@ impl Reader<'_> {
             }
         }
         harvest
+    }
+
+    /// Reads one partition again, for one who waits to find out how much there is by now: as if it were the first of the
+    /// answer. Answers whether the client must not be kept waiting for what came of it.
+    pub(super) async fn look_again(&self, partitions: &Partitions, asked: &mut Asked) -> bool {
+        self.node.metrics.traffic.looked_into(1);
+        let wanted = partitions.followed(asked.place).wanted;
+        let found = self.read(asked, &wanted, self.bytes_max, !self.hard_limits).await.found();
+        asked.bytes = found.bytes;
+        found.pressing
     }
 
     async fn read(&self, asked: &mut Asked, wanted: &Wanted, bytes_left: usize, at_least_one: bool) -> Outcome {

@@ -2,17 +2,20 @@
 //! of its patience.
 //!
 //! It reads first; only when that is not enough does it register with its partitions, and looks once more whether one of
-//! them moved in between. Who waits is woken by records that became safe, and by partitions that fail or go away.
+//! them moved in between. Who waits is woken by records that became safe, and by partitions that fail or go away. Until
+//! there seems to be enough only the partitions that moved are looked into again; then all are read for the answer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use ottla_types::Instant;
+use ottla_types::{Instant, Offset};
 use tokio::sync::Notify;
 
 use super::lookup::Asked;
 use super::read::{Harvest, Reader};
 use super::session::Partitions;
+use crate::partition::Partition;
+use crate::wait::Registration;
 
 /// What is worth an answer.
 pub(super) struct Patience {
@@ -36,28 +39,80 @@ pub(super) async fn read_enough(
     asked: &mut [Asked],
 ) -> Harvest {
     let node = reader.node;
-    let clock = &node.runtime.clock;
     // Nothing that could ever be read is nothing to wait for.
     let hopeless = asked.iter().all(|asked| asked.partition().is_none());
     loop {
         let harvest = reader.read_all(partitions, asked).await;
         let enough = harvest.bytes >= patience.bytes_min || harvest.urgent || hopeless;
-        if enough || clock.now() >= patience.deadline || node.stop.is_cancelled() {
+        if enough || node.runtime.clock.now() >= patience.deadline || node.stop.is_cancelled() {
             return harvest;
         }
         // What is not answered now is read again then.
         drop(harvest);
-        let wake = Arc::new(Notify::new());
-        let watched = || asked.iter().filter_map(|asked| Some((asked.partition()?, asked.read_to)));
-        let _registered: Vec<_> = watched().map(|(partition, read)| partition.watch(read.plus(1), &wake)).collect();
-        if watched().any(|(partition, read)| partition.has_moved(read)) {
+        wait(reader, patience, partitions, asked).await;
+    }
+}
+
+/// Waits until it is worth to read everything again: because there seems to be enough, or the time is over. Of all
+/// partitions only those that moved are looked into.
+async fn wait(reader: &Reader<'_>, patience: &Patience, partitions: &Partitions, asked: &mut [Asked]) {
+    let node = reader.node;
+    let wake = Arc::new(Notify::new());
+    let held: Vec<_> = asked.iter().map(|asked| asked.partition().cloned()).collect();
+    let mut watches: Vec<_> =
+        held.iter().map(|partition| Watch { partition: partition.as_ref(), place: None }).collect();
+    for (watch, asked) in watches.iter_mut().zip(&*asked) {
+        watch.renew(asked.read_to, &wake);
+    }
+    let mut woken = false;
+    loop {
+        let mut has_moved = false;
+        for (watch, asked) in watches.iter_mut().zip(&mut *asked) {
+            if !watch.has_moved(asked.read_to) {
+                continue;
+            }
+            has_moved = true;
+            if reader.look_again(partitions, asked).await {
+                return;
+            }
+            watch.renew(asked.read_to, &wake);
+        }
+        if asked.iter().map(|asked| asked.bytes).sum::<usize>() >= patience.bytes_min {
+            return;
+        }
+        if woken && !has_moved {
+            // Somebody called who had no news; whoever it was has crossed the waiter off.
+            watches.iter_mut().zip(&*asked).for_each(|(watch, asked)| watch.renew(asked.read_to, &wake));
+        }
+        if woken || has_moved {
+            // Something may have moved before it was watched again.
+            woken = false;
             continue;
         }
         tokio::select! {
             biased;
-            () = wake.notified() => {}
-            () = clock.sleep_until(patience.deadline) => {}
-            () = node.stop.cancelled() => {}
+            () = wake.notified() => woken = true,
+            () = node.runtime.clock.sleep_until(patience.deadline) => return,
+            () = node.stop.cancelled() => return,
         }
+    }
+}
+
+/// One partition that is waited for, if there is one.
+struct Watch<'a> {
+    partition: Option<&'a Arc<Partition>>,
+    place: Option<Registration<'a>>,
+}
+
+impl Watch<'_> {
+    fn has_moved(&self, read_to: Offset) -> bool {
+        self.partition.is_some_and(|partition| partition.has_moved(read_to))
+    }
+
+    /// Waits for what lies above `read_to`.
+    fn renew(&mut self, read_to: Offset, wake: &Arc<Notify>) {
+        // The old place is given up first: dropped later it would take the new one along.
+        self.place = None;
+        self.place = self.partition.map(|partition| partition.watch(read_to.plus(1), wake));
     }
 }

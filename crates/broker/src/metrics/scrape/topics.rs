@@ -47,4 +47,6 @@ pub(super) fn write(node: &Node, to: &mut Exposition) {
             family.sample(&[("topic", topic.as_str())], number(counted));
         }
     }
+    let help = "Partitions that fetches looked into: all of a fetch first and last, those that moved while it waits.";
+    to.counter("ottla_fetch_looks_total", help, all.looks);
 }

@@ -14,6 +14,7 @@ use ottla_types::{Offset, Timestamp};
 use super::{DIRECTORY, content};
 use crate::disk::simulated::SimulatedDisk;
 use crate::disk::{Disk, Open, block_on};
+use crate::log::LogCopy;
 use crate::producers::marker;
 use crate::testing::durable_root;
 use crate::{AbortedTransaction, Batch, Log, LogConfig, Recovery};
@@ -316,6 +317,31 @@ fn what_is_deleted_of_an_open_transaction_holds_nobody_back() {
         log.raise_start(Offset(70)).expect("below the end");
         assert_eq!(log.last_stable_offset(Offset(END)), Offset(70));
         assert_eq!(log.bounds(Offset(END)).1, Offset(70));
+    });
+}
+
+#[test]
+fn a_copy_has_the_indexes_whenever_it_looked() {
+    block_on(async {
+        let all = batches(&kafkas());
+        let (rolls, _) = all.iter().enumerate().find(|(_, batch)| batch.header.base_offset.0 == 24).expect("a segment");
+        let (disk, log) = appended(&all[..rolls]).await;
+        let mut copy = LogCopy::begin(log.clone(), "/d/copy".as_ref()).await.expect("begun");
+        // The next segment is there, but not on the disk, and so are the last entries of this one's indexes.
+        log.append_given(all[rolls].clone(), Timestamp(0)).expect("appended");
+        assert!(copy.step(1 << 20).await.expect("copied") > 0);
+        assert_eq!(copy.step(1 << 20).await.expect("copied"), 0);
+        for batch in &all[rolls + 1..] {
+            log.append_given(batch.clone(), Timestamp(0)).expect("appended");
+        }
+        log.close().await.expect("closed");
+        copy.finish().await.expect("finished");
+        let source = content(&disk).await;
+        for (name, bytes) in source.iter().filter(|(name, _)| name.ends_with("index")) {
+            let path = Path::new("/d/copy").join(name);
+            let copied = crate::checkpoint::read(&*disk, &path).await.expect("read");
+            assert_eq!(copied.as_ref(), Some(bytes), "{name}");
+        }
     });
 }
 

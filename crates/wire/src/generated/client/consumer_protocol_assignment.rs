@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::codec::{self, Codec};
 use crate::record::Record;
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// What the leader of a classic group tells a consumer to read. Its versions are those of the subscription.
@@ -34,6 +35,15 @@ impl Codec for ConsumerProtocolAssignment {
     }
 }
 
+impl Tell for ConsumerProtocolAssignment {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("assignedPartitions", self.assigned_partitions.tell(version)),
+            ("userData", self.user_data.tell(version)),
+        ])
+    }
+}
+
 /// An element of [`ConsumerProtocolAssignment::assigned_partitions`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct TopicPartition {
@@ -54,6 +64,12 @@ impl Codec for TopicPartition {
         w.string(form, &self.topic)?;
         codec::write_array(w, form, version, &self.partitions)?;
         Ok(())
+    }
+}
+
+impl Tell for TopicPartition {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("topic", self.topic.tell(version)), ("partitions", self.partitions.tell(version))])
     }
 }
 

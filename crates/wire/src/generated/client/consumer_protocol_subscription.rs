@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use crate::codec::{self, Codec};
 use crate::record::Record;
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// What a consumer tells the leader of its classic group: what it wants and what it has.
@@ -68,6 +69,22 @@ impl Codec for ConsumerProtocolSubscription {
     }
 }
 
+impl Tell for ConsumerProtocolSubscription {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = vec![("topics", self.topics.tell(version)), ("userData", self.user_data.tell(version))];
+        if version >= 1 {
+            fields.push(("ownedPartitions", self.owned_partitions.tell(version)));
+        }
+        if version >= 2 {
+            fields.push(("generationId", self.generation_id.tell(version)));
+        }
+        if version >= 3 {
+            fields.push(("rackId", self.rack_id.tell(version)));
+        }
+        Value::Fields(fields)
+    }
+}
+
 /// An element of [`ConsumerProtocolSubscription::owned_partitions`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct TopicPartition {
@@ -88,6 +105,12 @@ impl Codec for TopicPartition {
         w.string(form, &self.topic)?;
         codec::write_array(w, form, version, &self.partitions)?;
         Ok(())
+    }
+}
+
+impl Tell for TopicPartition {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("topic", self.topic.tell(version)), ("partitions", self.partitions.tell(version))])
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::Record;
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// Who sent a request that a broker forwards (KIP-590).
@@ -40,6 +41,16 @@ impl Codec for DefaultPrincipalData {
         w.bool(self.token_authenticated);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for DefaultPrincipalData {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("type", self.r#type.tell(version)),
+            ("name", self.name.tell(version)),
+            ("tokenAuthenticated", self.token_authenticated.tell(version)),
+        ])
     }
 }
 

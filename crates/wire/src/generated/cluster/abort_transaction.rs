@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The records since BeginTransaction are void (KIP-868).
@@ -40,6 +41,16 @@ impl Codec for AbortTransactionRecord {
             }
         }
         Ok(())
+    }
+}
+
+impl Tell for AbortTransactionRecord {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = vec![];
+        if self.reason.is_some() {
+            fields.push(("reason", self.reason.tell(version)));
+        }
+        Value::Fields(fields)
     }
 }
 

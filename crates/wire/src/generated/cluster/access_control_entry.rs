@@ -6,6 +6,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// An access rule, with the numbers of DescribeAcls.
@@ -58,6 +59,21 @@ impl Codec for AccessControlEntryRecord {
         w.i8(self.permission_type);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for AccessControlEntryRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("id", self.id.tell(version)),
+            ("resourceType", self.resource_type.tell(version)),
+            ("resourceName", self.resource_name.tell(version)),
+            ("patternType", self.pattern_type.tell(version)),
+            ("principal", self.principal.tell(version)),
+            ("host", self.host.tell(version)),
+            ("operation", self.operation.tell(version)),
+            ("permissionType", self.permission_type.tell(version)),
+        ])
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The records up to EndTransaction count together or not at all (KIP-868).
@@ -40,6 +41,16 @@ impl Codec for BeginTransactionRecord {
             }
         }
         Ok(())
+    }
+}
+
+impl Tell for BeginTransactionRecord {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = vec![];
+        if self.name.is_some() {
+            fields.push(("name", self.name.tell(version)));
+        }
+        Value::Fields(fields)
     }
 }
 

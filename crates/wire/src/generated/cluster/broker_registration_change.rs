@@ -10,6 +10,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// Something about a registered broker has changed.
@@ -110,6 +111,26 @@ impl Codec for BrokerRegistrationChangeRecord {
             }
         }
         Ok(())
+    }
+}
+
+impl Tell for BrokerRegistrationChangeRecord {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields =
+            vec![("brokerId", self.broker_id.tell(version)), ("brokerEpoch", self.broker_epoch.tell(version))];
+        if self.fenced != 0 {
+            fields.push(("fenced", self.fenced.tell(version)));
+        }
+        if version >= 1 && self.in_controlled_shutdown != 0 {
+            fields.push(("inControlledShutdown", self.in_controlled_shutdown.tell(version)));
+        }
+        if version >= 2 && !self.log_dirs.is_empty() {
+            fields.push(("logDirs", self.log_dirs.tell(version)));
+        }
+        if version >= 3 && self.cordoned_log_dirs.is_some() {
+            fields.push(("cordonedLogDirs", self.cordoned_log_dirs.tell(version)));
+        }
+        Value::Fields(fields)
     }
 }
 

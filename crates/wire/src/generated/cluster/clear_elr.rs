@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// Forgets the eligible leader replicas of a topic's partitions (KIP-966).
@@ -28,6 +29,12 @@ impl Codec for ClearElrRecord {
         w.string(form, &self.topic_name)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for ClearElrRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("topicName", self.topic_name.tell(version))])
     }
 }
 

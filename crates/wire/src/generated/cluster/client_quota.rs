@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A quota of a user, a client id or an address (KIP-546).
@@ -45,6 +46,17 @@ impl Codec for ClientQuotaRecord {
     }
 }
 
+impl Tell for ClientQuotaRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("entity", self.entity.tell(version)),
+            ("key", self.key.tell(version)),
+            ("value", self.value.tell(version)),
+            ("remove", self.remove.tell(version)),
+        ])
+    }
+}
+
 /// An element of [`ClientQuotaRecord::entity`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct EntityData {
@@ -71,6 +83,15 @@ impl Codec for EntityData {
         w.nullable_string(form, self.entity_name.as_deref())?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for EntityData {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("entityType", self.entity_type.tell(version)),
+            ("entityName", self.entity_name.tell(version)),
+        ])
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A key of a resource's configuration.
@@ -44,6 +45,17 @@ impl Codec for ConfigRecord {
         w.nullable_string(form, self.value.as_deref())?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for ConfigRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("resourceType", self.resource_type.tell(version)),
+            ("resourceName", self.resource_name.tell(version)),
+            ("name", self.name.tell(version)),
+            ("value", self.value.tell(version)),
+        ])
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A token that stands for a user (KIP-900).
@@ -64,6 +65,20 @@ impl Codec for DelegationTokenRecord {
         w.string(form, &self.token_id)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for DelegationTokenRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("owner", self.owner.tell(version)),
+            ("requester", self.requester.tell(version)),
+            ("renewers", self.renewers.tell(version)),
+            ("issueTimestamp", self.issue_timestamp.tell(version)),
+            ("maxTimestamp", self.max_timestamp.tell(version)),
+            ("expirationTimestamp", self.expiration_timestamp.tell(version)),
+            ("tokenId", self.token_id.tell(version)),
+        ])
     }
 }
 

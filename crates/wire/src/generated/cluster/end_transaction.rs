@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The records since BeginTransaction count (KIP-868).
@@ -22,6 +23,12 @@ impl Codec for EndTransactionRecord {
     fn write(&self, w: &mut Writer, form: Form, _version: i16) -> Result<(), EncodeError> {
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for EndTransactionRecord {
+    fn tell(&self, _version: i16) -> Value {
+        Value::Fields(vec![])
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A feature and the level that the cluster has agreed on. The first record of every metadata log and snapshot says
@@ -31,6 +32,12 @@ impl Codec for FeatureLevelRecord {
         w.i16(self.feature_level);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for FeatureLevelRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("name", self.name.tell(version)), ("featureLevel", self.feature_level.tell(version))])
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// Nothing: so that the log moves on (KIP-835).
@@ -22,6 +23,12 @@ impl Codec for NoOpRecord {
     fn write(&self, w: &mut Writer, form: Form, _version: i16) -> Result<(), EncodeError> {
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for NoOpRecord {
+    fn tell(&self, _version: i16) -> Value {
+        Value::Fields(vec![])
     }
 }
 

@@ -9,6 +9,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A partition.
@@ -155,6 +156,35 @@ impl Codec for PartitionRecord {
             }
         }
         Ok(())
+    }
+}
+
+impl Tell for PartitionRecord {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = vec![
+            ("partitionId", self.partition_id.tell(version)),
+            ("topicId", self.topic_id.tell(version)),
+            ("replicas", self.replicas.tell(version)),
+            ("isr", self.isr.tell(version)),
+            ("removingReplicas", self.removing_replicas.tell(version)),
+            ("addingReplicas", self.adding_replicas.tell(version)),
+            ("leader", self.leader.tell(version)),
+        ];
+        if self.leader_recovery_state != 0 {
+            fields.push(("leaderRecoveryState", self.leader_recovery_state.tell(version)));
+        }
+        fields.push(("leaderEpoch", self.leader_epoch.tell(version)));
+        fields.push(("partitionEpoch", self.partition_epoch.tell(version)));
+        if version >= 1 {
+            fields.push(("directories", self.directories.tell(version)));
+        }
+        if version >= 2 && self.eligible_leader_replicas.is_some() {
+            fields.push(("eligibleLeaderReplicas", self.eligible_leader_replicas.tell(version)));
+        }
+        if version >= 2 && self.last_known_elr.is_some() {
+            fields.push(("lastKnownElr", self.last_known_elr.tell(version)));
+        }
+        Value::Fields(fields)
     }
 }
 

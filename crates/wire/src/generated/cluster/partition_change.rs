@@ -9,6 +9,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A partition has changed. What has not is null, or the number given.
@@ -165,6 +166,41 @@ impl Codec for PartitionChangeRecord {
             }
         }
         Ok(())
+    }
+}
+
+impl Tell for PartitionChangeRecord {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields =
+            vec![("partitionId", self.partition_id.tell(version)), ("topicId", self.topic_id.tell(version))];
+        if self.isr.is_some() {
+            fields.push(("isr", self.isr.tell(version)));
+        }
+        if self.leader != -2 {
+            fields.push(("leader", self.leader.tell(version)));
+        }
+        if self.replicas.is_some() {
+            fields.push(("replicas", self.replicas.tell(version)));
+        }
+        if self.removing_replicas.is_some() {
+            fields.push(("removingReplicas", self.removing_replicas.tell(version)));
+        }
+        if self.adding_replicas.is_some() {
+            fields.push(("addingReplicas", self.adding_replicas.tell(version)));
+        }
+        if self.leader_recovery_state != -1 {
+            fields.push(("leaderRecoveryState", self.leader_recovery_state.tell(version)));
+        }
+        if version >= 1 && self.directories.is_some() {
+            fields.push(("directories", self.directories.tell(version)));
+        }
+        if version >= 2 && self.eligible_leader_replicas.is_some() {
+            fields.push(("eligibleLeaderReplicas", self.eligible_leader_replicas.tell(version)));
+        }
+        if version >= 2 && self.last_known_elr.is_some() {
+            fields.push(("lastKnownElr", self.last_known_elr.tell(version)));
+        }
+        Value::Fields(fields)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A block of producer ids has been given to a broker (KIP-730).
@@ -40,6 +41,16 @@ impl Codec for ProducerIdsRecord {
         w.i64(self.next_producer_id);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for ProducerIdsRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("brokerId", self.broker_id.tell(version)),
+            ("brokerEpoch", self.broker_epoch.tell(version)),
+            ("nextProducerId", self.next_producer_id.tell(version)),
+        ])
     }
 }
 

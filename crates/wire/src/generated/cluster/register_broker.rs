@@ -11,6 +11,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A broker has entered the cluster.
@@ -146,6 +147,31 @@ impl Codec for RegisterBrokerRecord {
     }
 }
 
+impl Tell for RegisterBrokerRecord {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = vec![("brokerId", self.broker_id.tell(version))];
+        if version >= 2 {
+            fields.push(("isMigratingZkBroker", self.is_migrating_zk_broker.tell(version)));
+        }
+        fields.push(("incarnationId", self.incarnation_id.tell(version)));
+        fields.push(("brokerEpoch", self.broker_epoch.tell(version)));
+        fields.push(("endPoints", self.end_points.tell(version)));
+        fields.push(("features", self.features.tell(version)));
+        fields.push(("rack", self.rack.tell(version)));
+        fields.push(("fenced", self.fenced.tell(version)));
+        if version >= 1 {
+            fields.push(("inControlledShutdown", self.in_controlled_shutdown.tell(version)));
+        }
+        if version >= 3 && !self.log_dirs.is_empty() {
+            fields.push(("logDirs", self.log_dirs.tell(version)));
+        }
+        if version >= 4 && self.cordoned_log_dirs.is_some() {
+            fields.push(("cordonedLogDirs", self.cordoned_log_dirs.tell(version)));
+        }
+        Value::Fields(fields)
+    }
+}
+
 /// An element of [`RegisterBrokerRecord::end_points`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct BrokerEndpoint {
@@ -185,6 +211,17 @@ impl Codec for BrokerEndpoint {
     }
 }
 
+impl Tell for BrokerEndpoint {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("host", self.host.tell(version)),
+            ("port", self.port.tell(version)),
+            ("securityProtocol", self.security_protocol.tell(version)),
+        ])
+    }
+}
+
 /// An element of [`RegisterBrokerRecord::features`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct BrokerFeature {
@@ -215,6 +252,16 @@ impl Codec for BrokerFeature {
         w.i16(self.max_supported_version);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for BrokerFeature {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("minSupportedVersion", self.min_supported_version.tell(version)),
+            ("maxSupportedVersion", self.max_supported_version.tell(version)),
+        ])
     }
 }
 

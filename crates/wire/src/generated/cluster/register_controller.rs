@@ -6,6 +6,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A controller has entered the cluster (KIP-919).
@@ -51,6 +52,18 @@ impl Codec for RegisterControllerRecord {
     }
 }
 
+impl Tell for RegisterControllerRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("controllerId", self.controller_id.tell(version)),
+            ("incarnationId", self.incarnation_id.tell(version)),
+            ("zkMigrationReady", self.zk_migration_ready.tell(version)),
+            ("endPoints", self.end_points.tell(version)),
+            ("features", self.features.tell(version)),
+        ])
+    }
+}
+
 /// An element of [`RegisterControllerRecord::end_points`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct ControllerEndpoint {
@@ -90,6 +103,17 @@ impl Codec for ControllerEndpoint {
     }
 }
 
+impl Tell for ControllerEndpoint {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("host", self.host.tell(version)),
+            ("port", self.port.tell(version)),
+            ("securityProtocol", self.security_protocol.tell(version)),
+        ])
+    }
+}
+
 /// An element of [`RegisterControllerRecord::features`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct ControllerFeature {
@@ -120,6 +144,16 @@ impl Codec for ControllerFeature {
         w.i16(self.max_supported_version);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for ControllerFeature {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("minSupportedVersion", self.min_supported_version.tell(version)),
+            ("maxSupportedVersion", self.max_supported_version.tell(version)),
+        ])
     }
 }
 

@@ -6,6 +6,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// An access rule is gone.
@@ -28,6 +29,12 @@ impl Codec for RemoveAccessControlEntryRecord {
         w.uuid(self.id);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for RemoveAccessControlEntryRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("id", self.id.tell(version))])
     }
 }
 

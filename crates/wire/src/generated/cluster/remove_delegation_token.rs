@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A token is gone (KIP-900).
@@ -26,6 +27,12 @@ impl Codec for RemoveDelegationTokenRecord {
         w.string(form, &self.token_id)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for RemoveDelegationTokenRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("tokenId", self.token_id.tell(version))])
     }
 }
 

@@ -6,6 +6,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A topic is gone.
@@ -28,6 +29,12 @@ impl Codec for RemoveTopicRecord {
         w.uuid(self.topic_id);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for RemoveTopicRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("topicId", self.topic_id.tell(version))])
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A user's SCRAM credential is gone (KIP-900).
@@ -31,6 +32,12 @@ impl Codec for RemoveUserScramCredentialRecord {
         w.i8(self.mechanism);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for RemoveUserScramCredentialRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("name", self.name.tell(version)), ("mechanism", self.mechanism.tell(version))])
     }
 }
 

@@ -6,6 +6,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A topic. Its partitions have records of their own.
@@ -31,6 +32,12 @@ impl Codec for TopicRecord {
         w.uuid(self.topic_id);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for TopicRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("name", self.name.tell(version)), ("topicId", self.topic_id.tell(version))])
     }
 }
 

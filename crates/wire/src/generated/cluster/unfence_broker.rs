@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A broker is in service. Superseded by BrokerRegistrationChange.
@@ -29,6 +30,12 @@ impl Codec for UnfenceBrokerRecord {
         w.i64(self.epoch);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for UnfenceBrokerRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("id", self.id.tell(version)), ("epoch", self.epoch.tell(version))])
     }
 }
 

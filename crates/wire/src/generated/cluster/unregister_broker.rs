@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A broker has left the cluster.
@@ -29,6 +30,15 @@ impl Codec for UnregisterBrokerRecord {
         w.i64(self.broker_epoch);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for UnregisterBrokerRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("brokerId", self.broker_id.tell(version)),
+            ("brokerEpoch", self.broker_epoch.tell(version)),
+        ])
     }
 }
 

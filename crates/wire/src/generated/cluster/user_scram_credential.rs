@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A user's SCRAM credential (KIP-900).
@@ -52,6 +53,19 @@ impl Codec for UserScramCredentialRecord {
         w.i32(self.iterations);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for UserScramCredentialRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("mechanism", self.mechanism.tell(version)),
+            ("salt", self.salt.tell(version)),
+            ("storedKey", self.stored_key.tell(version)),
+            ("serverKey", self.server_key.tell(version)),
+            ("iterations", self.iterations.tell(version)),
+        ])
     }
 }
 

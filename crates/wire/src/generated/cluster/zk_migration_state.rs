@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// How far a migration from ZooKeeper has come (KIP-866).
@@ -28,6 +29,12 @@ impl Codec for ZkMigrationStateRecord {
         w.i8(self.zk_migration_state);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for ZkMigrationStateRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("zkMigrationState", self.zk_migration_state.tell(version))])
     }
 }
 

@@ -6,6 +6,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -28,6 +29,12 @@ impl Codec for ConsumerGroupCurrentMemberAssignmentKey {
         w.string(form, &self.group_id)?;
         w.string(form, &self.member_id)?;
         Ok(())
+    }
+}
+
+impl Tell for ConsumerGroupCurrentMemberAssignmentKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("groupId", self.group_id.tell(version)), ("memberId", self.member_id.tell(version))])
     }
 }
 
@@ -73,6 +80,18 @@ impl Codec for ConsumerGroupCurrentMemberAssignmentValue {
         codec::write_array(w, form, version, &self.partitions_pending_revocation)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for ConsumerGroupCurrentMemberAssignmentValue {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("memberEpoch", self.member_epoch.tell(version)),
+            ("previousMemberEpoch", self.previous_member_epoch.tell(version)),
+            ("state", self.state.tell(version)),
+            ("assignedPartitions", self.assigned_partitions.tell(version)),
+            ("partitionsPendingRevocation", self.partitions_pending_revocation.tell(version)),
+        ])
     }
 }
 
@@ -128,6 +147,16 @@ impl Codec for TopicPartitions {
             }
         }
         Ok(())
+    }
+}
+
+impl Tell for TopicPartitions {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = vec![("topicId", self.topic_id.tell(version)), ("partitions", self.partitions.tell(version))];
+        if self.assignment_epochs != Some(Vec::new()) {
+            fields.push(("assignmentEpochs", self.assignment_epochs.tell(version)));
+        }
+        Value::Fields(fields)
     }
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -28,6 +29,12 @@ impl Codec for ConsumerGroupMemberMetadataKey {
         w.string(form, &self.group_id)?;
         w.string(form, &self.member_id)?;
         Ok(())
+    }
+}
+
+impl Tell for ConsumerGroupMemberMetadataKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("groupId", self.group_id.tell(version)), ("memberId", self.member_id.tell(version))])
     }
 }
 
@@ -128,6 +135,25 @@ impl Codec for ConsumerGroupMemberMetadataValue {
     }
 }
 
+impl Tell for ConsumerGroupMemberMetadataValue {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = vec![
+            ("instanceId", self.instance_id.tell(version)),
+            ("rackId", self.rack_id.tell(version)),
+            ("clientId", self.client_id.tell(version)),
+            ("clientHost", self.client_host.tell(version)),
+            ("subscribedTopicNames", self.subscribed_topic_names.tell(version)),
+            ("subscribedTopicRegex", self.subscribed_topic_regex.tell(version)),
+            ("rebalanceTimeoutMs", self.rebalance_timeout_ms.tell(version)),
+            ("serverAssignor", self.server_assignor.tell(version)),
+        ];
+        if self.classic_member_metadata != Some(ClassicMemberMetadata::default()) {
+            fields.push(("classicMemberMetadata", self.classic_member_metadata.tell(version)));
+        }
+        Value::Fields(fields)
+    }
+}
+
 /// What is in [`ConsumerGroupMemberMetadataValue::classic_member_metadata`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct ClassicMemberMetadata {
@@ -151,6 +177,15 @@ impl Codec for ClassicMemberMetadata {
         codec::write_array(w, form, version, &self.supported_protocols)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for ClassicMemberMetadata {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("sessionTimeoutMs", self.session_timeout_ms.tell(version)),
+            ("supportedProtocols", self.supported_protocols.tell(version)),
+        ])
     }
 }
 
@@ -179,6 +214,12 @@ impl Codec for ClassicProtocol {
         w.bytes(form, &self.metadata)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for ClassicProtocol {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("name", self.name.tell(version)), ("metadata", self.metadata.tell(version))])
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -23,6 +24,12 @@ impl Codec for ConsumerGroupMetadataKey {
     fn write(&self, w: &mut Writer, form: Form, _version: i16) -> Result<(), EncodeError> {
         w.string(form, &self.group_id)?;
         Ok(())
+    }
+}
+
+impl Tell for ConsumerGroupMetadataKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("groupId", self.group_id.tell(version))])
     }
 }
 
@@ -68,6 +75,16 @@ impl Codec for ConsumerGroupMetadataValue {
             }
         }
         Ok(())
+    }
+}
+
+impl Tell for ConsumerGroupMetadataValue {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = vec![("epoch", self.epoch.tell(version))];
+        if self.metadata_hash != 0 {
+            fields.push(("metadataHash", self.metadata_hash.tell(version)));
+        }
+        Value::Fields(fields)
     }
 }
 

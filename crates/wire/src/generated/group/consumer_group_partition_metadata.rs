@@ -7,6 +7,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -26,6 +27,12 @@ impl Codec for ConsumerGroupPartitionMetadataKey {
     fn write(&self, w: &mut Writer, form: Form, _version: i16) -> Result<(), EncodeError> {
         w.string(form, &self.group_id)?;
         Ok(())
+    }
+}
+
+impl Tell for ConsumerGroupPartitionMetadataKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("groupId", self.group_id.tell(version))])
     }
 }
 
@@ -49,6 +56,12 @@ impl Codec for ConsumerGroupPartitionMetadataValue {
         codec::write_array(w, form, version, &self.topics)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for ConsumerGroupPartitionMetadataValue {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("topics", self.topics.tell(version))])
     }
 }
 
@@ -89,6 +102,17 @@ impl Codec for TopicMetadata {
     }
 }
 
+impl Tell for TopicMetadata {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("topicId", self.topic_id.tell(version)),
+            ("topicName", self.topic_name.tell(version)),
+            ("numPartitions", self.num_partitions.tell(version)),
+            ("partitionMetadata", self.partition_metadata.tell(version)),
+        ])
+    }
+}
+
 /// An element of [`TopicMetadata::partition_metadata`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct PartitionMetadata {
@@ -112,6 +136,12 @@ impl Codec for PartitionMetadata {
         codec::write_array(w, form, version, &self.racks)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for PartitionMetadata {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("partition", self.partition.tell(version)), ("racks", self.racks.tell(version))])
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -26,6 +27,15 @@ impl Codec for ConsumerGroupRegularExpressionKey {
         w.string(form, &self.group_id)?;
         w.string(form, &self.regular_expression)?;
         Ok(())
+    }
+}
+
+impl Tell for ConsumerGroupRegularExpressionKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("groupId", self.group_id.tell(version)),
+            ("regularExpression", self.regular_expression.tell(version)),
+        ])
     }
 }
 
@@ -59,6 +69,16 @@ impl Codec for ConsumerGroupRegularExpressionValue {
         w.i64(self.timestamp);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for ConsumerGroupRegularExpressionValue {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("topics", self.topics.tell(version)),
+            ("version", self.version.tell(version)),
+            ("timestamp", self.timestamp.tell(version)),
+        ])
     }
 }
 

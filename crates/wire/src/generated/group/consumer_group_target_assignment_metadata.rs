@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -23,6 +24,12 @@ impl Codec for ConsumerGroupTargetAssignmentMetadataKey {
     fn write(&self, w: &mut Writer, form: Form, _version: i16) -> Result<(), EncodeError> {
         w.string(form, &self.group_id)?;
         Ok(())
+    }
+}
+
+impl Tell for ConsumerGroupTargetAssignmentMetadataKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("groupId", self.group_id.tell(version))])
     }
 }
 
@@ -68,6 +75,16 @@ impl Codec for ConsumerGroupTargetAssignmentMetadataValue {
             }
         }
         Ok(())
+    }
+}
+
+impl Tell for ConsumerGroupTargetAssignmentMetadataValue {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = vec![("assignmentEpoch", self.assignment_epoch.tell(version))];
+        if self.assignment_timestamp != 0 {
+            fields.push(("assignmentTimestamp", self.assignment_timestamp.tell(version)));
+        }
+        Value::Fields(fields)
     }
 }
 

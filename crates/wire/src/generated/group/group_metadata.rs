@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -25,6 +26,12 @@ impl Codec for GroupMetadataKey {
     fn write(&self, w: &mut Writer, form: Form, _version: i16) -> Result<(), EncodeError> {
         w.string(form, &self.group)?;
         Ok(())
+    }
+}
+
+impl Tell for GroupMetadataKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("group", self.group.tell(version))])
     }
 }
 
@@ -94,6 +101,22 @@ impl Codec for GroupMetadataValue {
         codec::write_array(w, form, version, &self.members)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for GroupMetadataValue {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = vec![
+            ("protocolType", self.protocol_type.tell(version)),
+            ("generation", self.generation.tell(version)),
+            ("protocol", self.protocol.tell(version)),
+            ("leader", self.leader.tell(version)),
+        ];
+        if version >= 2 {
+            fields.push(("currentStateTimestamp", self.current_state_timestamp.tell(version)));
+        }
+        fields.push(("members", self.members.tell(version)));
+        Value::Fields(fields)
     }
 }
 
@@ -176,6 +199,24 @@ impl Codec for MemberMetadata {
         w.bytes(form, &self.assignment)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for MemberMetadata {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = vec![("memberId", self.member_id.tell(version))];
+        if version >= 3 {
+            fields.push(("groupInstanceId", self.group_instance_id.tell(version)));
+        }
+        fields.push(("clientId", self.client_id.tell(version)));
+        fields.push(("clientHost", self.client_host.tell(version)));
+        if version >= 1 {
+            fields.push(("rebalanceTimeout", self.rebalance_timeout.tell(version)));
+        }
+        fields.push(("sessionTimeout", self.session_timeout.tell(version)));
+        fields.push(("subscription", self.subscription.tell(version)));
+        fields.push(("assignment", self.assignment.tell(version)));
+        Value::Fields(fields)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -32,6 +33,16 @@ impl Codec for LegacyOffsetCommitKey {
     }
 }
 
+impl Tell for LegacyOffsetCommitKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("group", self.group.tell(version)),
+            ("topic", self.topic.tell(version)),
+            ("partition", self.partition.tell(version)),
+        ])
+    }
+}
+
 /// The value.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct LegacyOffsetCommitValue {
@@ -57,6 +68,16 @@ impl Codec for LegacyOffsetCommitValue {
         w.string(form, &self.metadata)?;
         w.i64(self.commit_timestamp);
         Ok(())
+    }
+}
+
+impl Tell for LegacyOffsetCommitValue {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("offset", self.offset.tell(version)),
+            ("metadata", self.metadata.tell(version)),
+            ("commitTimestamp", self.commit_timestamp.tell(version)),
+        ])
     }
 }
 

@@ -6,6 +6,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -31,6 +32,16 @@ impl Codec for OffsetCommitKey {
         w.string(form, &self.topic)?;
         w.i32(self.partition);
         Ok(())
+    }
+}
+
+impl Tell for OffsetCommitKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("group", self.group.tell(version)),
+            ("topic", self.topic.tell(version)),
+            ("partition", self.partition.tell(version)),
+        ])
     }
 }
 
@@ -123,6 +134,24 @@ impl Codec for OffsetCommitValue {
             }
         }
         Ok(())
+    }
+}
+
+impl Tell for OffsetCommitValue {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = vec![("offset", self.offset.tell(version))];
+        if version >= 3 {
+            fields.push(("leaderEpoch", self.leader_epoch.tell(version)));
+        }
+        fields.push(("metadata", self.metadata.tell(version)));
+        fields.push(("commitTimestamp", self.commit_timestamp.tell(version)));
+        if version == 1 {
+            fields.push(("expireTimestamp", self.expire_timestamp.tell(version)));
+        }
+        if version >= 4 && !self.topic_id.is_zero() {
+            fields.push(("topicId", self.topic_id.tell(version)));
+        }
+        Value::Fields(fields)
     }
 }
 

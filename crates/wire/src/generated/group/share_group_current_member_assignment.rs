@@ -6,6 +6,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -28,6 +29,12 @@ impl Codec for ShareGroupCurrentMemberAssignmentKey {
         w.string(form, &self.group_id)?;
         w.string(form, &self.member_id)?;
         Ok(())
+    }
+}
+
+impl Tell for ShareGroupCurrentMemberAssignmentKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("groupId", self.group_id.tell(version)), ("memberId", self.member_id.tell(version))])
     }
 }
 
@@ -72,6 +79,17 @@ impl Codec for ShareGroupCurrentMemberAssignmentValue {
     }
 }
 
+impl Tell for ShareGroupCurrentMemberAssignmentValue {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("memberEpoch", self.member_epoch.tell(version)),
+            ("previousMemberEpoch", self.previous_member_epoch.tell(version)),
+            ("state", self.state.tell(version)),
+            ("assignedPartitions", self.assigned_partitions.tell(version)),
+        ])
+    }
+}
+
 /// An element of [`ShareGroupCurrentMemberAssignmentValue::assigned_partitions`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct TopicPartitions {
@@ -95,6 +113,12 @@ impl Codec for TopicPartitions {
         codec::write_array(w, form, version, &self.partitions)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for TopicPartitions {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("topicId", self.topic_id.tell(version)), ("partitions", self.partitions.tell(version))])
     }
 }
 

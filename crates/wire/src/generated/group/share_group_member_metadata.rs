@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -26,6 +27,12 @@ impl Codec for ShareGroupMemberMetadataKey {
         w.string(form, &self.group_id)?;
         w.string(form, &self.member_id)?;
         Ok(())
+    }
+}
+
+impl Tell for ShareGroupMemberMetadataKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("groupId", self.group_id.tell(version)), ("memberId", self.member_id.tell(version))])
     }
 }
 
@@ -63,6 +70,17 @@ impl Codec for ShareGroupMemberMetadataValue {
         codec::write_array(w, form, version, &self.subscribed_topic_names)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for ShareGroupMemberMetadataValue {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("rackId", self.rack_id.tell(version)),
+            ("clientId", self.client_id.tell(version)),
+            ("clientHost", self.client_host.tell(version)),
+            ("subscribedTopicNames", self.subscribed_topic_names.tell(version)),
+        ])
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -23,6 +24,12 @@ impl Codec for ShareGroupMetadataKey {
     fn write(&self, w: &mut Writer, form: Form, _version: i16) -> Result<(), EncodeError> {
         w.string(form, &self.group_id)?;
         Ok(())
+    }
+}
+
+impl Tell for ShareGroupMetadataKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("groupId", self.group_id.tell(version))])
     }
 }
 
@@ -51,6 +58,12 @@ impl Codec for ShareGroupMetadataValue {
         w.i64(self.metadata_hash);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for ShareGroupMetadataValue {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("epoch", self.epoch.tell(version)), ("metadataHash", self.metadata_hash.tell(version))])
     }
 }
 

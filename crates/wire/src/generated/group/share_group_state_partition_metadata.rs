@@ -6,6 +6,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -25,6 +26,12 @@ impl Codec for ShareGroupStatePartitionMetadataKey {
     fn write(&self, w: &mut Writer, form: Form, _version: i16) -> Result<(), EncodeError> {
         w.string(form, &self.group_id)?;
         Ok(())
+    }
+}
+
+impl Tell for ShareGroupStatePartitionMetadataKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("groupId", self.group_id.tell(version))])
     }
 }
 
@@ -61,6 +68,16 @@ impl Codec for ShareGroupStatePartitionMetadataValue {
     }
 }
 
+impl Tell for ShareGroupStatePartitionMetadataValue {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("initializingTopics", self.initializing_topics.tell(version)),
+            ("initializedTopics", self.initialized_topics.tell(version)),
+            ("deletingTopics", self.deleting_topics.tell(version)),
+        ])
+    }
+}
+
 /// An element of [`ShareGroupStatePartitionMetadataValue::initializing_topics`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct TopicPartitionsInfo {
@@ -94,6 +111,16 @@ impl Codec for TopicPartitionsInfo {
     }
 }
 
+impl Tell for TopicPartitionsInfo {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("topicId", self.topic_id.tell(version)),
+            ("topicName", self.topic_name.tell(version)),
+            ("partitions", self.partitions.tell(version)),
+        ])
+    }
+}
+
 /// An element of [`ShareGroupStatePartitionMetadataValue::deleting_topics`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct TopicInfo {
@@ -117,6 +144,12 @@ impl Codec for TopicInfo {
         w.string(form, &self.topic_name)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for TopicInfo {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("topicId", self.topic_id.tell(version)), ("topicName", self.topic_name.tell(version))])
     }
 }
 

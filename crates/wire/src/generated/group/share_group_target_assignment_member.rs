@@ -6,6 +6,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -28,6 +29,12 @@ impl Codec for ShareGroupTargetAssignmentMemberKey {
         w.string(form, &self.group_id)?;
         w.string(form, &self.member_id)?;
         Ok(())
+    }
+}
+
+impl Tell for ShareGroupTargetAssignmentMemberKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("groupId", self.group_id.tell(version)), ("memberId", self.member_id.tell(version))])
     }
 }
 
@@ -54,6 +61,12 @@ impl Codec for ShareGroupTargetAssignmentMemberValue {
     }
 }
 
+impl Tell for ShareGroupTargetAssignmentMemberValue {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("topicPartitions", self.topic_partitions.tell(version))])
+    }
+}
+
 /// An element of [`ShareGroupTargetAssignmentMemberValue::topic_partitions`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct TopicPartition {
@@ -77,6 +90,12 @@ impl Codec for TopicPartition {
         codec::write_array(w, form, version, &self.partitions)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for TopicPartition {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("topicId", self.topic_id.tell(version)), ("partitions", self.partitions.tell(version))])
     }
 }
 

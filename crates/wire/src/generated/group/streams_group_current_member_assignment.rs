@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -26,6 +27,12 @@ impl Codec for StreamsGroupCurrentMemberAssignmentKey {
         w.string(form, &self.group_id)?;
         w.string(form, &self.member_id)?;
         Ok(())
+    }
+}
+
+impl Tell for StreamsGroupCurrentMemberAssignmentKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("groupId", self.group_id.tell(version)), ("memberId", self.member_id.tell(version))])
     }
 }
 
@@ -90,6 +97,22 @@ impl Codec for StreamsGroupCurrentMemberAssignmentValue {
     }
 }
 
+impl Tell for StreamsGroupCurrentMemberAssignmentValue {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("memberEpoch", self.member_epoch.tell(version)),
+            ("previousMemberEpoch", self.previous_member_epoch.tell(version)),
+            ("state", self.state.tell(version)),
+            ("activeTasks", self.active_tasks.tell(version)),
+            ("standbyTasks", self.standby_tasks.tell(version)),
+            ("warmupTasks", self.warmup_tasks.tell(version)),
+            ("activeTasksPendingRevocation", self.active_tasks_pending_revocation.tell(version)),
+            ("standbyTasksPendingRevocation", self.standby_tasks_pending_revocation.tell(version)),
+            ("warmupTasksPendingRevocation", self.warmup_tasks_pending_revocation.tell(version)),
+        ])
+    }
+}
+
 /// An element of [`StreamsGroupCurrentMemberAssignmentValue::active_tasks`].
 #[derive(Clone, PartialEq, Debug)]
 pub struct TaskIds {
@@ -142,6 +165,17 @@ impl Codec for TaskIds {
             }
         }
         Ok(())
+    }
+}
+
+impl Tell for TaskIds {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields =
+            vec![("subtopologyId", self.subtopology_id.tell(version)), ("partitions", self.partitions.tell(version))];
+        if self.assignment_epochs != Some(Vec::new()) {
+            fields.push(("assignmentEpochs", self.assignment_epochs.tell(version)));
+        }
+        Value::Fields(fields)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -26,6 +27,12 @@ impl Codec for StreamsGroupMemberMetadataKey {
         w.string(form, &self.group_id)?;
         w.string(form, &self.member_id)?;
         Ok(())
+    }
+}
+
+impl Tell for StreamsGroupMemberMetadataKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("groupId", self.group_id.tell(version)), ("memberId", self.member_id.tell(version))])
     }
 }
 
@@ -108,6 +115,22 @@ impl Codec for StreamsGroupMemberMetadataValue {
     }
 }
 
+impl Tell for StreamsGroupMemberMetadataValue {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("instanceId", self.instance_id.tell(version)),
+            ("rackId", self.rack_id.tell(version)),
+            ("clientId", self.client_id.tell(version)),
+            ("clientHost", self.client_host.tell(version)),
+            ("rebalanceTimeoutMs", self.rebalance_timeout_ms.tell(version)),
+            ("topologyEpoch", self.topology_epoch.tell(version)),
+            ("processId", self.process_id.tell(version)),
+            ("userEndpoint", self.user_endpoint.tell(version)),
+            ("clientTags", self.client_tags.tell(version)),
+        ])
+    }
+}
+
 /// What is in [`StreamsGroupMemberMetadataValue::user_endpoint`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Endpoint {
@@ -134,6 +157,12 @@ impl Codec for Endpoint {
     }
 }
 
+impl Tell for Endpoint {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("host", self.host.tell(version)), ("port", self.port.tell(version))])
+    }
+}
+
 /// An element of [`StreamsGroupMemberMetadataValue::client_tags`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct KeyValue {
@@ -157,6 +186,12 @@ impl Codec for KeyValue {
         w.string(form, &self.value)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for KeyValue {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("key", self.key.tell(version)), ("value", self.value.tell(version))])
     }
 }
 

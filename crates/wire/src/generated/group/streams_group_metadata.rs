@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -23,6 +24,12 @@ impl Codec for StreamsGroupMetadataKey {
     fn write(&self, w: &mut Writer, form: Form, _version: i16) -> Result<(), EncodeError> {
         w.string(form, &self.group_id)?;
         Ok(())
+    }
+}
+
+impl Tell for StreamsGroupMetadataKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("groupId", self.group_id.tell(version))])
     }
 }
 
@@ -97,6 +104,19 @@ impl Codec for StreamsGroupMetadataValue {
     }
 }
 
+impl Tell for StreamsGroupMetadataValue {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = vec![("epoch", self.epoch.tell(version)), ("metadataHash", self.metadata_hash.tell(version))];
+        if self.validated_topology_epoch != -1 {
+            fields.push(("validatedTopologyEpoch", self.validated_topology_epoch.tell(version)));
+        }
+        if self.last_assignment_configs != Some(Vec::new()) {
+            fields.push(("lastAssignmentConfigs", self.last_assignment_configs.tell(version)));
+        }
+        Value::Fields(fields)
+    }
+}
+
 /// An element of [`StreamsGroupMetadataValue::last_assignment_configs`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct LastAssignmentConfig {
@@ -120,6 +140,12 @@ impl Codec for LastAssignmentConfig {
         w.string(form, &self.value)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for LastAssignmentConfig {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("key", self.key.tell(version)), ("value", self.value.tell(version))])
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -26,6 +27,12 @@ impl Codec for StreamsGroupTargetAssignmentMemberKey {
         w.string(form, &self.group_id)?;
         w.string(form, &self.member_id)?;
         Ok(())
+    }
+}
+
+impl Tell for StreamsGroupTargetAssignmentMemberKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("groupId", self.group_id.tell(version)), ("memberId", self.member_id.tell(version))])
     }
 }
 
@@ -62,6 +69,16 @@ impl Codec for StreamsGroupTargetAssignmentMemberValue {
     }
 }
 
+impl Tell for StreamsGroupTargetAssignmentMemberValue {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("activeTasks", self.active_tasks.tell(version)),
+            ("standbyTasks", self.standby_tasks.tell(version)),
+            ("warmupTasks", self.warmup_tasks.tell(version)),
+        ])
+    }
+}
+
 /// An element of [`StreamsGroupTargetAssignmentMemberValue::active_tasks`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct TaskIds {
@@ -86,6 +103,15 @@ impl Codec for TaskIds {
         codec::write_array(w, form, version, &self.partitions)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for TaskIds {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("subtopologyId", self.subtopology_id.tell(version)),
+            ("partitions", self.partitions.tell(version)),
+        ])
     }
 }
 

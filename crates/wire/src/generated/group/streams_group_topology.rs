@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -23,6 +24,12 @@ impl Codec for StreamsGroupTopologyKey {
     fn write(&self, w: &mut Writer, form: Form, _version: i16) -> Result<(), EncodeError> {
         w.string(form, &self.group_id)?;
         Ok(())
+    }
+}
+
+impl Tell for StreamsGroupTopologyKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("groupId", self.group_id.tell(version))])
     }
 }
 
@@ -49,6 +56,12 @@ impl Codec for StreamsGroupTopologyValue {
         codec::write_array(w, form, version, &self.subtopologies)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for StreamsGroupTopologyValue {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("epoch", self.epoch.tell(version)), ("subtopologies", self.subtopologies.tell(version))])
     }
 }
 
@@ -105,6 +118,20 @@ impl Codec for Subtopology {
     }
 }
 
+impl Tell for Subtopology {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("subtopologyId", self.subtopology_id.tell(version)),
+            ("sourceTopics", self.source_topics.tell(version)),
+            ("sourceTopicRegex", self.source_topic_regex.tell(version)),
+            ("stateChangelogTopics", self.state_changelog_topics.tell(version)),
+            ("repartitionSinkTopics", self.repartition_sink_topics.tell(version)),
+            ("repartitionSourceTopics", self.repartition_source_topics.tell(version)),
+            ("copartitionGroups", self.copartition_groups.tell(version)),
+        ])
+    }
+}
+
 /// An element of [`Subtopology::copartition_groups`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct CopartitionGroup {
@@ -144,6 +171,16 @@ impl Codec for CopartitionGroup {
     }
 }
 
+impl Tell for CopartitionGroup {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("sourceTopics", self.source_topics.tell(version)),
+            ("sourceTopicRegex", self.source_topic_regex.tell(version)),
+            ("repartitionSourceTopics", self.repartition_source_topics.tell(version)),
+        ])
+    }
+}
+
 /// An element of [`TopicInfo::topic_configs`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct TopicConfig {
@@ -167,6 +204,12 @@ impl Codec for TopicConfig {
         w.string(form, &self.value)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for TopicConfig {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("key", self.key.tell(version)), ("value", self.value.tell(version))])
     }
 }
 
@@ -208,6 +251,17 @@ impl Codec for TopicInfo {
         codec::write_array(w, form, version, &self.topic_configs)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for TopicInfo {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("partitions", self.partitions.tell(version)),
+            ("replicationFactor", self.replication_factor.tell(version)),
+            ("topicConfigs", self.topic_configs.tell(version)),
+        ])
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::Codec;
 use crate::record::Record;
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key of every control record.
@@ -25,6 +26,12 @@ impl Codec for ControlRecordTypeSchema {
     fn write(&self, w: &mut Writer, _form: Form, _version: i16) -> Result<(), EncodeError> {
         w.i16(self.r#type);
         Ok(())
+    }
+}
+
+impl Tell for ControlRecordTypeSchema {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("type", self.r#type.tell(version))])
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::Record;
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The level of `kraft.version` from here on: the value of a control record of type 5 (KIP-853).
@@ -31,6 +32,12 @@ impl Codec for KRaftVersionRecord {
         w.i16(self.kraft_version);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for KRaftVersionRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("version", self.version.tell(version)), ("kraftVersion", self.kraft_version.tell(version))])
     }
 }
 

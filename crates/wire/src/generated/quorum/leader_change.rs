@@ -8,6 +8,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::Record;
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A controller leads from here on: the value of a control record of type 2 (KIP-595).
@@ -53,6 +54,17 @@ impl Codec for LeaderChangeMessage {
     }
 }
 
+impl Tell for LeaderChangeMessage {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("version", self.version.tell(version)),
+            ("leaderId", self.leader_id.tell(version)),
+            ("voters", self.voters.tell(version)),
+            ("grantingVoters", self.granting_voters.tell(version)),
+        ])
+    }
+}
+
 /// An element of [`LeaderChangeMessage::voters`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Voter {
@@ -80,6 +92,16 @@ impl Codec for Voter {
         }
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for Voter {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = vec![("voterId", self.voter_id.tell(version))];
+        if version >= 1 {
+            fields.push(("voterDirectoryId", self.voter_directory_id.tell(version)));
+        }
+        Value::Fields(fields)
     }
 }
 

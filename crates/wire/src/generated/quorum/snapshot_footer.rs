@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::Record;
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A snapshot is complete: the value of a control record of type 4 (KIP-630).
@@ -28,6 +29,12 @@ impl Codec for SnapshotFooterRecord {
         w.i16(self.version);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for SnapshotFooterRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("version", self.version.tell(version))])
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::Record;
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A snapshot begins: the value of a control record of type 3 (KIP-630).
@@ -33,6 +34,15 @@ impl Codec for SnapshotHeaderRecord {
         w.i64(self.last_contained_log_timestamp);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for SnapshotHeaderRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("version", self.version.tell(version)),
+            ("lastContainedLogTimestamp", self.last_contained_log_timestamp.tell(version)),
+        ])
     }
 }
 

@@ -6,6 +6,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::Record;
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The controllers that vote from here on: the value of a control record of type 6 (KIP-853).
@@ -33,6 +34,12 @@ impl Codec for VotersRecord {
         codec::write_array(w, form, version, &self.voters)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for VotersRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("version", self.version.tell(version)), ("voters", self.voters.tell(version))])
     }
 }
 
@@ -75,6 +82,17 @@ impl Codec for Voter {
     }
 }
 
+impl Tell for Voter {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("voterId", self.voter_id.tell(version)),
+            ("voterDirectoryId", self.voter_directory_id.tell(version)),
+            ("endpoints", self.endpoints.tell(version)),
+            ("kraftVersionFeature", self.kraft_version_feature.tell(version)),
+        ])
+    }
+}
+
 /// An element of [`Voter::endpoints`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Endpoint {
@@ -104,6 +122,16 @@ impl Codec for Endpoint {
     }
 }
 
+impl Tell for Endpoint {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("host", self.host.tell(version)),
+            ("port", self.port.tell(version)),
+        ])
+    }
+}
+
 /// What is in [`Voter::kraft_version_feature`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct KRaftVersionFeature {
@@ -127,6 +155,15 @@ impl Codec for KRaftVersionFeature {
         w.i16(self.max_supported_version);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for KRaftVersionFeature {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("minSupportedVersion", self.min_supported_version.tell(version)),
+            ("maxSupportedVersion", self.max_supported_version.tell(version)),
+        ])
     }
 }
 

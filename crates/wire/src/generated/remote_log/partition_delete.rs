@@ -6,6 +6,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A partition is to be deleted from tiered storage (KIP-405).
@@ -47,6 +48,17 @@ impl Codec for RemotePartitionDeleteMetadataRecord {
     }
 }
 
+impl Tell for RemotePartitionDeleteMetadataRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("topicIdPartition", self.topic_id_partition.tell(version)),
+            ("brokerId", self.broker_id.tell(version)),
+            ("eventTimestampMs", self.event_timestamp_ms.tell(version)),
+            ("remotePartitionDeleteState", self.remote_partition_delete_state.tell(version)),
+        ])
+    }
+}
+
 /// What is in [`RemotePartitionDeleteMetadataRecord::topic_id_partition`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct TopicIdPartitionEntry {
@@ -73,6 +85,16 @@ impl Codec for TopicIdPartitionEntry {
         w.i32(self.partition);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for TopicIdPartitionEntry {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("id", self.id.tell(version)),
+            ("partition", self.partition.tell(version)),
+        ])
     }
 }
 

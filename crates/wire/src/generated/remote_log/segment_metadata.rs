@@ -7,6 +7,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A segment is being copied to tiered storage (KIP-405).
@@ -103,6 +104,27 @@ impl Codec for RemoteLogSegmentMetadataRecord {
     }
 }
 
+impl Tell for RemoteLogSegmentMetadataRecord {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = vec![
+            ("remoteLogSegmentId", self.remote_log_segment_id.tell(version)),
+            ("startOffset", self.start_offset.tell(version)),
+            ("endOffset", self.end_offset.tell(version)),
+            ("brokerId", self.broker_id.tell(version)),
+            ("maxTimestampMs", self.max_timestamp_ms.tell(version)),
+            ("eventTimestampMs", self.event_timestamp_ms.tell(version)),
+            ("segmentLeaderEpochs", self.segment_leader_epochs.tell(version)),
+            ("segmentSizeInBytes", self.segment_size_in_bytes.tell(version)),
+            ("customMetadata", self.custom_metadata.tell(version)),
+            ("remoteLogSegmentState", self.remote_log_segment_state.tell(version)),
+        ];
+        if self.txn_index_empty {
+            fields.push(("txnIndexEmpty", self.txn_index_empty.tell(version)));
+        }
+        Value::Fields(fields)
+    }
+}
+
 /// What is in [`RemoteLogSegmentMetadataRecord::remote_log_segment_id`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct RemoteLogSegmentIdEntry {
@@ -126,6 +148,12 @@ impl Codec for RemoteLogSegmentIdEntry {
         w.uuid(self.id);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for RemoteLogSegmentIdEntry {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("topicIdPartition", self.topic_id_partition.tell(version)), ("id", self.id.tell(version))])
     }
 }
 
@@ -158,6 +186,16 @@ impl Codec for TopicIdPartitionEntry {
     }
 }
 
+impl Tell for TopicIdPartitionEntry {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("id", self.id.tell(version)),
+            ("partition", self.partition.tell(version)),
+        ])
+    }
+}
+
 /// An element of [`RemoteLogSegmentMetadataRecord::segment_leader_epochs`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct SegmentLeaderEpochEntry {
@@ -181,6 +219,12 @@ impl Codec for SegmentLeaderEpochEntry {
         w.i64(self.offset);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for SegmentLeaderEpochEntry {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("leaderEpoch", self.leader_epoch.tell(version)), ("offset", self.offset.tell(version))])
     }
 }
 

@@ -7,6 +7,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// A segment in tiered storage, as it stands in a broker's own snapshot of them (KIP-405).
@@ -99,6 +100,27 @@ impl Codec for RemoteLogSegmentMetadataSnapshotRecord {
     }
 }
 
+impl Tell for RemoteLogSegmentMetadataSnapshotRecord {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = vec![
+            ("segmentId", self.segment_id.tell(version)),
+            ("startOffset", self.start_offset.tell(version)),
+            ("endOffset", self.end_offset.tell(version)),
+            ("brokerId", self.broker_id.tell(version)),
+            ("maxTimestampMs", self.max_timestamp_ms.tell(version)),
+            ("eventTimestampMs", self.event_timestamp_ms.tell(version)),
+            ("segmentLeaderEpochs", self.segment_leader_epochs.tell(version)),
+            ("segmentSizeInBytes", self.segment_size_in_bytes.tell(version)),
+            ("customMetadata", self.custom_metadata.tell(version)),
+            ("remoteLogSegmentState", self.remote_log_segment_state.tell(version)),
+        ];
+        if self.txn_index_empty {
+            fields.push(("txnIndexEmpty", self.txn_index_empty.tell(version)));
+        }
+        Value::Fields(fields)
+    }
+}
+
 /// An element of [`RemoteLogSegmentMetadataSnapshotRecord::segment_leader_epochs`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct SegmentLeaderEpochEntry {
@@ -122,6 +144,12 @@ impl Codec for SegmentLeaderEpochEntry {
         w.i64(self.offset);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for SegmentLeaderEpochEntry {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("leaderEpoch", self.leader_epoch.tell(version)), ("offset", self.offset.tell(version))])
     }
 }
 

@@ -7,6 +7,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The state of a segment in tiered storage has changed (KIP-405).
@@ -54,6 +55,18 @@ impl Codec for RemoteLogSegmentMetadataUpdateRecord {
     }
 }
 
+impl Tell for RemoteLogSegmentMetadataUpdateRecord {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("remoteLogSegmentId", self.remote_log_segment_id.tell(version)),
+            ("brokerId", self.broker_id.tell(version)),
+            ("eventTimestampMs", self.event_timestamp_ms.tell(version)),
+            ("customMetadata", self.custom_metadata.tell(version)),
+            ("remoteLogSegmentState", self.remote_log_segment_state.tell(version)),
+        ])
+    }
+}
+
 /// What is in [`RemoteLogSegmentMetadataUpdateRecord::remote_log_segment_id`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct RemoteLogSegmentIdEntry {
@@ -77,6 +90,12 @@ impl Codec for RemoteLogSegmentIdEntry {
         w.uuid(self.id);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for RemoteLogSegmentIdEntry {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("topicIdPartition", self.topic_id_partition.tell(version)), ("id", self.id.tell(version))])
     }
 }
 
@@ -106,6 +125,16 @@ impl Codec for TopicIdPartitionEntry {
         w.i32(self.partition);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for TopicIdPartitionEntry {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("name", self.name.tell(version)),
+            ("id", self.id.tell(version)),
+            ("partition", self.partition.tell(version)),
+        ])
     }
 }
 

@@ -6,6 +6,7 @@ use ottla_types::Uuid;
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -31,6 +32,16 @@ impl Codec for ShareUpdateKey {
         w.uuid(self.topic_id);
         w.i32(self.partition);
         Ok(())
+    }
+}
+
+impl Tell for ShareUpdateKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("groupId", self.group_id.tell(version)),
+            ("topicId", self.topic_id.tell(version)),
+            ("partition", self.partition.tell(version)),
+        ])
     }
 }
 
@@ -110,6 +121,21 @@ impl Codec for ShareUpdateValue {
     }
 }
 
+impl Tell for ShareUpdateValue {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = vec![
+            ("snapshotEpoch", self.snapshot_epoch.tell(version)),
+            ("leaderEpoch", self.leader_epoch.tell(version)),
+            ("startOffset", self.start_offset.tell(version)),
+        ];
+        if self.delivery_complete_count != -1 {
+            fields.push(("deliveryCompleteCount", self.delivery_complete_count.tell(version)));
+        }
+        fields.push(("stateBatches", self.state_batches.tell(version)));
+        Value::Fields(fields)
+    }
+}
+
 /// An element of [`ShareUpdateValue::state_batches`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct StateBatch {
@@ -142,6 +168,17 @@ impl Codec for StateBatch {
         w.i16(self.delivery_count);
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for StateBatch {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![
+            ("firstOffset", self.first_offset.tell(version)),
+            ("lastOffset", self.last_offset.tell(version)),
+            ("deliveryState", self.delivery_state.tell(version)),
+            ("deliveryCount", self.delivery_count.tell(version)),
+        ])
     }
 }
 

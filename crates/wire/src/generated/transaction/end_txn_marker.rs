@@ -4,6 +4,7 @@
 
 use crate::codec::Codec;
 use crate::record::Record;
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// Ends a transaction in a partition: the value of a control record of type 0 (abort) or 1 (commit) (KIP-98).
@@ -23,6 +24,12 @@ impl Codec for EndTxnMarker {
     fn write(&self, w: &mut Writer, _form: Form, _version: i16) -> Result<(), EncodeError> {
         w.i32(self.coordinator_epoch);
         Ok(())
+    }
+}
+
+impl Tell for EndTxnMarker {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("coordinatorEpoch", self.coordinator_epoch.tell(version))])
     }
 }
 

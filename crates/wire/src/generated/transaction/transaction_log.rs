@@ -4,6 +4,7 @@
 
 use crate::codec::{self, Codec};
 use crate::record::{Record, TypedRecord};
+use crate::tell::{Tell, Value};
 use crate::{DecodeError, EncodeError, Form, Reader, Writer};
 
 /// The key.
@@ -23,6 +24,12 @@ impl Codec for TransactionLogKey {
     fn write(&self, w: &mut Writer, form: Form, _version: i16) -> Result<(), EncodeError> {
         w.string(form, &self.transactional_id)?;
         Ok(())
+    }
+}
+
+impl Tell for TransactionLogKey {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("transactionalId", self.transactional_id.tell(version))])
     }
 }
 
@@ -178,6 +185,31 @@ impl Codec for TransactionLogValue {
     }
 }
 
+impl Tell for TransactionLogValue {
+    fn tell(&self, version: i16) -> Value {
+        let mut fields = vec![("producerId", self.producer_id.tell(version))];
+        if version >= 1 && self.previous_producer_id != -1 {
+            fields.push(("previousProducerId", self.previous_producer_id.tell(version)));
+        }
+        if version >= 1 && self.next_producer_id != -1 {
+            fields.push(("nextProducerId", self.next_producer_id.tell(version)));
+        }
+        fields.push(("producerEpoch", self.producer_epoch.tell(version)));
+        if version >= 1 && self.next_producer_epoch != -1 {
+            fields.push(("nextProducerEpoch", self.next_producer_epoch.tell(version)));
+        }
+        fields.push(("transactionTimeoutMs", self.transaction_timeout_ms.tell(version)));
+        fields.push(("transactionStatus", self.transaction_status.tell(version)));
+        fields.push(("transactionPartitions", self.transaction_partitions.tell(version)));
+        fields.push(("transactionLastUpdateTimestampMs", self.transaction_last_update_timestamp_ms.tell(version)));
+        fields.push(("transactionStartTimestampMs", self.transaction_start_timestamp_ms.tell(version)));
+        if version >= 1 && self.client_transaction_version != 0 {
+            fields.push(("clientTransactionVersion", self.client_transaction_version.tell(version)));
+        }
+        Value::Fields(fields)
+    }
+}
+
 /// An element of [`TransactionLogValue::transaction_partitions`].
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct PartitionsSchema {
@@ -201,6 +233,12 @@ impl Codec for PartitionsSchema {
         codec::write_array(w, form, version, &self.partition_ids)?;
         codec::no_tags(w, form);
         Ok(())
+    }
+}
+
+impl Tell for PartitionsSchema {
+    fn tell(&self, version: i16) -> Value {
+        Value::Fields(vec![("topic", self.topic.tell(version)), ("partitionIds", self.partition_ids.tell(version))])
     }
 }
 
