@@ -147,7 +147,10 @@ fn edits_of(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn edit(bytes: &mut [u8], edits: &[u8]) {
-    for edit in edits.chunks_exact(EDIT_BYTES).filter(|_| !bytes.is_empty()).collect::<Vec<_>>() {
+    if bytes.is_empty() {
+        return;
+    }
+    for edit in edits.chunks_exact(EDIT_BYTES) {
         let at = usize::from(u16::from_be_bytes([edit[0], edit[1]])) % bytes.len();
         bytes[at] = edit[2];
     }

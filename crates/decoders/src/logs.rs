@@ -12,7 +12,7 @@ use ottla_record::{BatchBuilder, BatchHeader, BatchOptions, Compressor};
 use ottla_storage::disk::simulated::SimulatedDisk;
 use ottla_storage::disk::{Disk, Open, block_on};
 use ottla_storage::{Batch, Log, LogConfig, LogDirectory, MetaProperties, OpenOptions, PartitionOffsets};
-use ottla_types::{BrokerId, LeaderEpoch, PartitionIndex, Timestamp, TopicName, TopicPartition};
+use ottla_types::{BrokerId, LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicName, TopicPartition};
 
 use crate::files::all_summed_up;
 use crate::{Decoder, file_of, joined, parts};
@@ -33,6 +33,8 @@ const FILES: [&str; 10] = [
     // Kafka had none to write.
     "golden-0/00000000000000000000.txnindex",
 ];
+/// Which of them says up to where a log was durable.
+const RECOVERY_POINT: usize = 7;
 const CLEAN_STOP: &str = ".kafka_cleanshutdown";
 
 pub(crate) fn decoders() -> Vec<Decoder> {
@@ -54,12 +56,16 @@ fn seeds() -> Vec<Vec<u8>> {
     [whole, logs, transaction].map(|files| [&[1][..], &files].concat()).to_vec()
 }
 
-/// What was recovered is appended to, and is there after the next start.
+/// What was recovered is read, appended to, and there after the next start. All of it can be read if all was checked, for
+/// nothing says that a part was durable before.
 fn after_unclean_stop(bytes: &[u8]) {
     block_on(async {
         let Some(disk) = disk_of(bytes).await else { return };
         let Some((directory, log)) = open(&disk).await else { return };
-        read(&log).await;
+        let reached = read(&log).await;
+        if parts(&bytes[1..]).nth(RECOVERY_POINT).is_none_or(<[u8]>::is_empty) {
+            assert_eq!(reached, log.ends().log_end, "what was recovered can be read");
+        }
         let appended = log.append(batch(), LeaderEpoch(9), Timestamp(0)).is_ok() && log.write_queued().await.is_ok();
         let end = log.ends().log_end;
         drop((directory, log));
@@ -113,8 +119,8 @@ async fn open(disk: &Arc<SimulatedDisk>) -> Option<(LogDirectory, Arc<Log>)> {
     Some((directory, log))
 }
 
-/// Reads all that there is, as far as it can be read, and asks for times.
-async fn read(log: &Log) {
+/// Reads all that there is, as far as it can be read, and asks for times. Answers the offset that was reached.
+async fn read(log: &Log) -> Offset {
     let ends = log.ends();
     assert!(ends.log_start <= ends.log_end && ends.flushed <= ends.written && ends.written <= ends.log_end, "{ends:?}");
     let mut at = ends.log_start;
@@ -129,6 +135,7 @@ async fn read(log: &Log) {
     }
     let _ = log.find_by_timestamp(Timestamp(1)).await;
     let _ = log.max_timestamp_offset().await;
+    at
 }
 
 fn batch() -> Batch {
@@ -140,8 +147,6 @@ fn batch() -> Batch {
 
 #[cfg(test)]
 mod tests {
-    use ottla_types::Offset;
-
     use super::*;
 
     #[test]

@@ -122,6 +122,8 @@ fn fuzz(program: &Path, target: &Target, seconds: u32) -> Result<u64, String> {
         format!("-rss_limit_mb={MEMORY_MIB_MAX}"),
         format!("-timeout={TIMEOUT_SECONDS}"),
         "-print_final_stats=1".to_owned(),
+        // To name every function that is reached takes longer than a short run.
+        "-print_funcs=0".to_owned(),
     ]);
     let out = command.output().map_err(|error| format!("{}: {error}", program.display()))?;
     let told = String::from_utf8_lossy(&out.stderr);
