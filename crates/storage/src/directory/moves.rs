@@ -175,6 +175,7 @@ impl Move {
         let point = target.saved.lock().get(&self.name).copied();
         let point = point.expect("it was saved before, and nobody else knows the partition here");
         let log = Log::open(disk.clone(), &path, self.config, recovery(&point)).await?;
+        log.remember_producers_of(&self.log);
         target.adopt(&self.name, log.clone(), self.topic_id);
         Ok(log)
     }

@@ -282,6 +282,12 @@ impl Log {
         state.producers.sorted().into_iter().map(|(id, entry)| (id, entry.clone())).collect()
     }
 
+    /// Takes over what a log with the same records remembers of its producers: more than its files say.
+    pub(crate) fn remember_producers_of(&self, other: &Self) {
+        let producers = other.state.lock().producers.clone();
+        self.state.lock().producers = producers;
+    }
+
     fn segment_files(&self, base: Offset) -> SegmentFiles {
         SegmentFiles::new(self.disk.clone(), self.directory.clone(), base)
     }

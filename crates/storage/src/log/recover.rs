@@ -274,7 +274,8 @@ impl Loader {
     pub(super) async fn restore_aborted(&self, segment: &mut Segment, end: Offset) -> Result<(), StorageFault> {
         let from = segment.aborted.last().map_or(segment.base, |last| last.last_offset.plus(1));
         let segments: Vec<Segment> = self.segments.iter().chain([&*segment]).cloned().collect();
-        let source = replay::Source { disk: &*self.disk, directory: &self.directory, segments: &segments };
+        let source =
+            replay::Source { disk: &*self.disk, directory: &self.directory, segments: &segments, looks_back: false };
         for aborted in source.aborted_between(&self.snapshots, from, end).await? {
             segment.aborted.push(aborted);
         }
@@ -373,7 +374,9 @@ impl Loader {
         if self.snapshots.is_empty() && self.recovery.clean {
             return Ok(Producers::default());
         }
-        let source = replay::Source { disk: &*self.disk, directory: &self.directory, segments: &self.segments };
+        let (disk, segments) = (&*self.disk, self.segments.as_slice());
+        let looks_back = !self.recovery.clean;
+        let source = replay::Source { disk, directory: &self.directory, segments, looks_back };
         let (producers, used) = source.producers_at(&self.snapshots, self.end).await?;
         self.snapshots.retain(|at| *at <= used);
         Ok(producers)

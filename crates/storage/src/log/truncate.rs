@@ -107,7 +107,8 @@ impl Log {
             (segments, state.snapshots.clone())
         };
         segments.push(cut.clone());
-        let source = replay::Source { disk: &*self.disk, directory: &self.directory, segments: &segments };
+        let source =
+            replay::Source { disk: &*self.disk, directory: &self.directory, segments: &segments, looks_back: true };
         source.producers_at(&snapshots, offset).await.map(|(producers, _)| producers)
     }
 

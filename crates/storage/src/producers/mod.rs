@@ -9,9 +9,10 @@
 //! these is the first undecided offset (KIP-98). A marker ends a transaction, for readers once it is below the high
 //! watermark.
 //!
-//! Pure: state and decisions. The file that carries the state over a restart is in [`snapshot`]; [`undo`] takes batches
-//! back that could not be written.
+//! Pure: state and decisions. The file that carries the state over a restart is in [`snapshot`], what it lacks after a
+//! crash is found by [`look_back`]; [`undo`] takes batches back that could not be written.
 
+mod look_back;
 pub(crate) mod marker;
 pub(crate) mod replay;
 pub(crate) mod snapshot;

@@ -22,6 +22,8 @@ pub(crate) struct Source<'a> {
     pub(crate) directory: &'a Path,
     /// By rising base.
     pub(crate) segments: &'a [Segment],
+    /// Whether producers may send again what is older than a snapshot's last batches.
+    pub(crate) looks_back: bool,
 }
 
 impl Source<'_> {
@@ -36,6 +38,9 @@ impl Source<'_> {
         for at in snapshots.iter().rev().filter(|at| **at <= end) {
             match self.snapshot(*at).await {
                 Ok(Some(mut producers)) => {
+                    if self.looks_back {
+                        self.look_back(&mut producers, *at).await?;
+                    }
                     self.replay(&mut producers, *at, end).await?;
                     return Ok((producers, *at));
                 }

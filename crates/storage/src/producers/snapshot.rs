@@ -6,8 +6,8 @@
 //! transaction start i64 (-1: none)
 //! ```
 //!
-//! It holds the state as of its name's offset, exclusive. Of each producer only the last batch is kept, so that after a
-//! restart only that one is recognised as a retry. Producers are written by rising id; Kafka's order is its hash map's.
+//! It holds the state as of its name's offset, exclusive. Of each producer only the last batch is kept, so that after
+//! a clean restart only that one is recognised as a retry. Producers are written by rising id; Kafka's order is its hash map's.
 
 use std::path::Path;
 

@@ -6,6 +6,7 @@ mod model;
 mod old_formats;
 mod progress;
 mod retire;
+mod retries;
 mod transactions;
 
 use std::collections::BTreeMap;
