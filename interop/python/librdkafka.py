@@ -3,8 +3,13 @@
 Runs with librdkafka's defaults, and once more with its idempotent producer. The consumer checks CRCs, which is off by
 default and would let a broker pass that damages batches. The order of sending is promised to the idempotent producer
 only: the other may overtake itself when it has to send a batch again.
+
+Where INTEROP_METRICS says at which URL the broker tells metrics, and a subscription asks clients for theirs, those that
+librdkafka pushes (KIP-714) must arrive there.
 """
+import os
 import time
+import urllib.request
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
@@ -122,6 +127,27 @@ def look_up(checks, bootstrap, admin, consumer, topic, sent):
         checks.equal(f"{topic} deleted twice", "UNKNOWN_TOPIC_OR_PART", refused.args[0].name())
 
 
+def push_metrics(checks, bootstrap, admin, url):
+    """Writes until the broker tells what this producer pushed about itself."""
+    topic = topic_name("librdkafka", "pushed")
+    create(admin, topic)
+    producer = Producer({"bootstrap.servers": bootstrap, "client.id": topic})
+
+    def told():
+        producer.produce(topic, b"x")
+        producer.poll(0.05)
+        with urllib.request.urlopen(url, timeout=SECONDS) as answer:
+            lines = answer.read().decode().splitlines()
+        return {line.split("{")[0]: float(line.split()[-1]) for line in lines if f'client_id="{topic}"' in line}
+
+    eventually(f"{topic}: metrics are pushed", told)
+    pushed = told()
+    producer.flush(SECONDS)
+    opened = pushed.get("org_apache_kafka_producer_connection_creation_total", 0)
+    checks.equal(f"{topic}: a connection was made", True, opened >= 1)
+    checks.equal(f"{topic}: requests took time", True, "org_apache_kafka_producer_request_latency_max" in pushed)
+
+
 def run(bootstrap, checks):
     admin = AdminClient({"bootstrap.servers": bootstrap})
     consumer = consumer_of(bootstrap)
@@ -138,6 +164,8 @@ def run(bootstrap, checks):
         checks.same_log(topic, sent, fetch(consumer, topic, sum(map(len, sent.values()))))
         look_up(checks, bootstrap, admin, consumer, topic, sent)
     consumer.close()
+    if url := os.environ.get("INTEROP_METRICS"):
+        push_metrics(checks, bootstrap, admin, url)
 
 
 main("confluent-kafka", run)

@@ -84,6 +84,11 @@ impl Broker {
         self.port
     }
 
+    /// Where it tells its metrics, if it was asked to.
+    pub(crate) fn metrics(&self) -> Option<String> {
+        self.log.iter().find_map(|line| http_address(line)).map(|address| format!("http://{address}/metrics"))
+    }
+
     /// Its process.
     pub(crate) fn id(&self) -> i64 {
         self.running.id()
@@ -131,6 +136,12 @@ fn listening_port(line: &str) -> Option<u16> {
     digits.parse().ok()
 }
 
+/// The address in `http=127.0.0.1:PORT` of the line that tells of the start.
+fn http_address(line: &str) -> Option<&str> {
+    let (_, after) = line.split_once(" http=")?;
+    after.split_whitespace().next().filter(|address| address.starts_with("127.0.0.1:"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,5 +151,11 @@ mod tests {
         assert_eq!(listening_port("12:00 INFO listening on 127.0.0.1:9092 (PLAINTEXT)"), Some(9092));
         assert_eq!(listening_port("listening on 127.0.0.1:70000"), None);
         assert_eq!(listening_port("will be listening"), None);
+    }
+
+    #[test]
+    fn finds_where_it_tells_metrics() {
+        assert_eq!(http_address("INFO broker started http=127.0.0.1:41 ms=1"), Some("127.0.0.1:41"));
+        assert_eq!(http_address("INFO broker started http=off ms=1"), None);
     }
 }

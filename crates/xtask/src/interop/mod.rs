@@ -5,7 +5,7 @@
 
 mod clients;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -56,7 +56,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         Some(_) => (None, None),
         None => {
             let scratch = scratch("interop")?;
-            (Some(Broker::start(&options.binary, &scratch, 0)?), Some(scratch))
+            let broker = Broker::start_with(&options.binary, &scratch, 0, &["ottla.http.listener=http://127.0.0.1:0"])?;
+            ask_for_metrics(&options.binary, &broker.address())?;
+            (Some(broker), Some(scratch))
         }
     };
     let bootstrap = match (&options.bootstrap, &broker) {
@@ -64,11 +66,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         (None, broker) => broker.as_ref().expect("started when no address was given").address(),
     };
 
+    let metrics = broker.as_ref().and_then(Broker::metrics);
+
     let (mut table, mut passed, mut failed) = (String::new(), 0, 0);
     for client in CLIENTS.iter().filter(|c| options.clients.is_empty() || options.clients.iter().any(|n| n == c.name)) {
         let began = Instant::now();
         println!("== {}", client.name);
-        let verdict = match install(client.needs).and_then(|()| check(client, &bootstrap)) {
+        let verdict = match install(client.needs).and_then(|()| check(client, &bootstrap, metrics.as_deref())) {
             Ok(checks) => {
                 passed += 1;
                 format!("{checks:>7} checks  passed")
@@ -94,6 +98,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     scratch.map_or(Ok(()), |folder| std::fs::remove_dir_all(folder).map_err(|e| e.to_string()))
 }
 
+/// Has clients of librdkafka push metrics about themselves, quickly (KIP-714).
+fn ask_for_metrics(binary: &Path, bootstrap: &str) -> Result<(), String> {
+    let mut command = Command::new(binary);
+    command.args(["config", "set", "client-metrics:interop", "--bootstrap", bootstrap]);
+    command.args(["interval.ms=500", "metrics=*", "match=client_id=interop-librdkafka-pushed.*"]);
+    process::output(&mut command).map(drop)
+}
+
 /// Installs what a client needs; quick when it is there.
 pub(crate) fn install(needs: &str) -> Result<(), String> {
     let mut script = Command::new(process::root().join("interop/install.sh"));
@@ -110,9 +122,11 @@ pub(crate) fn scratch(what: &str) -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-/// Runs one client; the number of checks it made, or why it failed.
-fn check(client: &Client, bootstrap: &str) -> Result<u64, String> {
-    let mut running = Running::start((client.command)(&folder()).arg(bootstrap), true)?;
+/// Runs one client; the number of checks it made, or why it failed. `metrics` is where the broker tells its own.
+fn check(client: &Client, bootstrap: &str, metrics: Option<&str>) -> Result<u64, String> {
+    let mut command = (client.command)(&folder());
+    command.arg(bootstrap).envs(metrics.map(|url| ("INTEROP_METRICS", url)));
+    let mut running = Running::start(&mut command, true)?;
     running.close_input();
     let mut checks = None;
     let status = running.finish(CLIENT_MAX, |line| {
@@ -162,9 +176,9 @@ mod tests {
                 _ => |_| shell("echo ok x 3 checks"),
             },
         };
-        assert_eq!(check(&client("passes"), "-"), Ok(3));
+        assert_eq!(check(&client("passes"), "-", None), Ok(3));
         for bad in ["silent", "zero", "fails"] {
-            assert!(check(&client(bad), "-").is_err(), "{bad}");
+            assert!(check(&client(bad), "-", None).is_err(), "{bad}");
         }
     }
 
