@@ -59,7 +59,9 @@ func value(partition int32, sequence uint64) []byte {
 
 func produce(bootstrap, topic string, partitions int32) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.DefaultProduceTopic(topic),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.StopProducerOnDataLossDetected())
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.StopProducerOnDataLossDetected(),
+		// Two refused connections in a row make it wait for metadata, by default until the last were 5 s old.
+		kgo.MetadataMinAge(50*time.Millisecond))
 	must(err, "client")
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
