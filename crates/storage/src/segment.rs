@@ -447,4 +447,35 @@ mod tests {
             assert_eq!(Kind::parse(not), None, "{not}");
         }
     }
+
+    #[test]
+    fn a_segment_ends_by_size_time_index_or_offset_span() {
+        let config =
+            LogConfig { segment_bytes: 10_000, segment_ms: 1000, segment_index_bytes: 36, ..LogConfig::default() };
+        let at = |offset: i64, timestamp: i64| {
+            let mut header = crate::testing::header(1);
+            (header.base_offset, header.max_timestamp) = (Offset(offset), Timestamp(timestamp));
+            header
+        };
+        let mut segment = crate::testing::segment(100);
+        // Empty, it takes whatever its indexes can express.
+        assert!(!segment.must_roll(&at(100 + i64::from(i32::MAX), 0), &config, Timestamp(0)));
+        assert!(segment.must_roll(&at(101 + i64::from(i32::MAX), 0), &config, Timestamp(0)));
+        segment.push(&at(100, 5000), u32::MAX);
+        assert!(!segment.must_roll(&at(101, 6000), &config, Timestamp(0)));
+        assert!(segment.must_roll(&at(101, 6001), &config, Timestamp(0)));
+        let small = LogConfig { segment_bytes: segment.bytes as u32, ..config };
+        assert!(segment.must_roll(&at(101, 5000), &small, Timestamp(0)));
+        // 36 bytes hold four entries of offsets, and three of times, of which one is kept for the segment's end.
+        for (step_ms, entries) in [(0, (4, 1)), (1, (2, 2))] {
+            let mut segment = segment.clone();
+            let mut next = at(101, 5000 + step_ms);
+            while !segment.must_roll(&next, &config, Timestamp(0)) {
+                segment.push(&next, 0);
+                next = at(next.base_offset.0 + 1, next.max_timestamp.0 + step_ms);
+                assert!(segment.bytes < config.segment_bytes.into(), "its indexes are never full");
+            }
+            assert_eq!((segment.offsets.entries(), segment.times.entries()), entries, "{step_ms} ms apart");
+        }
+    }
 }
