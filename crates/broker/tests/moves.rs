@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use ottla_protocol::alter_replica_log_dirs::{AlterReplicaLogDir, AlterReplicaLogDirTopic, AlterReplicaLogDirsRequest};
@@ -143,8 +143,9 @@ fn moves_under_load_lose_and_double_nothing_and_no_client_notices() {
     let running = Running::with(TWO);
     let topic = ("t", create(&mut running.connect(), "t", 1, &[("segment.bytes", "1048576")]));
     let done = AtomicBool::new(false);
-    let (written, read) = std::thread::scope(|scope| {
-        let (running, done) = (&running, &done);
+    let (taken, read) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let written = std::thread::scope(|scope| {
+        let (running, done, taken, read) = (&running, &done, &taken, &read);
         let producer = |seed: i64| {
             move || {
                 let mut client = running.connect();
@@ -157,6 +158,7 @@ fn moves_under_load_lose_and_double_nothing_and_no_client_notices() {
                     let (error, base) = produce(&mut client, topic, &recipe);
                     assert_eq!(error, ErrorCode::None);
                     offsets.extend([base, base + 1]);
+                    taken.fetch_add(1, Ordering::Relaxed);
                 }
                 offsets
             }
@@ -168,21 +170,29 @@ fn moves_under_load_lose_and_double_nothing_and_no_client_notices() {
                 for offset in fetch(&mut client, topic, next) {
                     assert!(offset >= next || next == 0, "{offset} after {next}");
                     next = offset + 1;
+                    read.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            next
         });
         let mut client = running.connect();
         for path in ["/b", "/a"].into_iter().cycle().take(12) {
             assert_eq!(alter(&mut client, topic.0, path), ErrorCode::None);
+            // A move is over when it was one under load, however the threads are scheduled.
+            let (taken_before, read_before) = (taken.load(Ordering::Relaxed), read.load(Ordering::Relaxed));
             wait_until_in(&mut client, topic.0, path);
+            let begun = Instant::now();
+            while taken.load(Ordering::Relaxed) < taken_before + 5 || read.load(Ordering::Relaxed) == read_before {
+                assert!(begun.elapsed() < PATIENCE, "nothing is written or read beside the moves");
+                std::thread::yield_now();
+            }
         }
         done.store(true, Ordering::Relaxed);
-        let written: Vec<i64> = producers.into_iter().flat_map(|producer| producer.join().expect("no error")).collect();
-        (written, reader.join().expect("no error"))
+        let written =
+            producers.into_iter().flat_map(|producer| producer.join().expect("no error")).collect::<Vec<i64>>();
+        reader.join().expect("no error");
+        written
     });
     let count = i64::try_from(written.len()).expect("few");
-    assert!(count > 100 && read > 0, "there was no load: {count} written, {read} read");
     assert_eq!(written.iter().copied().collect::<BTreeSet<_>>().len(), written.len(), "each has an offset of its own");
     assert_eq!(all(&mut running.connect(), topic), (0..count).collect::<Vec<_>>());
     until_left(&running.disk, 1);
