@@ -1,0 +1,36 @@
+//! Consumer groups and their offsets: who reads what, and how far they are.
+//!
+//! A machine and nothing else: requests, time and news from its log in; facts to append and answers out. It does no I/O,
+//! reads no clock and draws no random number. Each partition of `__consumer_offsets` is one [`Shard`], led by the broker
+//! that leads the partition; the loop that drives it is the broker's.
+//!
+//! # The protocol
+//!
+//! - A request is decided at once, against the shard as it is. What has to be remembered becomes facts, which are handed
+//!   out as one [`Output::Append`] and hold here from then on.
+//! - An answer that rests on a fact, of this request or an earlier one, leaves when [`Input::Committed`] says that the fact
+//!   is safe. Others leave at once.
+//! - If an append fails, nobody knows what holds. The shard is given up ([`Shard::give_up`] tells those who wait), and
+//!   another one is read from the log: [`Shard::load`] for each record, then [`Shard::start`].
+//! - Nothing happens by itself: [`Shard::deadline`] says when [`Input::TimePassed`] is due.
+//!
+//! Read in this order: `shard`, `turn`, then `classic`.
+
+mod classic;
+mod fact;
+mod printed;
+mod request;
+mod settings;
+mod shard;
+mod timers;
+mod turn;
+
+pub use classic::State;
+pub use fact::Fact;
+pub use request::{
+    Heartbeat, JoinGroup, Joined, JoinedMember, LeaveGroup, Leaver, Left, Protocol, Reply, Request, RequestId,
+    SyncGroup, Synced,
+};
+pub use settings::Settings;
+pub use shard::{AppendId, Input, Output, Shard};
+pub use turn::Now;

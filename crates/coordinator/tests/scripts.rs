@@ -1,0 +1,228 @@
+//! The golden scripts of the coordinator: `tests/scripts/*.txt`. What their commands mean is here.
+//!
+//! The interpreter plays the driver and the log: it keeps what is appended until `commit`. Every fact is folded into a
+//! second shard as well, which `reload` takes in place of the first.
+//!
+//! - `start KEY=…` begins anew: `max=` members, `delay=` before a first round
+//! - `join MEMBER|- GROUP protocols=range:META,… type=consumer session=10000 rebalance=60000 instance= v= as=NAME`;
+//!   `v` is JoinGroup's version, 9 unless it says otherwise; `as` is what the script calls the member from then on
+//! - `sync MEMBER GROUP generation= instance= type= protocol= assign=MEMBER:TEXT,…`
+//! - `heartbeat MEMBER GROUP generation= instance=`, `leave GROUP MEMBER MEMBER/INSTANCE -/INSTANCE`
+//! - `commit`: all that was appended is committed; `hold` and `release`: what is appended waits until then, or no longer
+//! - `bound max=`: another bound of members, from the next start on
+//! - `wait ms=`: time passes, deadline by deadline
+//! - `fail`: an append failed, the shard is read from what was committed; `reload`: from all that was appended
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ottla_coordinator::{
+    AppendId, Fact, Heartbeat, Input, JoinGroup, LeaveGroup, Leaver, Now, Output, Protocol, Request, RequestId,
+    Settings, Shard, SyncGroup,
+};
+use ottla_testkit::{Command, run_scripts};
+use ottla_types::{ErrorCode, Instant, Timestamp, Uuid};
+
+#[test]
+fn coordinator_scripts() {
+    run_scripts(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scripts"), || {
+        let mut play = Play::new();
+        move |line: &str| play.run(&Command::parse(line))
+    });
+}
+
+struct Play {
+    settings: Settings,
+    shard: Shard,
+    now: Duration,
+    requests: u64,
+    /// Ids of members, and what the script calls them.
+    names: Vec<(String, String)>,
+    /// Whether appends wait for `commit`.
+    holds: bool,
+    committed: Vec<Fact>,
+    appended: VecDeque<(AppendId, Vec<Fact>)>,
+}
+
+impl Play {
+    fn new() -> Self {
+        let settings = Settings::default();
+        Self {
+            shard: Shard::new(settings.clone()),
+            settings,
+            now: Duration::ZERO,
+            requests: 0,
+            names: Vec::new(),
+            holds: false,
+            committed: Vec::new(),
+            appended: VecDeque::new(),
+        }
+    }
+
+    fn now(&self) -> Now {
+        let date = i64::try_from(self.now.as_millis()).expect("not that long");
+        Now { instant: Instant::after_start(self.now), date: Timestamp(date) }
+    }
+
+    fn run(&mut self, command: &Command<'_>) -> String {
+        match command.name {
+            "start" => {
+                self.settings = Settings {
+                    classic_members_max: command.parsed("max", usize::MAX),
+                    initial_rebalance_delay: Duration::from_millis(command.parsed("delay", 3000)),
+                    ..Settings::default()
+                };
+                *self =
+                    Self { shard: Shard::new(self.settings.clone()), settings: self.settings.clone(), ..Self::new() };
+            }
+            "bound" => self.settings.classic_members_max = command.parsed("max", usize::MAX),
+            "hold" => self.holds = true,
+            "commit" | "release" => {
+                self.holds = command.name == "commit" && self.holds;
+                self.commit();
+            }
+            "wait" => return self.wait(command.parsed("ms", 0)),
+            "fail" | "reload" => return self.reload(command.name == "reload"),
+            _ => {
+                self.requests += 1;
+                if let Some(name) = command.argument("as") {
+                    let before = command.argument("instance").unwrap_or("client");
+                    let id = format!("{before}-00000000-0000-0000-0000-{:012x}", self.requests);
+                    self.names.push((id, name.to_owned()));
+                }
+                let request = self.request(command);
+                self.shard.handle(self.now(), Input::Request(RequestId(self.requests), request));
+            }
+        }
+        self.told()
+    }
+
+    fn request(&self, command: &Command<'_>) -> Request {
+        let arc = |text: &str| -> Arc<str> {
+            let id = self.names.iter().find(|(_, name)| name == text).map(|(id, _)| id.as_str());
+            if text == "-" { "".into() } else { id.unwrap_or(text).into() }
+        };
+        let optional = |key: &str| command.argument(key).map(|text| -> Arc<str> { text.into() });
+        let generation = command.parsed("generation", 1);
+        let millis = |key: &str, default| Duration::from_millis(command.parsed(key, default));
+        let word = |index: usize| arc(command.words.get(index).copied().unwrap_or_default());
+        let pairs = |key: &str| -> Vec<(Arc<str>, Bytes)> {
+            let pair = |pair: &str| {
+                let (name, text) = pair.split_once(':').unwrap_or((pair, ""));
+                (arc(name), Bytes::copy_from_slice(text.as_bytes()))
+            };
+            command.argument(key).unwrap_or_default().split(',').filter(|pair| !pair.is_empty()).map(pair).collect()
+        };
+        match command.name {
+            "join" => {
+                let version: i16 = command.parsed("v", 9);
+                let protocols = pairs("protocols");
+                Request::JoinGroup(JoinGroup {
+                    member: word(0),
+                    group: word(1),
+                    instance: optional("instance"),
+                    client_id: "client".into(),
+                    client_host: "/127.0.0.1".into(),
+                    session_timeout: millis("session", 10_000),
+                    rebalance_timeout: millis("rebalance", 60_000),
+                    protocol_type: arc(command.argument("type").unwrap_or("consumer")),
+                    protocols: protocols.into_iter().map(|(name, metadata)| Protocol { name, metadata }).collect(),
+                    wants_member_id: version >= 4,
+                    may_skip_assignment: version >= 9,
+                    // Ids end in the number of the request.
+                    fresh: Uuid(u128::from(self.requests).to_be_bytes()),
+                })
+            }
+            "sync" => Request::SyncGroup(SyncGroup {
+                member: word(0),
+                group: word(1),
+                generation,
+                instance: optional("instance"),
+                protocol_type: optional("type"),
+                protocol: optional("protocol"),
+                assignments: pairs("assign"),
+            }),
+            "heartbeat" => Request::Heartbeat(Heartbeat {
+                member: word(0),
+                group: word(1),
+                generation,
+                instance: optional("instance"),
+            }),
+            "leave" => {
+                let leaver = |word: &&str| {
+                    let (member, instance) = word.split_once('/').map_or((*word, None), |(m, i)| (m, Some(i.into())));
+                    Leaver { member: arc(member), instance }
+                };
+                Request::LeaveGroup(LeaveGroup {
+                    group: word(0),
+                    members: command.words[1..].iter().map(leaver).collect(),
+                })
+            }
+            other => panic!("no command is called {other}"),
+        }
+    }
+
+    fn commit(&mut self) {
+        if let Some((last, _)) = self.appended.back() {
+            let last = *last;
+            self.committed.extend(self.appended.drain(..).flat_map(|(_, facts)| facts));
+            self.shard.handle(self.now(), Input::Committed(last));
+        }
+    }
+
+    fn wait(&mut self, ms: u64) -> String {
+        let end = self.now + Duration::from_millis(ms);
+        let mut text = String::new();
+        while let Some(at) = self.shard.deadline().map(Instant::since_start).filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.shard.handle(self.now(), Input::TimePassed);
+            let told = self.told();
+            told.lines().for_each(|line| writeln!(text, "{:?} {line}", self.now).expect("text takes it"));
+        }
+        self.now = end;
+        text
+    }
+
+    fn reload(&mut self, with_appended: bool) -> String {
+        if with_appended {
+            self.commit();
+        }
+        self.appended.clear();
+        let mut text = self.told();
+        let old = std::mem::replace(&mut self.shard, Shard::new(self.settings.clone()));
+        for (id, reply) in old.give_up(ErrorCode::NotCoordinator) {
+            writeln!(text, "{}: {}", id.0, self.short(&reply.to_string())).expect("text takes it");
+        }
+        self.committed.iter().for_each(|fact| self.shard.load(fact.clone()));
+        self.shard.start(self.now());
+        text + &self.told()
+    }
+
+    /// The text with members as the script calls them.
+    fn short(&self, text: &str) -> String {
+        self.names.iter().fold(text.to_owned(), |text, (id, name)| text.replace(id, name))
+    }
+
+    /// What the shard wants done, line by line.
+    fn told(&mut self) -> String {
+        let mut text = String::new();
+        loop {
+            while let Some(output) = self.shard.poll() {
+                match output {
+                    Output::Append(id, facts) => {
+                        facts.iter().for_each(|fact| writeln!(text, "fact {fact}").expect("text takes it"));
+                        self.appended.push_back((id, facts));
+                    }
+                    Output::Reply(id, reply) => writeln!(text, "{}: {reply}", id.0).expect("text takes it"),
+                }
+            }
+            if self.holds || self.appended.is_empty() {
+                return self.short(&text);
+            }
+            self.commit();
+        }
+    }
+}
