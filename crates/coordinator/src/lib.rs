@@ -14,10 +14,13 @@
 //!   another one is read from the log: [`Shard::load`] for each record, then [`Shard::start`].
 //! - Nothing happens by itself: [`Shard::deadline`] says when [`Input::TimePassed`] is due.
 //!
-//! Read in this order: `shard`, `turn`, then `classic`.
+//! Read in this order: `shard`, `turn`, then `classic` and `offsets`.
 
 mod classic;
 mod fact;
+mod group;
+mod groups;
+mod offsets;
 mod printed;
 mod request;
 mod settings;
@@ -27,9 +30,11 @@ mod turn;
 
 pub use classic::State;
 pub use fact::Fact;
+pub use offsets::CommittedOffset;
 pub use request::{
-    Heartbeat, JoinGroup, Joined, JoinedMember, LeaveGroup, Leaver, Left, Protocol, Reply, Request, RequestId,
-    SyncGroup, Synced,
+    CommitPartition, CommitTopic, DescribedGroup, DescribedMember, FetchedOffset, FetchedTopic, Heartbeat, JoinGroup,
+    Joined, JoinedMember, LeaveGroup, Leaver, Left, ListGroups, ListedGroup, OffsetCommit, OffsetDelete, OffsetFetch,
+    Protocol, Reply, Request, RequestId, SyncGroup, Synced, WantedTopic,
 };
 pub use settings::Settings;
 pub use shard::{AppendId, Input, Output, Shard};

@@ -2,10 +2,19 @@
 
 use std::fmt;
 
-use ottla_types::ErrorCode;
+use ottla_types::{ErrorCode, LeaderEpoch, Timestamp};
 
 use crate::fact::Fact;
-use crate::request::{Joined, Left, Reply, Synced};
+use crate::request::{DescribedGroup, FetchedTopic, Joined, Left, ListedGroup, Reply, Synced};
+
+/// Bytes of a client's, as far as they can be read: the first forty, others than ASCII escaped.
+fn text(bytes: &[u8]) -> String {
+    let shown = bytes[..bytes.len().min(SHOWN_MAX)].escape_ascii().to_string();
+    if bytes.len() > SHOWN_MAX { format!("{shown}… ({} bytes)", bytes.len()) } else { shown }
+}
+
+/// How much of a client's bytes is shown.
+const SHOWN_MAX: usize = 40;
 
 impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -20,8 +29,21 @@ impl fmt::Display for Fact {
                     write!(f, " led by {leader}")?;
                 }
                 for member in &value.members {
-                    let assignment = String::from_utf8_lossy(&member.assignment);
-                    write!(f, " {}={assignment}", member.member_id)?;
+                    write!(f, " {}={}", member.member_id, text(&member.assignment))?;
+                }
+                Ok(())
+            }
+            Self::Offset { group, topic, partition, value: None } => write!(f, "{group}: {topic}/{partition} gone"),
+            Self::Offset { group, topic, partition, value: Some(value) } => {
+                write!(f, "{group}: {topic}/{partition} at {}", value.offset)?;
+                if value.leader_epoch != LeaderEpoch::UNKNOWN {
+                    write!(f, " epoch {}", value.leader_epoch)?;
+                }
+                if !value.metadata.is_empty() {
+                    write!(f, " \"{}\"", text(value.metadata.as_bytes()))?;
+                }
+                if value.expires_at != Timestamp::NONE {
+                    write!(f, " until {}", value.expires_at)?;
                 }
                 Ok(())
             }
@@ -36,6 +58,15 @@ impl fmt::Display for Reply {
             Self::SyncGroup(synced) => synced.fmt(f),
             Self::Heartbeat(error) => write!(f, "heartbeat {error}"),
             Self::LeaveGroup(left) => left.fmt(f),
+            Self::OffsetCommit(outcome) => each(f, "commit", outcome),
+            Self::OffsetDelete(outcome) => each(f, "delete", outcome),
+            Self::OffsetFetch(Ok(topics)) => fetched(f, topics),
+            Self::ListGroups(Ok(groups)) => listed(f, groups),
+            Self::DescribeGroup(Ok(group)) => described(f, group),
+            Self::DeleteGroup(error) => write!(f, "delete {error}"),
+            Self::OffsetFetch(Err(error)) => write!(f, "fetch {error}"),
+            Self::ListGroups(Err(error)) => write!(f, "list {error}"),
+            Self::DescribeGroup(Err(error)) => write!(f, "describe {error}"),
         }
     }
 }
@@ -56,7 +87,7 @@ impl fmt::Display for Joined {
             if let Some(instance) = &member.instance {
                 write!(f, "({instance})")?;
             }
-            write!(f, "={}", String::from_utf8_lossy(&member.metadata))?;
+            write!(f, "={}", text(&member.metadata))?;
         }
         Ok(())
     }
@@ -68,7 +99,7 @@ impl fmt::Display for Synced {
             return write!(f, "sync {}", self.error);
         }
         let protocol = self.protocol.as_deref().unwrap_or("-");
-        write!(f, "sync {protocol} \"{}\"", String::from_utf8_lossy(&self.assignment))
+        write!(f, "sync {protocol} \"{}\"", text(&self.assignment))
     }
 }
 
@@ -85,4 +116,57 @@ impl fmt::Display for Left {
         }
         Ok(())
     }
+}
+
+fn each(f: &mut fmt::Formatter<'_>, what: &str, outcome: &Result<Vec<ErrorCode>, ErrorCode>) -> fmt::Result {
+    match outcome {
+        Err(error) => write!(f, "{what} {error}"),
+        Ok(errors) => {
+            let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            write!(f, "{what} [{}]", errors.join(", "))
+        }
+    }
+}
+
+fn fetched(f: &mut fmt::Formatter<'_>, topics: &[FetchedTopic]) -> fmt::Result {
+    write!(f, "fetch")?;
+    for topic in topics {
+        for partition in &topic.partitions {
+            write!(f, " {}/{}={}", topic.name, partition.index, partition.offset)?;
+            if partition.leader_epoch >= 0 {
+                write!(f, "@{}", partition.leader_epoch)?;
+            }
+            if !partition.metadata.is_empty() {
+                write!(f, "\"{}\"", text(partition.metadata.as_bytes()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn listed(f: &mut fmt::Formatter<'_>, groups: &[ListedGroup]) -> fmt::Result {
+    write!(f, "list")?;
+    for group in groups {
+        write!(f, " {}:{}/{}/{}", group.group, group.kind, group.protocol_type, group.state)?;
+    }
+    Ok(())
+}
+
+fn described(f: &mut fmt::Formatter<'_>, group: &DescribedGroup) -> fmt::Result {
+    write!(f, "describe {} {}/{}", group.state, group.protocol_type, group.protocol)?;
+    for member in &group.members {
+        write!(f, " {}", member.member)?;
+        if let Some(instance) = &member.instance {
+            write!(f, "({instance})")?;
+        }
+        write!(
+            f,
+            " {}{} {}={}",
+            member.client_id,
+            member.client_host,
+            text(&member.metadata),
+            text(&member.assignment)
+        )?;
+    }
+    Ok(())
 }

@@ -21,6 +21,18 @@ pub enum Request {
     Heartbeat(Heartbeat),
     /// Leave, or remove others.
     LeaveGroup(LeaveGroup),
+    /// Remember how far the group is.
+    OffsetCommit(OffsetCommit),
+    /// Tell how far the group is.
+    OffsetFetch(OffsetFetch),
+    /// Forget how far the group is.
+    OffsetDelete(OffsetDelete),
+    /// Which groups there are.
+    ListGroups(ListGroups),
+    /// What a group is.
+    DescribeGroup(Arc<str>),
+    /// Forget a group and its offsets.
+    DeleteGroup(Arc<str>),
 }
 
 /// What is answered.
@@ -34,6 +46,18 @@ pub enum Reply {
     Heartbeat(ErrorCode),
     /// To a LeaveGroup.
     LeaveGroup(Left),
+    /// To an OffsetCommit: what is wrong with each partition, in the request's order; or with all of it.
+    OffsetCommit(Result<Vec<ErrorCode>, ErrorCode>),
+    /// To an OffsetFetch.
+    OffsetFetch(Result<Vec<FetchedTopic>, ErrorCode>),
+    /// To an OffsetDelete: as to an OffsetCommit.
+    OffsetDelete(Result<Vec<ErrorCode>, ErrorCode>),
+    /// To a ListGroups.
+    ListGroups(Result<Vec<ListedGroup>, ErrorCode>),
+    /// To a DescribeGroup.
+    DescribeGroup(Result<DescribedGroup, ErrorCode>),
+    /// To a DeleteGroup.
+    DeleteGroup(ErrorCode),
 }
 
 /// JoinGroup of the classic protocol.
@@ -201,4 +225,154 @@ pub struct Left {
     pub error: ErrorCode,
     /// What became of each, in the request's order.
     pub members: Vec<(Leaver, ErrorCode)>,
+}
+
+/// OffsetCommit.
+#[derive(Clone, PartialEq, Debug)]
+pub struct OffsetCommit {
+    /// The group's id.
+    pub group: Arc<str>,
+    /// The generation that the member is in; negative if it is no member.
+    pub generation: i32,
+    /// The member's id; empty if it is no member.
+    pub member: Arc<str>,
+    /// Its instance id, if it is static.
+    pub instance: Option<Arc<str>>,
+    /// From version 9 on: a missing group is named so, and not an illegal generation.
+    pub knows_missing_groups: bool,
+    /// Of versions 2 to 4: how long to keep the offsets, if the client says so.
+    pub retention: Option<Duration>,
+    /// What is committed. Every topic and partition exists: whoever asks has seen to that.
+    pub topics: Vec<CommitTopic>,
+}
+
+/// What is committed of a topic.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CommitTopic {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its id; zero if the client does not know it.
+    pub id: Uuid,
+    /// Its partitions.
+    pub partitions: Vec<CommitPartition>,
+}
+
+/// What is committed of a partition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CommitPartition {
+    /// Its index.
+    pub index: i32,
+    /// The next record to read.
+    pub offset: i64,
+    /// The leader epoch of the record before; −1 if unknown.
+    pub leader_epoch: i32,
+    /// What the client keeps with it.
+    pub metadata: Box<str>,
+}
+
+/// OffsetFetch of one group.
+#[derive(Clone, PartialEq, Debug)]
+pub struct OffsetFetch {
+    /// The group's id.
+    pub group: Arc<str>,
+    /// What is wanted; `None` for all that there is.
+    pub topics: Option<Vec<WantedTopic>>,
+}
+
+/// A topic whose offsets are wanted.
+#[derive(Clone, PartialEq, Debug)]
+pub struct WantedTopic {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its id; zero if the client does not know it.
+    pub id: Uuid,
+    /// Its partitions.
+    pub partitions: Vec<i32>,
+}
+
+/// The offsets of a topic.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FetchedTopic {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its id, as it was asked for.
+    pub id: Uuid,
+    /// Its partitions, in the request's order.
+    pub partitions: Vec<FetchedOffset>,
+}
+
+/// The offset of a partition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FetchedOffset {
+    /// The partition.
+    pub index: i32,
+    /// What was wrong.
+    pub error: ErrorCode,
+    /// The next record to read; −1 if nothing is committed.
+    pub offset: i64,
+    /// The leader epoch of the record before; −1 if unknown.
+    pub leader_epoch: i32,
+    /// What the client keeps with it.
+    pub metadata: Box<str>,
+}
+
+/// OffsetDelete.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OffsetDelete {
+    /// The group's id.
+    pub group: Arc<str>,
+    /// Topics and partitions, all of which exist.
+    pub topics: Vec<(Arc<str>, Vec<i32>)>,
+}
+
+/// ListGroups.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct ListGroups {
+    /// Only groups in one of these states, whatever the case of its letters; all if empty.
+    pub states: Vec<String>,
+    /// Only groups of one of these types; all if empty.
+    pub types: Vec<String>,
+}
+
+/// A group in a list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListedGroup {
+    /// Its id.
+    pub group: Arc<str>,
+    /// What its members agree about; empty for a simple group.
+    pub protocol_type: Arc<str>,
+    /// Its state, as Kafka calls it.
+    pub state: &'static str,
+    /// Its type, as Kafka calls it.
+    pub kind: &'static str,
+}
+
+/// A group described.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DescribedGroup {
+    /// Its state, as Kafka calls it.
+    pub state: &'static str,
+    /// What its members agree about; empty for a simple group.
+    pub protocol_type: Arc<str>,
+    /// The way of assignment; empty unless the group is stable.
+    pub protocol: Arc<str>,
+    /// Its members.
+    pub members: Vec<DescribedMember>,
+}
+
+/// A member described.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DescribedMember {
+    /// Its id.
+    pub member: Arc<str>,
+    /// Its instance id, if it is static.
+    pub instance: Option<Arc<str>>,
+    /// As the client calls itself.
+    pub client_id: Arc<str>,
+    /// Where it is.
+    pub client_host: Arc<str>,
+    /// What it says about the way of assignment; empty unless the group is stable.
+    pub metadata: Bytes,
+    /// What it is assigned; empty unless the group is stable.
+    pub assignment: Bytes,
 }

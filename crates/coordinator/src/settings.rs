@@ -15,6 +15,12 @@ pub struct Settings {
     pub initial_rebalance_delay: Duration,
     /// How long a new member's first JoinGroup may wait: five minutes, which Kafka lets nobody change.
     pub new_member_join_timeout: Duration,
+    /// The most characters of text beside an offset: `offset.metadata.max.bytes`.
+    pub offset_metadata_max: usize,
+    /// How long offsets are kept that nobody uses: `offsets.retention.minutes`.
+    pub offsets_retention: Duration,
+    /// How often it is looked for them: `offsets.retention.check.interval.ms`.
+    pub offsets_check_interval: Duration,
     /// The most bytes of facts that are appended at once; what needs more is refused.
     pub append_bytes_max: usize,
 }
@@ -27,6 +33,9 @@ impl Default for Settings {
             classic_members_max: usize::MAX,
             initial_rebalance_delay: Duration::from_secs(3),
             new_member_join_timeout: Duration::from_secs(5 * 60),
+            offset_metadata_max: 4096,
+            offsets_retention: Duration::from_secs(7 * 24 * 60 * 60),
+            offsets_check_interval: Duration::from_secs(10 * 60),
             append_bytes_max: 1 << 20,
         }
     }

@@ -2,13 +2,13 @@
 //!
 //! The protocol is told at the crate.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use ottla_types::{ErrorCode, Instant};
+use ottla_types::{ErrorCode, Instant, Uuid};
 
-use crate::classic::ClassicGroup;
 use crate::fact::Fact;
+use crate::group::{Groups, apply};
 use crate::request::{Joined, Left, Reply, Request, RequestId, Synced};
 use crate::settings::Settings;
 use crate::timers::{Timer, Timers};
@@ -23,6 +23,8 @@ pub struct AppendId(pub u64);
 pub enum Input {
     /// Somebody asks for something.
     Request(RequestId, Request),
+    /// Topics are gone, each with its id.
+    TopicsDeleted(Vec<(Arc<str>, Uuid)>),
     /// Everything appended up to this one is committed.
     Committed(AppendId),
     /// Time has passed: [`Shard::deadline`] has come.
@@ -42,7 +44,7 @@ pub enum Output {
 /// The groups of one partition.
 pub struct Shard {
     settings: Settings,
-    groups: BTreeMap<Arc<str>, ClassicGroup>,
+    groups: Groups,
     timers: Timers,
     outputs: VecDeque<Output>,
     appended: AppendId,
@@ -57,7 +59,7 @@ impl Shard {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            groups: BTreeMap::new(),
+            groups: Groups::new(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
             appended: AppendId::default(),
@@ -67,26 +69,25 @@ impl Shard {
     }
 
     /// Folds a fact of the log in, before the shard is [started](Shard::start).
-    pub fn load(&mut self, fact: Fact) {
-        match fact {
-            Fact::ClassicGroup { group, value: Some(value) } => {
-                self.groups.insert(group.clone(), ClassicGroup::from_fact(group, value));
-            }
-            Fact::ClassicGroup { group, value: None } => {
-                self.groups.remove(&group);
-            }
-        }
+    pub fn load(&mut self, fact: &Fact) {
+        apply(&mut self.groups, fact, true);
     }
 
     /// The log is read: from now on members have to show that they are alive.
     pub fn start(&mut self, now: Now) {
-        self.turn(now, |groups, turn| groups.values_mut().for_each(|group| group.loaded(turn)));
+        self.turn(now, |groups, turn| {
+            groups.values_mut().for_each(|group| group.classic.loaded(turn));
+            turn.set(Timer::OffsetExpiry(None), turn.settings.offsets_check_interval);
+        });
     }
 
     /// Takes an input. What follows from it is fetched by [`Shard::poll`].
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
             Input::Request(id, request) => self.turn(now, |groups, turn| ask(groups, turn, id, request)),
+            Input::TopicsDeleted(topics) => {
+                self.turn(now, |groups, turn| crate::offsets::topics_deleted(groups, turn, &topics));
+            }
             Input::Committed(append) => {
                 self.committed = self.committed.max(append);
                 while let Some((_, id, reply)) = self.held.pop_front_if(|(append, ..)| *append <= self.committed) {
@@ -115,17 +116,18 @@ impl Shard {
     /// The partition is no longer led here, or an append failed: everybody who waits is told `error`.
     pub fn give_up(mut self, error: ErrorCode) -> Vec<(RequestId, Reply)> {
         let mut replies: Vec<_> = self.held.drain(..).map(|(_, id, reply)| (id, refused(reply, error))).collect();
-        self.groups.values_mut().for_each(|group| group.give_up(error, &mut replies));
+        self.groups.values_mut().for_each(|group| group.classic.give_up(error, &mut replies));
         replies
     }
 
-    fn turn(&mut self, now: Now, act: impl FnOnce(&mut BTreeMap<Arc<str>, ClassicGroup>, &mut Turn<'_>)) {
+    fn turn(&mut self, now: Now, act: impl FnOnce(&mut Groups, &mut Turn<'_>)) {
         let Self { settings, timers, groups, .. } = self;
         let (facts, replies, held) = (Vec::new(), Vec::new(), Vec::new());
         let mut turn = Turn { now, settings, timers, facts, replies, held };
         act(groups, &mut turn);
         let Turn { facts, replies, held, .. } = turn;
         if !facts.is_empty() {
+            facts.iter().for_each(|fact| apply(groups, fact, false));
             self.appended.0 += 1;
             self.outputs.push_back(Output::Append(self.appended, facts));
         }
@@ -140,47 +142,47 @@ impl Shard {
     }
 }
 
-fn ask(groups: &mut BTreeMap<Arc<str>, ClassicGroup>, turn: &mut Turn<'_>, id: RequestId, request: Request) {
+fn ask(groups: &mut Groups, turn: &mut Turn<'_>, id: RequestId, request: Request) {
     match request {
         Request::JoinGroup(request) => crate::classic::join(groups, turn, id, request),
-        Request::SyncGroup(request) => match groups.get_mut(&request.group).filter(|group| !group.is_empty()) {
-            Some(group) => group.sync(turn, id, request),
+        Request::SyncGroup(request) => match groups.get_mut(&request.group) {
+            Some(group) => group.classic.sync(turn, id, request),
             None => turn.reply(id, Reply::SyncGroup(Synced::refused(ErrorCode::UnknownMemberId))),
         },
         Request::Heartbeat(request) => {
-            let error = match groups.get_mut(&request.group) {
-                Some(group) => group.heartbeat(turn, &request),
-                None => ErrorCode::UnknownMemberId,
-            };
+            let group = groups.get_mut(&request.group);
+            let error = group.map_or(ErrorCode::UnknownMemberId, |group| group.classic.heartbeat(turn, &request));
             turn.reply(id, Reply::Heartbeat(error));
         }
         Request::LeaveGroup(request) => match groups.get_mut(&request.group) {
-            Some(group) => group.leave(turn, id, request.members),
+            Some(group) => group.classic.leave(turn, id, request.members),
             None => {
                 let members = request.members.into_iter().map(|leaver| (leaver, ErrorCode::UnknownMemberId)).collect();
                 turn.reply(id, Reply::LeaveGroup(Left { error: ErrorCode::None, members }));
             }
         },
+        Request::OffsetCommit(request) => crate::offsets::commit(groups, turn, id, request),
+        Request::OffsetFetch(request) => crate::offsets::fetch(groups, turn, id, request),
+        Request::OffsetDelete(request) => crate::offsets::delete(groups, turn, id, &request),
+        Request::ListGroups(request) => crate::groups::list(groups, turn, id, &request),
+        Request::DescribeGroup(group) => crate::groups::describe(groups, turn, id, &group),
+        Request::DeleteGroup(group) => crate::groups::delete(groups, turn, id, &group),
     }
 }
 
-fn expire(groups: &mut BTreeMap<Arc<str>, ClassicGroup>, turn: &mut Turn<'_>, timer: Timer) {
-    match timer {
-        Timer::ClassicSession(group, member) => {
-            if let Some(group) = groups.get_mut(&group) {
-                group.session_over(turn, &member);
-            }
+fn expire(groups: &mut Groups, turn: &mut Turn<'_>, timer: Timer) {
+    let (Timer::ClassicSession(id, _) | Timer::ClassicJoin(id) | Timer::ClassicSync(id)) = &timer else {
+        if let Timer::OffsetExpiry(from) = timer {
+            crate::offsets::expire(groups, turn, from);
         }
-        Timer::ClassicJoin(group) => {
-            if let Some(group) = groups.get_mut(&group) {
-                group.join_time_over(turn);
-            }
-        }
-        Timer::ClassicSync(group) => {
-            if let Some(group) = groups.get_mut(&group) {
-                group.sync_time_over(turn);
-            }
-        }
+        return;
+    };
+    let Some(group) = groups.get_mut(id) else { return };
+    match &timer {
+        Timer::ClassicSession(_, member) => group.classic.session_over(turn, member),
+        Timer::ClassicJoin(_) => group.classic.join_time_over(turn),
+        Timer::ClassicSync(_) => group.classic.sync_time_over(turn),
+        Timer::OffsetExpiry(_) => {}
     }
 }
 
@@ -191,5 +193,11 @@ fn refused(reply: Reply, error: ErrorCode) -> Reply {
         Reply::SyncGroup(_) => Reply::SyncGroup(Synced::refused(error)),
         Reply::Heartbeat(_) => Reply::Heartbeat(error),
         Reply::LeaveGroup(left) => Reply::LeaveGroup(Left { error, members: left.members }),
+        Reply::OffsetCommit(_) => Reply::OffsetCommit(Err(error)),
+        Reply::OffsetFetch(_) => Reply::OffsetFetch(Err(error)),
+        Reply::OffsetDelete(_) => Reply::OffsetDelete(Err(error)),
+        Reply::ListGroups(_) => Reply::ListGroups(Err(error)),
+        Reply::DescribeGroup(_) => Reply::DescribeGroup(Err(error)),
+        Reply::DeleteGroup(_) => Reply::DeleteGroup(error),
     }
 }

@@ -14,6 +14,8 @@ pub(crate) enum Timer {
     ClassicJoin(Arc<str>),
     /// A classic group waits for its members to ask for their assignments.
     ClassicSync(Arc<str>),
+    /// Old offsets are looked for, from this group on if a look was not finished.
+    OffsetExpiry(Option<Arc<str>>),
 }
 
 /// Deadlines, the next one first.

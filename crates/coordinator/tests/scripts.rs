@@ -5,26 +5,28 @@
 //!
 //! - `start KEY=…` begins anew: `max=` members, `delay=` before a first round
 //! - `join MEMBER|- GROUP protocols=range:META,… type=consumer session=10000 rebalance=60000 instance= v= as=NAME`;
+//!   instead of META, `reads=TOPIC+TOPIC`: what a consumer of these topics says;
 //!   `v` is JoinGroup's version, 9 unless it says otherwise; `as` is what the script calls the member from then on
 //! - `sync MEMBER GROUP generation= instance= type= protocol= assign=MEMBER:TEXT,…`
 //! - `heartbeat MEMBER GROUP generation= instance=`, `leave GROUP MEMBER MEMBER/INSTANCE -/INSTANCE`
+//! - `commit-offset GROUP TOPIC/PARTITION@OFFSET… generation= member= instance= v= epoch= metadata= long= retention= id=`
+//! - `fetch-offset GROUP TOPIC/PARTITION… id=`, all without; `delete-offset GROUP TOPIC/PARTITION…`
+//! - `list states= types=`, `describe GROUP`, `delete GROUP`, `topics-deleted TOPIC… id=`
 //! - `commit`: all that was appended is committed; `hold` and `release`: what is appended waits until then, or no longer
 //! - `bound max=`: another bound of members, from the next start on
 //! - `wait ms=`: time passes, deadline by deadline
 //! - `fail`: an append failed, the shard is read from what was committed; `reload`: from all that was appended
 
+#[path = "scripts/requests.rs"]
+mod requests;
+
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use ottla_coordinator::{
-    AppendId, Fact, Heartbeat, Input, JoinGroup, LeaveGroup, Leaver, Now, Output, Protocol, Request, RequestId,
-    Settings, Shard, SyncGroup,
-};
+use ottla_coordinator::{AppendId, Fact, Input, Now, Output, RequestId, Settings, Shard};
 use ottla_testkit::{Command, run_scripts};
-use ottla_types::{ErrorCode, Instant, Timestamp, Uuid};
+use ottla_types::{ErrorCode, Instant, Timestamp};
 
 #[test]
 fn coordinator_scripts() {
@@ -84,6 +86,10 @@ impl Play {
                 self.holds = command.name == "commit" && self.holds;
                 self.commit();
             }
+            "topics-deleted" => {
+                let topics = command.words.iter().map(|name| ((*name).into(), requests::topic_id(command))).collect();
+                self.shard.handle(self.now(), Input::TopicsDeleted(topics));
+            }
             "wait" => return self.wait(command.parsed("ms", 0)),
             "fail" | "reload" => return self.reload(command.name == "reload"),
             _ => {
@@ -93,76 +99,11 @@ impl Play {
                     let id = format!("{before}-00000000-0000-0000-0000-{:012x}", self.requests);
                     self.names.push((id, name.to_owned()));
                 }
-                let request = self.request(command);
+                let request = requests::Reader { command, names: &self.names, number: self.requests }.request();
                 self.shard.handle(self.now(), Input::Request(RequestId(self.requests), request));
             }
         }
         self.told()
-    }
-
-    fn request(&self, command: &Command<'_>) -> Request {
-        let arc = |text: &str| -> Arc<str> {
-            let id = self.names.iter().find(|(_, name)| name == text).map(|(id, _)| id.as_str());
-            if text == "-" { "".into() } else { id.unwrap_or(text).into() }
-        };
-        let optional = |key: &str| command.argument(key).map(|text| -> Arc<str> { text.into() });
-        let generation = command.parsed("generation", 1);
-        let millis = |key: &str, default| Duration::from_millis(command.parsed(key, default));
-        let word = |index: usize| arc(command.words.get(index).copied().unwrap_or_default());
-        let pairs = |key: &str| -> Vec<(Arc<str>, Bytes)> {
-            let pair = |pair: &str| {
-                let (name, text) = pair.split_once(':').unwrap_or((pair, ""));
-                (arc(name), Bytes::copy_from_slice(text.as_bytes()))
-            };
-            command.argument(key).unwrap_or_default().split(',').filter(|pair| !pair.is_empty()).map(pair).collect()
-        };
-        match command.name {
-            "join" => {
-                let version: i16 = command.parsed("v", 9);
-                let protocols = pairs("protocols");
-                Request::JoinGroup(JoinGroup {
-                    member: word(0),
-                    group: word(1),
-                    instance: optional("instance"),
-                    client_id: "client".into(),
-                    client_host: "/127.0.0.1".into(),
-                    session_timeout: millis("session", 10_000),
-                    rebalance_timeout: millis("rebalance", 60_000),
-                    protocol_type: arc(command.argument("type").unwrap_or("consumer")),
-                    protocols: protocols.into_iter().map(|(name, metadata)| Protocol { name, metadata }).collect(),
-                    wants_member_id: version >= 4,
-                    may_skip_assignment: version >= 9,
-                    // Ids end in the number of the request.
-                    fresh: Uuid(u128::from(self.requests).to_be_bytes()),
-                })
-            }
-            "sync" => Request::SyncGroup(SyncGroup {
-                member: word(0),
-                group: word(1),
-                generation,
-                instance: optional("instance"),
-                protocol_type: optional("type"),
-                protocol: optional("protocol"),
-                assignments: pairs("assign"),
-            }),
-            "heartbeat" => Request::Heartbeat(Heartbeat {
-                member: word(0),
-                group: word(1),
-                generation,
-                instance: optional("instance"),
-            }),
-            "leave" => {
-                let leaver = |word: &&str| {
-                    let (member, instance) = word.split_once('/').map_or((*word, None), |(m, i)| (m, Some(i.into())));
-                    Leaver { member: arc(member), instance }
-                };
-                Request::LeaveGroup(LeaveGroup {
-                    group: word(0),
-                    members: command.words[1..].iter().map(leaver).collect(),
-                })
-            }
-            other => panic!("no command is called {other}"),
-        }
     }
 
     fn commit(&mut self) {
@@ -196,7 +137,7 @@ impl Play {
         for (id, reply) in old.give_up(ErrorCode::NotCoordinator) {
             writeln!(text, "{}: {}", id.0, self.short(&reply.to_string())).expect("text takes it");
         }
-        self.committed.iter().for_each(|fact| self.shard.load(fact.clone()));
+        self.committed.iter().for_each(|fact| self.shard.load(fact));
         self.shard.start(self.now());
         text + &self.told()
     }

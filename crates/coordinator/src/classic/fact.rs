@@ -39,16 +39,16 @@ impl ClassicGroup {
     }
 
     /// The group that a picture shows.
-    pub(crate) fn from_fact(id: Arc<str>, value: GroupMetadataValue) -> Self {
+    pub(crate) fn from_fact(id: Arc<str>, value: &GroupMetadataValue) -> Self {
         let mut group = Self::new(id, Timestamp(value.current_state_timestamp));
-        let protocol: Option<Arc<str>> = value.protocol.map(Into::into);
+        let protocol: Option<Arc<str>> = value.protocol.as_deref().map(Into::into);
         group.generation = value.generation;
-        group.protocol_type = Some(value.protocol_type).filter(|kind| !kind.is_empty()).map(Into::into);
-        group.leader = value.leader.map(Into::into);
-        for member in value.members {
+        group.protocol_type = Some(&*value.protocol_type).filter(|kind| !kind.is_empty()).map(Into::into);
+        group.leader = value.leader.as_deref().map(Into::into);
+        for member in &value.members {
             let millis = |millis: i32| Duration::from_millis(u64::try_from(millis).unwrap_or(0));
-            let id: Arc<str> = member.member_id.into();
-            let instance: Option<Arc<str>> = member.group_instance_id.map(Into::into);
+            let id: Arc<str> = member.member_id.as_str().into();
+            let instance: Option<Arc<str>> = member.group_instance_id.as_deref().map(Into::into);
             if let Some(instance) = &instance {
                 group.statics.insert(instance.clone(), id.clone());
             }
@@ -60,12 +60,12 @@ impl ClassicGroup {
                 protocol.iter().map(|name| Protocol { name: name.clone(), metadata: member.subscription.clone() });
             let member = Member {
                 instance,
-                client_id: member.client_id.into(),
-                client_host: member.client_host.into(),
+                client_id: member.client_id.as_str().into(),
+                client_host: member.client_host.as_str().into(),
                 session_timeout,
                 rebalance_timeout,
                 protocols: known.collect(),
-                assignment: member.assignment,
+                assignment: member.assignment.clone(),
                 joining: None,
                 syncing: None,
                 is_new: false,
@@ -76,6 +76,7 @@ impl ClassicGroup {
         if !group.members.is_empty() {
             group.state = State::Stable;
         }
+        group.subscribed = group.subscriptions();
         group
     }
 }

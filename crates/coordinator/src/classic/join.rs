@@ -1,22 +1,17 @@
 //! JoinGroup: who may come, and what it changes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ottla_types::ErrorCode;
 
 use super::member::Member;
 use super::{ClassicGroup, State};
+use crate::group::{Group, Groups};
 use crate::request::{JoinGroup, Joined, Reply, RequestId, Synced};
 use crate::turn::Turn;
 
 /// A request to join. A group that is not there is made, if whoever asks has no id yet.
-pub(crate) fn join(
-    groups: &mut BTreeMap<Arc<str>, ClassicGroup>,
-    turn: &mut Turn<'_>,
-    id: RequestId,
-    request: JoinGroup,
-) {
+pub(crate) fn join(groups: &mut Groups, turn: &mut Turn<'_>, id: RequestId, request: JoinGroup) {
     let refuse = |turn: &mut Turn<'_>, error, member| turn.reply(id, Reply::JoinGroup(Joined::refused(error, member)));
     let allowed = turn.settings.session_timeout_min..=turn.settings.session_timeout_max;
     if request.group.is_empty() {
@@ -29,8 +24,8 @@ pub(crate) fn join(
         return refuse(turn, ErrorCode::UnknownMemberId, request.member);
     }
     let is_new_group = !groups.contains_key(&request.group);
-    let group =
-        groups.entry(request.group.clone()).or_insert_with_key(|id| ClassicGroup::new(id.clone(), turn.now.date));
+    let group = groups.entry(request.group.clone()).or_insert_with_key(|id| Group::new(id.clone(), turn.now.date));
+    let group = &mut group.classic;
     if is_new_group {
         // So that the group is there after a restart, even if nobody ever finishes joining.
         turn.remember(group.fact());

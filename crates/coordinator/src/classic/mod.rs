@@ -36,15 +36,16 @@
 //!
 //! Read on: `member`, `join`, `rebalance`, `sync`, `leave`; `fact` for what is remembered.
 
+mod describe;
 mod fact;
 mod join;
 mod leave;
 mod member;
+mod offsets;
 mod rebalance;
 mod sync;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,18 +69,6 @@ pub enum State {
     CompletingRebalance,
     /// Members have their assignments.
     Stable,
-}
-
-impl fmt::Display for State {
-    /// As Kafka's tools print it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "Empty",
-            Self::PreparingRebalance => "PreparingRebalance",
-            Self::CompletingRebalance => "CompletingRebalance",
-            Self::Stable => "Stable",
-        })
-    }
 }
 
 /// How long an empty group still waits for members.
@@ -114,10 +103,12 @@ pub(crate) struct ClassicGroup {
     /// Members that have not asked for their assignments of this generation.
     unsynced: BTreeSet<Arc<str>>,
     first_round: Option<FirstRound>,
+    /// What the members read; `None` if that is not known, as of members that are no consumers.
+    subscribed: Option<BTreeSet<String>>,
 }
 
 impl ClassicGroup {
-    fn new(id: Arc<str>, since: Timestamp) -> Self {
+    pub(crate) fn new(id: Arc<str>, since: Timestamp) -> Self {
         Self {
             id,
             state: State::Empty,
@@ -131,11 +122,18 @@ impl ClassicGroup {
             pending: BTreeSet::new(),
             unsynced: BTreeSet::new(),
             first_round: None,
+            subscribed: None,
         }
     }
 
+    /// Whether nobody is a member.
     pub(crate) fn is_empty(&self) -> bool {
         self.members.is_empty()
+    }
+
+    /// When it entered its state.
+    pub(crate) fn since(&self) -> Timestamp {
+        self.since
     }
 
     fn is_leader(&self, member: &str) -> bool {

@@ -88,6 +88,7 @@ impl ClassicGroup {
         self.generation = self.generation.wrapping_add(1).max(1);
         self.unsynced.clear();
         self.protocol = self.vote();
+        self.subscribed = self.subscriptions();
         if self.members.is_empty() {
             self.enter(turn, State::Empty);
             turn.remember(self.fact());
@@ -147,7 +148,7 @@ impl ClassicGroup {
     }
 
     /// Tells everybody who waits for an assignment that there will be none.
-    fn break_off(&mut self, turn: &mut Turn<'_>, error: ErrorCode) {
+    pub(super) fn break_off(&mut self, turn: &mut Turn<'_>, error: ErrorCode) {
         let mut told = Vec::new();
         for (id, member) in &mut self.members {
             member.assignment = Bytes::new();

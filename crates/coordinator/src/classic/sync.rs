@@ -57,6 +57,11 @@ impl ClassicGroup {
             // Whom the leader forgot gets nothing.
             member.assignment = assignments.remove(id).unwrap_or_default();
         }
+        let fact = self.fact();
+        if fact.size_at_most() > turn.settings.append_bytes_max {
+            self.break_off(turn, ErrorCode::UnknownServerError);
+            return self.rebalance(turn);
+        }
         self.enter(turn, State::Stable);
         turn.remember(self.fact());
         let ids: Vec<_> = self.members.keys().cloned().collect();
