@@ -22,6 +22,7 @@ mod group;
 mod groups;
 mod offsets;
 mod printed;
+mod record;
 mod request;
 mod settings;
 mod shard;
@@ -31,6 +32,7 @@ mod turn;
 pub use classic::State;
 pub use fact::Fact;
 pub use offsets::CommittedOffset;
+pub use record::KeyAndValue;
 pub use request::{
     CommitPartition, CommitTopic, DescribedGroup, DescribedMember, FetchedOffset, FetchedTopic, Heartbeat, JoinGroup,
     Joined, JoinedMember, LeaveGroup, Leaver, Left, ListGroups, ListedGroup, OffsetCommit, OffsetDelete, OffsetFetch,
