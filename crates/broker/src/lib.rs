@@ -24,6 +24,7 @@ mod conversions;
 mod directories;
 mod fetch_sessions;
 mod flusher;
+mod groups;
 mod handlers;
 mod housekeeping;
 mod http;

@@ -76,9 +76,17 @@ pub(crate) struct Partition {
 }
 
 /// Where records were put: a partition may have another log by the time somebody asks for them.
+#[derive(Clone)]
 pub(crate) struct Place {
     log: Arc<Log>,
     pub(crate) appended: Appended,
+}
+
+impl Place {
+    /// Whether they are gone again, since the disk had no room for them.
+    pub(crate) fn was_taken_back(&self) -> bool {
+        self.log.was_taken_back(&self.appended)
+    }
 }
 
 /// What a reader learns of a partition besides records.

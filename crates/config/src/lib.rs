@@ -33,6 +33,7 @@ mod dynamic;
 
 mod client_metrics;
 mod group;
+mod groups;
 mod log_level;
 mod topic;
 
@@ -48,6 +49,7 @@ pub use describe::{
 pub use dynamic::{Scope, validate_broker_configs};
 pub use endpoints::HttpListener;
 pub use group::validate_group_configs;
+pub use groups::GroupsConfig;
 pub use listener::{Listener, Protocol};
 pub use log_level::LogLevel;
 pub use properties::{MalformedEscape, Property, parse as parse_properties};

@@ -11,28 +11,39 @@ mod alter_replica_log_dirs;
 mod api_versions;
 mod create_partitions;
 mod create_topics;
+mod delete_groups;
 mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_quorum;
 mod describe_topic_partitions;
 mod elect_leaders;
 mod fetch;
+mod find_coordinator;
 mod get_telemetry_subscriptions;
+mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
+mod join_group;
+mod leave_group;
 mod list_config_resources;
+mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
 mod metadata;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
 mod push_telemetry;
 mod request;
 mod seen;
+mod sync_group;
 mod unregister_broker;
 mod update_features;
 
@@ -63,6 +74,15 @@ static APIS: &[Api] = &[
     fetch::API,
     list_offsets::API,
     metadata::API,
+    offset_commit::API,
+    offset_fetch::API,
+    find_coordinator::API,
+    join_group::API,
+    heartbeat::API,
+    leave_group::API,
+    sync_group::API,
+    describe_groups::API,
+    list_groups::API,
     api_versions::API,
     create_topics::API,
     delete_topics::API,
@@ -74,10 +94,12 @@ static APIS: &[Api] = &[
     alter_replica_log_dirs::API,
     describe_log_dirs::API,
     create_partitions::API,
+    delete_groups::API,
     elect_leaders::API,
     incremental_alter_configs::API,
     alter_partition_reassignments::API,
     list_partition_reassignments::API,
+    offset_delete::API,
     describe_quorum::API,
     update_features::API,
     describe_cluster::API,
