@@ -228,7 +228,8 @@ impl<'a> Talk<'a> {
         let described = r#"resources=[{resource_type=4 configuration_keys=["settled"]}]"#;
         for (operation, is_there) in [(0, true), (1, false)] {
             let operation = format!("config_operation={operation}");
-            let change = format!(r#"resources=[{{resource_type=4 configs=[{{name="settled" {operation} value="1"}}]}}]"#);
+            let change =
+                format!(r#"resources=[{{resource_type=4 configs=[{{name="settled" {operation} value="1"}}]}}]"#);
             self.prepare(&asked("IncrementalAlterConfigs", 1, change)?, None, 0, names)?;
             let begun = Instant::now();
             let question = asked("DescribeConfigs", 4, described.to_owned())?;
