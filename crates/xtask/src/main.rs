@@ -5,10 +5,12 @@
 mod broker;
 mod check;
 mod connections;
+mod diff;
 mod docs;
 mod fix;
 mod fuzz;
 mod interop;
+mod kafka;
 mod kill;
 mod moving;
 mod partitions;
@@ -28,6 +30,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   codegen [--check]    the message types, from their schemas
   schemas RELEASE CLASSPATH [--write]    the schemas' facts, printed anew from Kafka's jars
   fuzz [DECODER...] [--seconds N]   every decoder against bytes that nobody meant
+  diff [SCRIPT...] [--kafka] [--rewrite] [--binary PATH]    the same requests, answered as Kafka answers them
   docs [--check]    docs/configuration.md, from the tables of keys
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
   suites [SUITE...] [--bootstrap HOST:PORT] [--binary PATH]    the tests that four clients carry
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         "codegen" => xtask::codegen::run(&rest),
         "schemas" => schemas::run(&rest),
         "fuzz" => fuzz::run(&rest),
+        "diff" => diff::run(&rest),
         "docs" => docs::run(&rest),
         "interop" => interop::run(&rest),
         "suites" => suites::run(&rest),
