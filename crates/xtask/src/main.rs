@@ -12,6 +12,7 @@ mod fuzz;
 mod interop;
 mod kafka;
 mod kill;
+mod logs;
 mod moving;
 mod partitions;
 mod process;
@@ -35,6 +36,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
   suites [SUITE...] [--bootstrap HOST:PORT] [--binary PATH]    the tests that four clients carry
   tools [RELEASE|TOOL...] [--binary PATH] [--bootstrap HOST:PORT --data FOLDER] [--rewrite]    Kafka's own tools
+  logs [RELEASE/SCRIPT...] [--write]    the files that real Kafkas write, and Ottla's beside them
   moving [3.9.1|4.3.1|ottla...] [--binary PATH]    from a real Kafka to Ottla, and on to a real Kafka
   kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count
   connections [N] [--binary PATH] [--bootstrap ADDRESS:PORT --pid PID]    what N connections cost a broker
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         "interop" => interop::run(&rest),
         "suites" => suites::run(&rest),
         "tools" => tools::run(&rest),
+        "logs" => logs::run(&rest),
         "moving" => moving::run(&rest),
         "kill" => kill::run(&rest),
         "connections" => connections::run(&rest),

@@ -138,7 +138,7 @@ impl Loader {
             self.start_anew(self.recovery.log_start_offset).await?;
         }
         self.epochs.truncate_from_end(self.end);
-        self.epochs.truncate_from_start(self.segments[0].base);
+        self.epochs.truncate_from_start(self.log_start());
         let producers = self.load_producers().await?;
         let epochs_saved = saved_epochs == self.epochs;
         if let Some(active) = self.segments.last() {
