@@ -219,7 +219,7 @@ fn ask_ottla(name: &str, script: &mut Script, shared: &Shared, outcome: &mut Out
     let settings: Vec<_> = script.settings().map(|line| line.replace("$DATA", &folder)).collect();
     let settings: Vec<_> = settings.iter().map(String::as_str).collect();
     let mut broker = Broker::start_with(&shared.options.binary, &data, 0, &settings)?;
-    let mut talk = Talk::with(&shared.schemas, &shared.masks, broker.address());
+    let mut talk = Talk::with(&shared.schemas, &shared.masks, broker.address(), folder.clone());
     let played = (|| {
         outcome.served = talk.accepted()?;
         for scene in &mut script.scenes {
@@ -235,14 +235,14 @@ fn ask_ottla(name: &str, script: &mut Script, shared: &Shared, outcome: &mut Out
     played
 }
 
-/// Starts a new Kafka of each release that decides; the newest first.
-fn start_kafkas(name: &str, script: &Script, shared: &Shared) -> Result<Vec<Kafka>, String> {
-    let start = |release: &str| {
+/// Starts a new Kafka of each release that decides, each with its folder; the newest first.
+fn start_kafkas(name: &str, script: &Script, shared: &Shared) -> Result<Vec<(Kafka, String)>, String> {
+    let start = |release: &str| -> Result<(Kafka, String), String> {
         let data = place(name, release, shared)?.join("data");
         let folder = data.display().to_string();
         let settings: Vec<_> = script.settings().map(|line| line.replace("$DATA", &folder)).collect();
         let settings: Vec<_> = settings.iter().map(String::as_str).collect();
-        Kafka::start(release, &kafka::format(release, &data, &settings)?)
+        Ok((Kafka::start(release, &kafka::format(release, &data, &settings)?)?, folder))
     };
     std::thread::scope(|scope| {
         let older = scope.spawn(|| start(OLDER));
@@ -252,8 +252,9 @@ fn start_kafkas(name: &str, script: &Script, shared: &Shared) -> Result<Vec<Kafk
 
 fn ask_kafka(name: &str, script: &mut Script, shared: &Shared, outcome: &mut Outcome) -> Result<(), String> {
     let mut kafkas = start_kafkas(name, script, shared)?;
-    let mut talks: Vec<_> =
-        kafkas.iter().map(|kafka| Talk::with(&shared.schemas, &shared.masks, kafka.address())).collect();
+    let talk =
+        |(kafka, folder): &(Kafka, String)| Talk::with(&shared.schemas, &shared.masks, kafka.address(), folder.clone());
+    let mut talks: Vec<_> = kafkas.iter().map(talk).collect();
     let mut accepted = talks.iter_mut().map(Talk::accepted).collect::<Result<Vec<_>, _>>()?;
     talks[0].added.clone_from(&accepted[1]);
     // 4.x says so of the first versions of Produce, for the sake of old clients that look for them, and closes then.
@@ -270,7 +271,9 @@ fn ask_kafka(name: &str, script: &mut Script, shared: &Shared, outcome: &mut Out
             keep(scene, version, answers, Side::Kafka { is_older }, &mut outcome.told);
         }
     }
-    kafkas.iter_mut().try_for_each(Kafka::stop)
+    // One that was told to forget itself does not end, and is killed. Their folders are not looked at again.
+    kafkas.iter_mut().for_each(|(kafka, _)| drop(kafka.stop()));
+    Ok(())
 }
 
 /// Whose answers they are.
