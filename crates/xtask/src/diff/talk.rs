@@ -29,8 +29,6 @@ pub(super) struct Talk<'a> {
     data: String,
     stream: Option<TcpStream>,
     correlation: i32,
-    /// APIs and versions that were answered.
-    pub(super) answered: BTreeSet<(i16, i16)>,
     /// What another broker accepts, to be added to what ApiVersions answers.
     pub(super) added: Vec<(i64, i64, i64)>,
 }
@@ -40,8 +38,7 @@ pub(super) type Broken = String;
 
 impl<'a> Talk<'a> {
     pub(super) fn with(schemas: &'a Schemas, masks: &'a Masks, address: String, data: String) -> Self {
-        let (answered, added) = (BTreeSet::new(), Vec::new());
-        Self { schemas, masks, address, data, stream: None, correlation: 0, answered, added }
+        Self { schemas, masks, address, data, stream: None, correlation: 0, added: Vec::new() }
     }
 
     /// The versions of each API that the broker says it accepts, by key.
@@ -162,9 +159,6 @@ impl<'a> Talk<'a> {
         }
         if correlation.is_none() {
             fields.insert(0, ("correlation".to_owned(), Value::Int(i64::from(answered))));
-        }
-        if !is_unknown {
-            self.answered.insert((schema.key(), version));
         }
         Ok(Ok(fields))
     }
