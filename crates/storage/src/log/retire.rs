@@ -20,6 +20,7 @@ use crate::disk::Open;
 use crate::fault::{StorageFault, Trying};
 use crate::producers::snapshot;
 use crate::segment::{Kind, Segment, SegmentFiles};
+use crate::sown::{self, Bug};
 
 /// The ending of files that are to be removed.
 pub(super) const ENDING: &str = ".deleted";
@@ -164,6 +165,7 @@ impl Log {
             let (gone, snapshots) = state.take_oldest(leaving.count());
             (gone, snapshots, delay_ms)
         };
+        let gone = if sown::is(Bug::RetiredFromWrongEnd) { gone.into_iter().rev().collect() } else { gone };
         let (Some(first), Some(last)) = (gone.first(), gone.last()) else { return Ok(None) };
         tracing::info!(
             directory = %self.directory.display(),
