@@ -49,7 +49,9 @@ impl Log {
                 let file = segment.files.open_log().expect("the log of a segment with unsynced bytes is held");
                 files.push((segment.files.path(Kind::Log), file));
                 segments.push((segment.base, segment.written));
-            } else if segment.written > 0 {
+            }
+            // Not before: a cut syncs the segment that it leaves, and none of those below.
+            if segment.base <= state.flushed {
                 break;
             }
         }

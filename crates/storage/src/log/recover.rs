@@ -222,7 +222,9 @@ impl Loader {
 
     /// After an unclean stop: segments below the recovery point as they are, the others scanned.
     async fn recover(&mut self, bases: &[Offset]) -> Result<(), StorageFault> {
-        let is_before = |base: &Offset| *base <= self.recovery.recovery_point || sown::is(Bug::RecoveryFromWrongPoint);
+        // The one before a segment that begins at the recovery point may have been closed after that was saved: the last
+        // entry of its time index was not durable then.
+        let is_before = |base: &Offset| *base < self.recovery.recovery_point || sown::is(Bug::RecoveryFromWrongPoint);
         let first = bases.partition_point(is_before).saturating_sub(1);
         for base in &bases[..first.min(bases.len())] {
             self.load_trusted(*base, false).await?;

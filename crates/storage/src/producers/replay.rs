@@ -66,6 +66,14 @@ impl Source<'_> {
         self.replay(&mut producers, from, end).await
     }
 
+    /// Whether there is a snapshot at that offset, and all of it.
+    pub(crate) async fn has_snapshot(&self, at: Offset) -> Result<bool, StorageFault> {
+        match self.snapshot(at).await {
+            Err(StorageFault::Damaged { .. }) => Ok(false),
+            found => found.map(|found| found.is_some()),
+        }
+    }
+
     async fn snapshot(&self, at: Offset) -> Result<Option<Producers>, StorageFault> {
         let path = self.directory.join(Kind::Snapshot.name(at));
         match checkpoint::read(self.disk, &path).await? {

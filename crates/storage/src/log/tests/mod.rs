@@ -72,6 +72,31 @@ fn saved_indexes_and_producers_survive_a_power_loss() {
 }
 
 #[test]
+fn records_are_found_by_time_in_a_segment_that_was_closed_behind_a_save() {
+    block_on(async {
+        let disk = SimulatedDisk::new(1);
+        durable_root(&*disk).await;
+        let config = LogConfig { segment_ms: 1500, ..LogConfig::default() };
+        let log = Log::create(disk.clone(), DIRECTORY, config).await.expect("made");
+        for timestamp in [1000, 2000] {
+            put(&log, batch(timestamp, 1, 50)).await;
+        }
+        let point = log.save().await.expect("saved");
+        put(&log, batch(3000, 1, 50)).await;
+        log.flush().await.expect("flushed");
+        assert_eq!(log.segments().len(), 2);
+        drop(log);
+        disk.crash();
+        let recovery = Recovery { recovery_point: point.recovery_point, ..Recovery::UNKNOWN };
+        let log = Log::open(disk, DIRECTORY, config, recovery).await.expect("opened");
+        for (timestamp, offset) in [(1000, 0), (2000, 1), (3000, 2)] {
+            let found = log.find_by_timestamp(Timestamp(timestamp)).await.expect("read").expect("there");
+            assert_eq!(found.offset, Offset(offset));
+        }
+    });
+}
+
+#[test]
 fn an_index_that_a_save_makes_has_its_name_when_the_save_is_answered() {
     block_on(async {
         let disk = SimulatedDisk::new(1);
