@@ -5,10 +5,12 @@
 mod broker;
 mod check;
 mod connections;
+mod diff;
 mod docs;
 mod fix;
 mod fuzz;
 mod interop;
+mod kafka;
 mod kill;
 mod moving;
 mod partitions;
@@ -29,9 +31,10 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   codegen [--check]    the message types, from their schemas
   schemas RELEASE CLASSPATH [--write]    the schemas' facts, printed anew from Kafka's jars
   fuzz [DECODER...] [--seconds N]   every decoder against bytes that nobody meant
+  diff [SCRIPT...] [--kafka] [--rewrite] [--binary PATH]    the same requests, answered as Kafka answers them
   docs [--check]    docs/configuration.md, from the tables of keys
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
-  suites [rdkafka|rskafka] [--bootstrap HOST:PORT] [--binary PATH]    the tests that client crates carry
+  suites [SUITE...] [--bootstrap HOST:PORT] [--binary PATH]    the tests that four clients carry
   tools [RELEASE|TOOL...] [--binary PATH] [--bootstrap HOST:PORT --data FOLDER] [--rewrite]    Kafka's own tools
   moving [3.9.1|4.3.1|ottla...] [--binary PATH]    from a real Kafka to Ottla, and on to a real Kafka
   kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         "codegen" => xtask::codegen::run(&rest),
         "schemas" => schemas::run(&rest),
         "fuzz" => fuzz::run(&rest),
+        "diff" => diff::run(&rest),
         "docs" => docs::run(&rest),
         "interop" => interop::run(&rest),
         "suites" => suites::run(&rest),
