@@ -18,6 +18,7 @@ mod partitions;
 mod process;
 mod schemas;
 mod sim;
+mod sown;
 mod suites;
 mod tidy;
 mod tools;
@@ -42,7 +43,10 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   connections [N] [--binary PATH] [--bootstrap ADDRESS:PORT --pid PID]    what N connections cost a broker
   partitions [N] [--topics N] [--binary PATH] [--server COMMAND --bootstrap HOST:PORT]    what N partitions cost
   sim [SEED [POWER-FAILURES]]    the simulation of one seed, with its trace
-  sown       bugs put in on purpose, and whether the simulation finds them";
+  lives [SEEDS]    a broker's life, in which each operation of its disk in turn meets a trouble
+  model [SEEDS]    a log against a list of batches, by as many seeds
+  flips      every bit of every file of a log directory, turned over before a start
+  sown [BUG...]    bugs put in on purpose, and whether the tests that must find them do";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -66,7 +70,10 @@ fn main() -> ExitCode {
         "connections" => connections::run(&rest),
         "partitions" => partitions::run(&rest),
         "sim" => sim::run(&rest),
-        "sown" => sim::sown(),
+        "lives" => sim::lives(&rest),
+        "model" => sim::model(&rest),
+        "flips" => sim::flips(),
+        "sown" => sown::run(&rest),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
