@@ -1,4 +1,4 @@
-//! The judge of the kill test: what was acknowledged against what stands in the log. Two lists in, findings out.
+//! The judge of what a load was told: what was acknowledged against what stands in the log. Two lists in, findings out.
 //!
 //! Each partition's producer numbers its records from 0. So in each partition of the log offsets and sequences both must
 //! rise one by one, and every acknowledged record must stand where the answer said.

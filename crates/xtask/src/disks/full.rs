@@ -1,0 +1,77 @@
+//! A full file system: while the broker runs, at its start, and in one of two directories.
+
+use super::Scenario;
+use super::stage::{Played, Stage, Way, is_calm, says};
+
+/// MiB of the small file system, and when it has room again.
+const SMALL: u32 = 8;
+const LARGE: u32 = 64;
+
+/// The scenarios of this file.
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario { name: "full", play: full },
+    Scenario { name: "full-start", play: full_start },
+    Scenario { name: "full-one-of-two", play: full_one_of_two },
+];
+
+/// It fills up under load: appends are refused, reads go on, and with room again the partition goes on by itself.
+fn full(stage: &mut Stage) -> Played {
+    let data = stage.directory("data")?;
+    stage.mounts.memory(&data, SMALL)?;
+    let mut broker = stage.start(&[&data], &Way::default())?;
+    let mut load = stage.load(&broker, "orders")?;
+    says(&mut broker, "the disk is full; appends are refused")?;
+    load.stands_still()?;
+    is_calm(&mut broker)?;
+    load.can_be_read(&broker)?;
+    stage.mounts.resize(&data, LARGE)?;
+    load.goes_on(1)?;
+    says(&mut broker, "the disk has room again")?;
+    load.ends(&broker)?;
+    broker.stop()?;
+    let broker = stage.start(&[&data], &Way::default())?;
+    load.can_be_read(&broker)
+}
+
+/// After a kill, and after a stop, it starts on the full file system and serves reads; with room again writes go on.
+fn full_start(stage: &mut Stage) -> Played {
+    let data = stage.directory("data")?;
+    stage.mounts.memory(&data, SMALL)?;
+    let mut broker = stage.start(&[&data], &Way::default())?;
+    let mut load = stage.load(&broker, "orders")?;
+    says(&mut broker, "the disk is full; appends are refused")?;
+    load.stands_still()?;
+    for is_killed in [true, false, true] {
+        if is_killed { broker.kill() } else { broker.stop()? }
+        broker = stage.start(&[&data], &Way::default())?;
+        load.can_be_read(&broker)?;
+        is_calm(&mut broker)?;
+    }
+    stage.mounts.resize(&data, LARGE)?;
+    load.goes_on(1)?;
+    load.ends(&broker)?;
+    broker.stop()?;
+    Ok(())
+}
+
+/// What lies in the other directory does not notice.
+fn full_one_of_two(stage: &mut Stage) -> Played {
+    let (small, other) = (stage.directory("a")?, stage.directory("b")?);
+    stage.mounts.memory(&small, SMALL)?;
+    let mut broker = stage.start(&[&other, &small], &Way::default())?;
+    let mut unmoved = stage.load(&broker, "unmoved")?;
+    let mut load = stage.load(&broker, "orders")?;
+    says(&mut broker, "the disk is full; appends are refused")?;
+    load.stands_still()?;
+    unmoved.goes_on(5_000)?;
+    load.can_be_read(&broker)?;
+    is_calm(&mut broker)?;
+    stage.mounts.resize(&small, LARGE)?;
+    load.goes_on(1)?;
+    load.ends(&broker)?;
+    unmoved.ends(&broker)?;
+    broker.stop()?;
+    let broker = stage.start(&[&other, &small], &Way::default())?;
+    load.can_be_read(&broker)?;
+    unmoved.can_be_read(&broker)
+}
