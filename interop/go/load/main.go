@@ -1,7 +1,8 @@
 // The load of the kill test: numbered records to every partition until told to stop, and the whole topic read back.
 //
 //	load produce HOST:PORT TOPIC PARTITIONS   creates the topic; "ack PARTITION OFFSET SEQUENCE" for every record that the
-//	                                          broker acknowledged, until stdin ends; then "done COUNT"
+//	                                          broker acknowledged, until stdin ends; then "done COUNT". A number of records
+//	                                          per second may follow, otherwise as many as the broker takes
 //	load move HOST:PORT TOPIC PARTITIONS      moves the partitions between the broker's log directories, one after the other,
 //	                                          until stdin ends; then "moved COUNT". A broker that is away is waited for
 //	load dump HOST:PORT TOPIC PARTITIONS      "record PARTITION OFFSET SEQUENCE" for every record of the topic
@@ -30,15 +31,20 @@ import (
 const limit = 120 * time.Second
 
 func main() {
-	if len(os.Args) != 5 {
-		fail("usage: load produce|move|dump HOST:PORT TOPIC PARTITIONS")
+	if len(os.Args) != 5 && len(os.Args) != 6 {
+		fail("usage: load produce|move|dump HOST:PORT TOPIC PARTITIONS [RECORDS-PER-SECOND]")
 	}
 	bootstrap, topic := os.Args[2], os.Args[3]
 	partitions, err := strconv.Atoi(os.Args[4])
 	must(err, "partitions")
+	rate := 0
+	if len(os.Args) == 6 {
+		rate, err = strconv.Atoi(os.Args[5])
+		must(err, "records per second")
+	}
 	switch os.Args[1] {
 	case "produce":
-		produce(bootstrap, topic, int32(partitions))
+		produce(bootstrap, topic, int32(partitions), rate)
 	case "move":
 		move(bootstrap, topic, int32(partitions))
 	case "dump":
@@ -57,7 +63,7 @@ func value(partition int32, sequence uint64) []byte {
 	return out
 }
 
-func produce(bootstrap, topic string, partitions int32) {
+func produce(bootstrap, topic string, partitions int32, rate int) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.DefaultProduceTopic(topic),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.StopProducerOnDataLossDetected(),
 		// Two refused connections in a row make it wait for metadata, by default until the last were 5 s old.
@@ -77,12 +83,15 @@ func produce(bootstrap, topic string, partitions int32) {
 	written := make(chan struct{})
 	go write(lines, written)
 
-	sent := uint64(0)
+	sent, began := uint64(0), time.Now()
 	for running := true; running; sent++ {
 		select {
 		case <-stop:
 			running = false
 		default:
+		}
+		if rate > 0 {
+			time.Sleep(time.Until(began.Add(time.Duration(sent) * time.Second / time.Duration(rate))))
 		}
 		partition, sequence := int32(sent%uint64(partitions)), sent/uint64(partitions)
 		record := &kgo.Record{Partition: partition, Value: value(partition, sequence)}

@@ -7,9 +7,13 @@
 //! `stage` is what a scenario plays on; `mounts` and `faults` (over `seccomp`) break disks. docs/reliability.md tells what
 //! is seen and kept in each scenario.
 
+mod denied;
+mod failing;
 mod faults;
 mod full;
+mod gone;
 mod mounts;
+mod readonly;
 mod seccomp;
 mod stage;
 
@@ -33,7 +37,7 @@ struct Scenario {
 }
 
 /// All, in the order in which they are played.
-const SCENARIOS: &[&[Scenario]] = &[full::SCENARIOS];
+const SCENARIOS: &[&[Scenario]] = &[full::SCENARIOS, readonly::SCENARIOS, denied::SCENARIOS, gone::SCENARIOS, failing::SCENARIOS];
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]

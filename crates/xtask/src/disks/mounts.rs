@@ -3,11 +3,26 @@
 //! Mounting needs root, or a user namespace, in which `disks` runs itself where it can.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::stage::Trouble;
 use crate::process;
+
+/// Fills the file system of a directory to its last byte, by a file of this path.
+pub(super) fn fill(path: &Path) -> Result<(), Trouble> {
+    let mut file = fs::File::create(path)?;
+    let mut piece = vec![1; 64 << 10];
+    while !piece.is_empty() {
+        match file.write(&piece) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => piece.truncate(piece.len() / 2),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
 
 /// What is mounted, in the order of mounting.
 #[derive(Default)]
@@ -35,14 +50,29 @@ impl Mounts {
     pub(super) fn device(&mut self, at: &Path, file: &Path, mebibytes: u64) -> Result<(), Trouble> {
         let left_out = |error: String| Trouble::LeftOut(format!("no loop device: {error}"));
         fs::File::create(file)?.set_len(mebibytes << 20)?;
-        let made = process::output(Command::new("mkfs.ext4").args(["-q", "-O", "^has_journal"]).arg(file));
+        let made = process::output(Command::new("mkfs.ext4").args(["-q", "-J", "size=4"]).arg(file));
         made.map_err(left_out)?;
         self.attach(at, file)
     }
 
+    /// Checks and repairs a file that [`Mounts::device`] made, as an operator would, and mounts it again.
+    pub(super) fn repair(&mut self, at: &Path, file: &Path) -> Result<(), Trouble> {
+        // Its exit code tells what was repaired; whether that was enough, the mount tells.
+        drop(Command::new("e2fsck").args(["-f", "-y"]).arg(file).output());
+        self.attach(at, file)
+    }
+
     /// Mounts a file that [`Mounts::device`] made.
-    pub(super) fn attach(&mut self, at: &Path, file: &Path) -> Result<(), Trouble> {
+    fn attach(&mut self, at: &Path, file: &Path) -> Result<(), Trouble> {
         self.mount(at, &["-o", "loop,errors=remount-ro", &file.display().to_string()])
+    }
+
+    /// Has the kernel find a device in error, and make its file system read-only.
+    pub(super) fn turn_read_only(&self, at: &Path) -> Result<(), Trouble> {
+        let device = process::output(Command::new("findmnt").args(["-no", "SOURCE"]).arg(at))?;
+        let device = device.trim().trim_start_matches("/dev/");
+        let trigger = format!("/sys/fs/ext4/{device}/trigger_fs_error");
+        fs::write(&trigger, "1").map_err(|error| Trouble::LeftOut(format!("{trigger}: {error}")))
     }
 
     /// Unmounts what was mounted last.

@@ -18,6 +18,8 @@ use crate::process;
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// Records that are acknowledged before anything happens.
 const FIRST_RECORDS: usize = 5_000;
+/// Records per second of a load that is paced.
+const RATE: u32 = 2_000;
 /// Over which time a broker's use of the processor is measured.
 const MEASURE: Duration = Duration::from_millis(700);
 /// A broker in trouble may use so much of one processor.
@@ -105,6 +107,11 @@ impl Stage {
         Ok(broker)
     }
 
+    /// The next broker takes any free port.
+    pub(super) fn forget_port(&mut self) {
+        self.port = 0;
+    }
+
     /// Starts a broker that must refuse: it ends by itself with code 1, and its last words hold these.
     pub(super) fn refused(&self, log_dirs: &[&Path], way: &Way, words: &str) -> Played {
         match self.launch(log_dirs, way)? {
@@ -136,11 +143,20 @@ impl Stage {
         Ok(writing)
     }
 
-    /// Runs one of the binary's own commands on a broker.
-    pub(super) fn ottla(&self, broker: &Broker, words: &[&str]) -> Result<String, String> {
+    /// The same, written slowly: what another directory's faults must leave alone.
+    pub(super) fn paced(&self, broker: &Broker, topic: &'static str) -> Result<Writing, Trouble> {
+        let mut writing = Writing { topic, load: Load::paced(&broker.address(), topic, RATE)? };
+        writing.goes_on(1)?;
+        Ok(writing)
+    }
+
+    /// Runs one of the binary's own commands on a broker, for so long at most; whether it succeeded.
+    pub(super) fn ottla(&self, broker: &Broker, words: &[&str], within: Duration) -> Result<bool, String> {
         let mut command = Command::new(&self.binary);
         command.args(words).args(["--bootstrap", &broker.address()]);
-        process::output(&mut command)
+        let mut running = process::Running::start(&mut command, true)?;
+        running.close_input();
+        Ok(running.finish(within, drop).is_ok_and(|status| status.success()))
     }
 }
 

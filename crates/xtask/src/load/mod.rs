@@ -34,9 +34,16 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Starts the producer, which makes the topic first.
+    /// Starts the producer, which makes the topic first, and writes as fast as the broker takes it.
     pub(crate) fn start(address: &str, topic: &str, partitions: u32) -> Result<Self, String> {
         Ok(Self { running: program("produce", address, topic, partitions)?, acknowledged: Vec::new(), done: None })
+    }
+
+    /// The same, with so many records per second.
+    pub(crate) fn paced(address: &str, topic: &str, rate: u32) -> Result<Self, String> {
+        let mut command = command("produce", address, topic, 1);
+        let running = Running::start(command.arg(rate.to_string()), false)?;
+        Ok(Self { running, acknowledged: Vec::new(), done: None })
     }
 
     /// Waits for the next acknowledgement.
@@ -105,9 +112,13 @@ pub(crate) fn dump(address: &str, topic: &str, partitions: u32) -> Result<Vec<En
     entries.into_iter().collect()
 }
 
-/// One of the load's programs on a topic.
+/// One of the load's programs on a topic, running.
 pub(crate) fn program(mode: &str, address: &str, topic: &str, partitions: u32) -> Result<Running, String> {
+    Running::start(&mut command(mode, address, topic, partitions), false)
+}
+
+fn command(mode: &str, address: &str, topic: &str, partitions: u32) -> Command {
     let mut command = Command::new(interop::folder().join("go/load"));
     command.args([mode, address, topic, &partitions.to_string()]).stderr(Stdio::inherit());
-    Running::start(&mut command, false)
+    command
 }

@@ -1,6 +1,7 @@
 //! What a log promises, on a disk in memory.
 
 mod crash;
+mod full_start;
 mod golden;
 mod model;
 mod old_formats;
