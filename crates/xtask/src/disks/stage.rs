@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::faults::Faults;
 use super::mounts::Mounts;
 use crate::broker::{self, Broker, Ended};
-use crate::load::{self, Load, verify};
+use crate::load::{self, Load};
 use crate::process;
 
 /// How long the broker may take to say what is wrong, and clients to notice that all is well again.
@@ -19,7 +19,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// Records that are acknowledged before anything happens.
 const FIRST_RECORDS: usize = 5_000;
 /// Records per second of a load that is paced.
-const RATE: u32 = 2_000;
+const RATE: &str = "rate=2000";
 /// Over which time a broker's use of the processor is measured.
 const MEASURE: Duration = Duration::from_millis(700);
 /// A broker in trouble may use so much of one processor.
@@ -138,14 +138,14 @@ impl Stage {
     /// A topic of one partition that is written from now on, with its first records acknowledged. It lies in the directory
     /// that has the fewest partitions.
     pub(super) fn load(&self, broker: &Broker, topic: &'static str) -> Result<Writing, Trouble> {
-        let mut writing = Writing { topic, load: Load::start(&broker.address(), topic, 1)? };
+        let mut writing = Writing { topic, load: Load::start(&broker.address(), topic, 1, &[])? };
         writing.goes_on(FIRST_RECORDS)?;
         Ok(writing)
     }
 
     /// The same, written slowly: what another directory's faults must leave alone.
     pub(super) fn paced(&self, broker: &Broker, topic: &'static str) -> Result<Writing, Trouble> {
-        let mut writing = Writing { topic, load: Load::paced(&broker.address(), topic, RATE)? };
+        let mut writing = Writing { topic, load: Load::start(&broker.address(), topic, 1, &[RATE])? };
         writing.goes_on(1)?;
         Ok(writing)
     }
@@ -194,7 +194,7 @@ impl Writing {
         self.load.take_ready()?;
         let acknowledged = self.load.acknowledged.clone();
         let log = load::dump(&broker.address(), self.topic, 1).map_err(|why| format!("{}: {why}", self.topic))?;
-        let findings = verify::check(&acknowledged, &log);
+        let findings = log.judge(&acknowledged);
         match findings.first() {
             None => Ok(()),
             Some(first) => {

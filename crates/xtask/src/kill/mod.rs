@@ -2,17 +2,20 @@
 //!
 //! An idempotent producer with acks=all (`interop/go/load`) writes numbered records to several partitions all the while,
 //! through every restart. At the end everything is read back and judged (`load`). With `--moves` the broker has two log
-//! directories, and the partitions are moved between them all the while.
+//! directories, and the partitions are moved between them all the while. Beside it other producers write to topics of their
+//! own ([`beside`]).
 //!
 //! What it cannot see: SIGKILL leaves the page cache alone, so a broker that never syncs passes. Power loss is the
 //! simulator's matter.
+
+mod beside;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::broker::{self, Broker};
 use crate::interop;
-use crate::load::{self, Load, verify};
+use crate::load::{self, Load};
 use crate::process::Running;
 
 const TOPIC: &str = "kill-test";
@@ -68,7 +71,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     load::install()?;
     let folder = interop::scratch("kill")?;
     println!("kill: {} rounds, seed {}, data in {}", options.rounds, options.seed, folder.display());
-    let mut broker = Broker::start_on(&options.binary, &log_dirs(&options, &folder), 0)?;
+    let mut broker = Broker::start_on(&options.binary, &log_dirs(&options, &folder), 0, beside::SETTINGS)?;
     let outcome = test(&options, &folder, &mut broker);
     if outcome.is_err() {
         println!("== the broker's last lines\n{}", broker.log());
@@ -79,21 +82,29 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
 
 /// All rounds, then the reading back, which is done too if the producer gave up: it tells more than the producer can.
 fn test(options: &Options, folder: &Path, broker: &mut Broker) -> Result<(), String> {
-    let mut load = Load::start(&broker.address(), TOPIC, options.partitions)?;
+    let mut load = Load::start(&broker.address(), TOPIC, options.partitions, &[])?;
+    let mut others = beside::start(&broker.address())?;
     let mover = options.moves.then(|| load::program("move", &broker.address(), TOPIC, options.partitions)).transpose()?;
     let produced = rounds(options, folder, broker, &mut load).and_then(|()| load.finish());
     let moved = mover.map_or(Ok(()), moved);
     if let Err(why) = &produced {
         println!("  {why}");
     }
+    let beside = others.iter_mut().map(beside::Beside::finish).collect::<Result<Vec<()>, String>>();
+    // Once more in order, so that a clean stop is part of it; and nothing leaves any more while it is counted.
+    broker.stop()?;
+    *broker = Broker::start_on(&options.binary, &log_dirs(options, folder), broker.port(), &[])?;
     let log = load::dump(&broker.address(), TOPIC, options.partitions)?;
-    let findings = verify::check(&load.acknowledged, &log);
+    let mut findings: Vec<String> = log.judge(&load.acknowledged).iter().map(ToString::to_string).collect();
+    println!("kill: {} records acknowledged, {} in the log", load.acknowledged.len(), log.entries.len());
+    for other in &others {
+        findings.extend(other.judge(&broker.address())?);
+    }
     for finding in findings.iter().take(FINDINGS_SHOWN) {
         println!("  {finding}");
     }
-    let (acknowledged, stored) = (load.acknowledged.len(), log.len());
-    println!("kill: {acknowledged} records acknowledged, {stored} in the log, {} findings", findings.len());
-    produced.and(moved)?;
+    println!("kill: {} findings", findings.len());
+    produced.and(moved).and(beside)?;
     broker.stop()?;
     if findings.is_empty() { Ok(()) } else { Err(format!("{} findings", findings.len())) }
 }
@@ -110,7 +121,7 @@ fn rounds(options: &Options, folder: &Path, broker: &mut Broker, load: &mut Load
         broker.kill();
         load.drain(load::SILENCE_MAX)?;
         let began = Instant::now();
-        let started = Broker::start_on(&options.binary, &log_dirs(options, folder), broker.port());
+        let started = Broker::start_on(&options.binary, &log_dirs(options, folder), broker.port(), beside::SETTINGS);
         *broker = started.map_err(|e| format!("round {round}: {e}"))?;
         let listening = began.elapsed();
         load.next(load::SILENCE_MAX).map_err(|why| format!("round {round}, after the restart: {why}"))?;

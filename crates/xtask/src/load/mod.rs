@@ -8,7 +8,7 @@ pub(crate) mod verify;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use self::verify::Entry;
+use self::verify::{Entry, Finding, Starts};
 use crate::interop;
 use crate::process::{Next, Running};
 
@@ -34,15 +34,11 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Starts the producer, which makes the topic first, and writes as fast as the broker takes it.
-    pub(crate) fn start(address: &str, topic: &str, partitions: u32) -> Result<Self, String> {
-        Ok(Self { running: program("produce", address, topic, partitions)?, acknowledged: Vec::new(), done: None })
-    }
-
-    /// The same, with so many records per second.
-    pub(crate) fn paced(address: &str, topic: &str, rate: u32) -> Result<Self, String> {
-        let mut command = command("produce", address, topic, 1);
-        let running = Running::start(command.arg(rate.to_string()), false)?;
+    /// Starts the producer, which makes the topic first. `options` are those of the program: `rate=N`, `acks=1`, and settings
+    /// of the topic.
+    pub(crate) fn start(address: &str, topic: &str, partitions: u32, options: &[&str]) -> Result<Self, String> {
+        let mut command = command("produce", address, topic, partitions);
+        let running = Running::start(command.args(options), false)?;
         Ok(Self { running, acknowledged: Vec::new(), done: None })
     }
 
@@ -101,15 +97,43 @@ impl Load {
     }
 }
 
-/// Everything that stands in the topic, in the order of a consumer.
-pub(crate) fn dump(address: &str, topic: &str, partitions: u32) -> Result<Vec<Entry>, String> {
+/// A topic as a consumer finds it.
+#[derive(Debug, Default)]
+pub(crate) struct Dump {
+    /// Where its partitions begin.
+    pub(crate) starts: Starts,
+    /// Its records, each partition's in order.
+    pub(crate) entries: Vec<Entry>,
+}
+
+impl Dump {
+    /// What is not as it was acknowledged.
+    pub(crate) fn judge(&self, acknowledged: &[Entry]) -> Vec<Finding> {
+        verify::check(acknowledged, &self.entries, &self.starts)
+    }
+}
+
+/// Everything that stands in the topic.
+pub(crate) fn dump(address: &str, topic: &str, partitions: u32) -> Result<Dump, String> {
     let mut running = program("dump", address, topic, partitions)?;
-    let mut entries = Vec::new();
-    let status = running.finish(END_MAX, |line| entries.push(Entry::read("record", &line)))?;
+    let (mut dump, mut wrong) = (Dump::default(), None);
+    let status = running.finish(END_MAX, |line| match place("start", &line) {
+        Some((partition, offset)) => drop(dump.starts.insert(partition, offset)),
+        None => match Entry::read("record", &line) {
+            Ok(entry) => dump.entries.push(entry),
+            Err(why) => wrong = Some(why),
+        },
+    })?;
     if !status.success() {
         return Err(format!("reading back ended with {status}; the reason stands above"));
     }
-    entries.into_iter().collect()
+    wrong.map_or(Ok(dump), Err)
+}
+
+/// Reads `WORD PARTITION OFFSET`.
+pub(crate) fn place(word: &str, line: &str) -> Option<(u32, u64)> {
+    let (partition, offset) = line.strip_prefix(word)?.strip_prefix(' ')?.split_once(' ')?;
+    Some((partition.parse().ok()?, offset.parse().ok()?))
 }
 
 /// One of the load's programs on a topic, running.
@@ -121,4 +145,17 @@ fn command(mode: &str, address: &str, topic: &str, partitions: u32) -> Command {
     let mut command = Command::new(interop::folder().join("go/load"));
     command.args([mode, address, topic, &partitions.to_string()]).stderr(Stdio::inherit());
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_read_and_other_lines_are_not() {
+        assert_eq!(place("start", "start 3 17"), Some((3, 17)));
+        for line in ["start 3", "record 3 17 5", "started 3 17", "start 3 17 4"] {
+            assert_eq!(place("start", line), None, "{line}");
+        }
+    }
 }
