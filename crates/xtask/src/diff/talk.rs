@@ -230,7 +230,7 @@ impl<'a> Talk<'a> {
             let operation = format!("config_operation={operation}");
             let change =
                 format!(r#"resources=[{{resource_type=4 configs=[{{name="settled" {operation} value="1"}}]}}]"#);
-            self.prepare(&asked("IncrementalAlterConfigs", 1, change)?, None, 0, names)?;
+            self.prepare(&asked("IncrementalAlterConfigs", 1, change)?, &Until::NoError, 0, names)?;
             let begun = Instant::now();
             let question = asked("DescribeConfigs", 4, described.to_owned())?;
             while lines(self.ask(&question, 0, names)?).concat().contains("settled") != is_there {
