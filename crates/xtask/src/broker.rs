@@ -21,6 +21,7 @@ pub(crate) struct Broker {
     running: Running,
     port: u16,
     log: Vec<String>,
+    panics: usize,
 }
 
 /// The binary that a release build makes.
@@ -53,7 +54,7 @@ impl Broker {
         command.arg("start").arg(format!("listeners=PLAINTEXT://127.0.0.1:{port}"));
         command.arg(format!("log.dirs={log_dirs}")).arg("ottla.http.listener=").args(settings);
         let running = Running::start(&mut command, true)?;
-        let mut broker = Self { running, port, log: Vec::new() };
+        let mut broker = Self { running, port, log: Vec::new(), panics: 0 };
         let end = Instant::now() + START_MAX;
         loop {
             match broker.running.next(end.saturating_duration_since(Instant::now())) {
@@ -103,6 +104,11 @@ impl Broker {
         if lines.is_empty() { "  broker | (wrote nothing)\n".to_owned() } else { lines }
     }
 
+    /// How often it panicked, as far as its output was looked into: all of it once it has stopped.
+    pub(crate) fn panics(&self) -> usize {
+        self.panics
+    }
+
     /// `kill -9`: no chance to write anything more.
     pub(crate) fn kill(&mut self) {
         self.running.kill();
@@ -122,6 +128,7 @@ impl Broker {
     }
 
     fn keep(&mut self, line: String) {
+        self.panics += usize::from(line.contains("panicked at"));
         if self.log.len() == LOG_LINES_MAX {
             self.log.remove(0);
         }
