@@ -8,6 +8,7 @@ mod crowd;
 mod directories;
 mod faults;
 mod fetch_sessions;
+mod hostile;
 mod moves;
 mod restart;
 mod retention;
