@@ -5,11 +5,13 @@
 mod broker;
 mod check;
 mod connections;
+mod diff;
 mod docs;
 mod fix;
 mod fuzz;
 mod hostile;
 mod interop;
+mod kafka;
 mod kill;
 mod moving;
 mod partitions;
@@ -31,6 +33,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   fuzz [DECODER...] [--seconds N]   every decoder against bytes that nobody meant
   hostile [--seconds N | --minutes N] [SCENARIO...] [--binary PATH]    everything that a peer may do over TCP
   hostile --record [CLIENT...]    what real clients send, kept to be damaged
+  diff [SCRIPT...] [--kafka] [--rewrite] [--binary PATH]    the same requests, answered as Kafka answers them
   docs [--check]    docs/configuration.md, from the tables of keys
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
   suites [rdkafka|rskafka] [--bootstrap HOST:PORT] [--binary PATH]    the tests that client crates carry
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         "schemas" => schemas::run(&rest),
         "fuzz" => fuzz::run(&rest),
         "hostile" => hostile::run(&rest),
+        "diff" => diff::run(&rest),
         "docs" => docs::run(&rest),
         "interop" => interop::run(&rest),
         "suites" => suites::run(&rest),

@@ -26,16 +26,17 @@ const ADDRESSES: [&str; 3] = ["controller.listener.names", "controller.quorum.vo
 const LOG_LINES_MAX: usize = 40;
 
 /// A running Kafka.
-pub(super) struct Kafka {
+pub(crate) struct Kafka {
     running: Running,
     port: u16,
     log: Vec<String>,
 }
 
-/// Formats a new log directory `data` for a Kafka of `release`; the path of its settings, which lie beside it.
-pub(super) fn format(release: &str, data: &Path) -> Result<PathBuf, String> {
+/// Formats a new log directory `data` for a Kafka of `release`, with `more` lines of settings; the path of its settings,
+/// which lie beside it.
+pub(crate) fn format(release: &str, data: &Path, more: &[&str]) -> Result<PathBuf, String> {
     let settings = data.with_extension("properties");
-    let own = format!("process.roles=broker,controller\nnode.id=1\nlog.dirs={}\n", data.display());
+    let own = format!("process.roles=broker,controller\nnode.id=1\nlog.dirs={}\n{}", data.display(), more.join("\n"));
     with_addresses(&own, &settings)?;
     let mut command = java(release, "kafka.tools.StorageTool");
     command.args(["format", "--cluster-id", CLUSTER, "--config"]).arg(&settings);
@@ -71,7 +72,7 @@ fn java(release: &str, class: &str) -> Command {
 
 impl Kafka {
     /// Starts a Kafka with these settings but for the addresses, which are free ones; waits until it serves.
-    pub(super) fn start(release: &str, settings: &Path) -> Result<Self, String> {
+    pub(crate) fn start(release: &str, settings: &Path) -> Result<Self, String> {
         let own = std::fs::read_to_string(settings).map_err(|e| format!("{}: {e}", settings.display()))?;
         let port = with_addresses(&own, settings)?;
         let running = Running::start(java(release, "kafka.Kafka").arg(settings), true)?;
@@ -93,12 +94,12 @@ impl Kafka {
     }
 
     /// `HOST:PORT` for clients.
-    pub(super) fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
     /// The last lines it wrote.
-    pub(super) fn log(&mut self) -> String {
+    pub(crate) fn log(&mut self) -> String {
         while let Some(line) = self.running.ready() {
             self.keep(line);
         }
@@ -106,7 +107,7 @@ impl Kafka {
     }
 
     /// SIGTERM, and an error unless it ends in time.
-    pub(super) fn stop(&mut self) -> Result<(), String> {
+    pub(crate) fn stop(&mut self) -> Result<(), String> {
         process::signal("TERM", self.running.id());
         let mut lines = Vec::new();
         let ended = self.running.finish(STOP_MAX, |line| lines.push(line));

@@ -1,0 +1,198 @@
+//! What differs from run to run, and is given a name before answers are compared: `interop/diff/masks.txt`.
+//!
+//! A line is `PATH KIND  # reason`. The path is an API and fields, `Metadata.brokers.port`, or `*.port` for a field of that
+//! name anywhere. The kinds:
+//!
+//! - `unseen`: never shown;
+//! - `any`: shown as `*`, whatever it is;
+//! - `text`: null stays, any text is `*`;
+//! - `time`: negative numbers stay, others are `*`;
+//! - `numbered NAME`: negative numbers stay, others are `NAME#1`, `NAME#2`… in the order in which a scene meets them;
+//! - `set`: a list whose order says nothing.
+//!
+//! Ids of topics need no mask: they are shown as `id"NAME"`, by the name that an answer gave beside them.
+
+use std::collections::BTreeMap;
+
+use super::notation::{Fields, Value, line};
+
+/// An id that no topic has.
+const NOBODY: [u8; 16] = [0x77; 16];
+
+/// The masks of all scripts.
+pub(super) struct Masks(Vec<(String, Mask)>);
+
+#[derive(Clone, PartialEq, Debug)]
+enum Mask {
+    Unseen,
+    Any,
+    Text,
+    Time,
+    Numbered(String),
+    Set,
+}
+
+impl Masks {
+    /// Reads the file; an error names the line.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let mut masks = Vec::new();
+        for (number, line) in (1..).zip(text.lines()) {
+            if line.trim().is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let wrong = |why: &str| format!("masks.txt:{number}: {why}");
+            let (rule, reason) = line.split_once('#').ok_or_else(|| wrong("a mask has its reason behind #"))?;
+            if reason.trim().is_empty() {
+                return Err(wrong("a mask has its reason behind #"));
+            }
+            let mask = match rule.split_whitespace().collect::<Vec<_>>()[..] {
+                [path, "unseen"] => (path, Mask::Unseen),
+                [path, "any"] => (path, Mask::Any),
+                [path, "text"] => (path, Mask::Text),
+                [path, "time"] => (path, Mask::Time),
+                [path, "set"] => (path, Mask::Set),
+                [path, "numbered", name] => (path, Mask::Numbered(name.to_owned())),
+                _ => return Err(wrong("a mask is PATH unseen|any|text|time|set|numbered NAME")),
+            };
+            masks.push((mask.0.to_owned(), mask.1));
+        }
+        Ok(Self(masks))
+    }
+
+    fn of(&self, path: &str) -> Option<&Mask> {
+        let last = path.rsplit('.').next().unwrap_or_default();
+        let is = |known: &str| known == path || known.strip_prefix("*.") == Some(last);
+        self.0.iter().find(|(known, _)| is(known)).map(|(_, mask)| mask)
+    }
+}
+
+/// What a scene has met so far, by its name.
+pub(super) struct Names<'a> {
+    masks: &'a Masks,
+    topics: BTreeMap<Vec<u8>, String>,
+    numbers: BTreeMap<String, Vec<i64>>,
+    /// Texts of requests that hold the scene's version, and what they are with `$v` in its place.
+    versioned: Vec<(String, String)>,
+}
+
+impl<'a> Names<'a> {
+    /// Nothing is known at a scene's start.
+    pub(super) fn new(masks: &'a Masks) -> Self {
+        Self { masks, topics: BTreeMap::new(), numbers: BTreeMap::new(), versioned: Vec::new() }
+    }
+
+    /// Whether the value at `path` is never shown.
+    pub(super) fn is_unseen(&self, path: &str) -> bool {
+        self.masks.of(path) == Some(&Mask::Unseen)
+    }
+
+    /// The value at `path` as it is to be compared.
+    pub(super) fn hide(&mut self, path: &str, value: Value) -> Value {
+        let star = || Value::Word("*".to_owned());
+        match (self.masks.of(path), value) {
+            (None, Value::Text(text)) => Value::Text(self.versionless(&text)),
+            (None, value) | (Some(Mask::Text), value @ Value::Null) => value,
+            (Some(Mask::Any | Mask::Text), _) => star(),
+            (Some(Mask::Time), Value::Int(time)) if time >= 0 => star(),
+            (Some(Mask::Numbered(name)), Value::Int(number)) if number >= 0 => {
+                let known = self.numbers.entry(name.clone()).or_default();
+                let place = known.iter().position(|known| *known == number).unwrap_or_else(|| {
+                    known.push(number);
+                    known.len() - 1
+                });
+                Value::Word(format!("{name}#{}", place + 1))
+            }
+            (Some(Mask::Set), Value::List(mut values)) => {
+                values.sort_by_key(line);
+                Value::List(values)
+            }
+            (_, value) => value,
+        }
+    }
+
+    /// The text with `$v` filled in; an answer that holds it will show `$v` again, and so look the same in all versions.
+    pub(super) fn fill_in(&mut self, text: &str, version: i16) -> String {
+        let filled = text.replace("$v", &version.to_string());
+        let pair = (filled.clone(), text.to_owned());
+        if filled != text && !self.versioned.contains(&pair) {
+            self.versioned.push(pair);
+            // A name may hold another one.
+            self.versioned.sort_by_key(|(filled, _)| std::cmp::Reverse(filled.len()));
+        }
+        filled
+    }
+
+    fn versionless(&self, text: &str) -> String {
+        self.versioned.iter().fold(text.to_owned(), |text, (filled, short)| text.replace(filled, short))
+    }
+
+    /// The number that a word such as `pid#1` stands for.
+    pub(super) fn number(&self, word: &str) -> Option<i64> {
+        let (name, place) = word.split_once('#')?;
+        let place: usize = place.parse().ok()?;
+        self.numbers.get(name)?.get(place.checked_sub(1)?).copied()
+    }
+
+    /// The id of a topic by its name, `$v` not filled in; `"?"` has one that nobody has.
+    pub(super) fn id(&self, topic: &str) -> Option<Vec<u8>> {
+        if topic == "?" {
+            return Some(NOBODY.to_vec());
+        }
+        self.topics.iter().find(|(_, name)| *name == topic).map(|(id, _)| id.clone())
+    }
+
+    /// Remembers the id that stands beside a name. A topic that is made again has another one.
+    pub(super) fn learn(&mut self, fields: &Fields) {
+        let field = |wanted: &[&str]| {
+            let found = fields.iter().find(|(name, _)| wanted.contains(&name.as_str()));
+            found.map(|(_, value)| value.clone())
+        };
+        if let (Some(Value::Text(name)), Some(Value::Bytes(id))) =
+            (field(&["name", "topic", "topic_name"]), field(&["topic_id"]))
+        {
+            self.topics.retain(|_, known| *known != name);
+            self.topics.insert(id, name);
+        }
+    }
+
+    /// Shows ids of topics by name.
+    pub(super) fn hide_ids(&self, fields: &mut Fields) {
+        for (name, value) in fields {
+            if let ("topic_id", Value::Bytes(id)) = (name.as_str(), &*value) {
+                let known = if *id == NOBODY { Some("?") } else { self.topics.get(id).map(String::as_str) };
+                *value = Value::Call("id".to_owned(), vec![Value::Text(known.unwrap_or("unknown").to_owned())]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_times_have_names_and_what_says_nothing_stays() {
+        let text = "A.pid numbered pid # drawn\n*.at time # a clock\nA.list set # no order\nA.why text # its words\n";
+        let masks = Masks::parse(text).expect("legal");
+        let mut names = Names::new(&masks);
+        let word = |word: &str| Value::Word(word.to_owned());
+        assert_eq!(names.hide("A.pid", Value::Int(70)), word("pid#1"));
+        assert_eq!(names.hide("A.pid", Value::Int(0)), word("pid#2"));
+        assert_eq!(names.hide("A.pid", Value::Int(70)), word("pid#1"));
+        assert_eq!(names.hide("A.pid", Value::Int(-1)), Value::Int(-1));
+        assert_eq!(names.number("pid#2"), Some(0));
+        assert_eq!(names.number("pid#3"), None);
+        assert_eq!(names.hide("B.c.at", Value::Int(5)), word("*"));
+        assert_eq!(names.hide("B.c.at", Value::Int(-1)), Value::Int(-1));
+        assert_eq!(names.hide("A.why", Value::Null), Value::Null);
+        let list = Value::List(vec![Value::Int(2), Value::Int(1)]);
+        assert_eq!(names.hide("A.list", list), Value::List(vec![Value::Int(1), Value::Int(2)]));
+    }
+
+    #[test]
+    fn a_mask_without_a_reason_is_refused() {
+        for text in ["A.b any", "A.b any #", "A.b nothing # x", "A.b numbered # x"] {
+            assert!(Masks::parse(text).is_err(), "{text}");
+        }
+    }
+}
