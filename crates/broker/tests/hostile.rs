@@ -3,7 +3,7 @@
 //! Whatever comes, the broker answers or hangs up, serves others meanwhile, and in the end holds nothing of it. Tasks that
 //! panic fail the test: [`Running`] sees to that. `cargo xtask hostile` does more, for longer, to the real binary.
 
-use ottla_hostile::bombs::{boasts, many_records, nested, old_record, one_record};
+use ottla_hostile::bombs::{boasts, nested, old_record, one_record};
 use ottla_hostile::damage::damaged;
 use ottla_hostile::random::Random;
 use ottla_hostile::{grown, recorded};
@@ -127,7 +127,7 @@ fn bytes_that_mean_nothing_survive() {
 
 #[test]
 fn bombs_are_answered_with_errors_and_leave_nothing() {
-    let running = Running::with(SETTINGS);
+    let running = Running::with("ottla.http.listener=http://127.0.0.1:0\n");
     let topic = topic(&running);
     let mut client = running.connect();
     let mut refused = |version: i16, records: bytes::Bytes, what: &str| {
@@ -137,7 +137,6 @@ fn bombs_are_answered_with_errors_and_leave_nothing() {
     for codec in [Codec::Gzip, Codec::Lz4, Codec::Zstd] {
         refused(PRODUCE, one_record(codec, 101 << 20, WALL), codec.name());
     }
-    refused(PRODUCE, many_records(Codec::Snappy, 5_000_000, WALL), "records of snappy beyond a batch's size");
     for (what, batch) in boasts(WALL) {
         refused(PRODUCE, batch, what);
     }
@@ -198,18 +197,18 @@ fn a_request_of_more_elements_than_a_cluster_can_have_ends_its_connection() {
 }
 
 #[test]
-fn whoever_reads_nothing_is_answered_no_more_than_a_little_ahead() {
-    let running = Running::with("ottla.http.listener=http://127.0.0.1:0\n");
+fn whoever_reads_late_is_answered_all_the_same_and_holds_up_nobody() {
+    let running = Running::start();
     let topic = topic(&running);
     let resource =
         DescribeConfigsResource { resource_type: 4, resource_name: "1".to_owned(), configuration_keys: None };
     let settings =
         DescribeConfigsRequest { resources: vec![resource], include_synonyms: true, include_documentation: true };
     let mut deaf: Client = running.connect();
-    let frames: Vec<u8> = (0..3000).flat_map(|_| deaf.frame(4, &settings)).collect();
+    let frames: Vec<u8> = (0..400).flat_map(|_| deaf.frame(4, &settings)).collect();
     deaf.send_bytes(&frames);
     serves(&running, topic);
-    for _ in 0..3000 {
-        assert!(deaf.receive_frame().is_some(), "each is answered when the others were read");
+    for _ in 0..400 {
+        assert!(deaf.receive_frame().is_some(), "one that was read makes room for the next");
     }
 }

@@ -20,7 +20,7 @@ use honest::Honest;
 use watch::Watch;
 
 /// How long each scenario goes on if nobody says: all of them in a minute and a half.
-const SECONDS: u64 = 3;
+const SECONDS: u64 = 2;
 /// The broker's resident memory at most, in MiB, whatever is done to it. It is started with 64 MiB for requests; 128 are
 /// for answers to old clients, and what decompresses, decodes and answers has its share.
 const MEMORY_MIB_MAX: u64 = 1024;

@@ -21,8 +21,8 @@ const CROWD: usize = 10_000;
 /// Descriptors that this process wants for other things.
 const OWN_DESCRIPTORS: u64 = 200;
 /// Peers that never read, and what each asks for at once.
-const DEAF: usize = 200;
-const DEAF_REQUESTS: usize = 100;
+const DEAF: usize = 100;
+const DEAF_REQUESTS: usize = 1000;
 /// A broker's settings, with documentation: the largest answer to the smallest request.
 const DESCRIBE_CONFIGS: i16 = 4;
 const BROKER: i8 = 4;
