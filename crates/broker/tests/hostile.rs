@@ -73,7 +73,8 @@ fn recorded_requests_survive_as_they_are_and_damaged() {
     let topic = topic(&running);
     let frames = recorded::requests();
     let mut random = Random::new(1);
-    let damaged = frames.iter().flat_map(|frame| (0..8).map(|_| damaged(frame, &frames, &mut random)).collect::<Vec<_>>());
+    let damaged =
+        frames.iter().flat_map(|frame| (0..8).map(|_| damaged(frame, &frames, &mut random)).collect::<Vec<_>>());
     let damaged: Vec<_> = damaged.collect();
     survives(&running, frames.iter().cloned().chain(damaged));
     serves(&running, topic);
@@ -185,7 +186,10 @@ fn a_request_of_more_elements_than_a_cluster_can_have_ends_its_connection() {
     let running = Running::start();
     let topic = topic(&running);
     let names = |count| MetadataRequest {
-        topics: Some(vec![MetadataRequestTopic { name: Some("a".to_owned()), ..MetadataRequestTopic::default() }; count]),
+        topics: Some(vec![
+            MetadataRequestTopic { name: Some("a".to_owned()), ..MetadataRequestTopic::default() };
+            count
+        ]),
         allow_auto_topic_creation: false,
         ..MetadataRequest::default()
     };

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ottla_record::{
-    BATCH_HEADER_BYTES, BatchBuilder, BatchHeader, BatchOptions, Codec, Compressor, MessageSetBuilder, OldMagic, Packing,
+    BATCH_HEADER_BYTES, BatchBuilder, BatchHeader, BatchOptions, Codec, Compressor, MessageSetBuilder, OldMagic,
+    Packing,
 };
 use ottla_types::{Offset, Timestamp};
 

@@ -106,7 +106,8 @@ mod tests {
     #[test]
     fn every_api_is_grown_in_every_version_with_something_in_it() {
         let frames = requests(3, &mut Random::new(1));
-        let head = |frame: &Vec<u8>| (i16::from_be_bytes([frame[4], frame[5]]), i16::from_be_bytes([frame[6], frame[7]]));
+        let head =
+            |frame: &Vec<u8>| (i16::from_be_bytes([frame[4], frame[5]]), i16::from_be_bytes([frame[6], frame[7]]));
         let grown: BTreeSet<_> = frames.iter().map(head).collect();
         for key in ApiKey::ALL {
             for version in key.versions() {
@@ -116,7 +117,8 @@ mod tests {
         let random = &mut Random::new(2);
         for version in CreateTopicsRequest::VERSIONS {
             let grown = (0..60).map(|_| grow(random, |r| CreateTopicsRequest::decode(r, version)).expect("it grows"));
-            let read = grown.map(|body| CreateTopicsRequest::decode(&mut Reader::new(&body), version).expect("it read it"));
+            let read =
+                grown.map(|body| CreateTopicsRequest::decode(&mut Reader::new(&body), version).expect("it read it"));
             assert!(read.into_iter().any(|request| request.topics.iter().any(|t| !t.configs.is_empty())), "v{version}");
         }
     }

@@ -55,7 +55,9 @@ impl Recording {
     /// The file's text.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = "# What real clients sent: client, API, version, frame. Written by `cargo xtask hostile --record`.\n".to_owned();
+        let mut text =
+            "# What real clients sent: client, API, version, frame. Written by `cargo xtask hostile --record`.\n"
+                .to_owned();
         for ((key, version, _), (client, frame)) in &self.frames {
             let name = ottla_protocol::ApiKey::from_raw(*key).map_or("unknown", ottla_protocol::ApiKey::name);
             text += &format!("{client} {name} {version} {}\n", HEXLOWER.encode(frame));

@@ -8,8 +8,8 @@
 use ottla_types::Uuid;
 use ottla_wire::{DecodeError, DecodeErrorKind, Form, Reader};
 
-use crate::{ApiKey, REQUEST_ELEMENTS_MAX};
 use crate::elements::{Element, Elements, TopicKey};
+use crate::{ApiKey, REQUEST_ELEMENTS_MAX};
 use ottla_wire::codec::skip_tags;
 
 /// The first version that names topics by id.

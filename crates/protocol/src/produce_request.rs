@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use ottla_wire::{DecodeError, DecodeErrorKind, Form, Reader};
 
-use crate::{ApiKey, REQUEST_ELEMENTS_MAX};
 use crate::elements::{Element, Elements, TopicKey};
+use crate::{ApiKey, REQUEST_ELEMENTS_MAX};
 use ottla_wire::codec::skip_tags;
 
 /// The first version with a transactional id (KIP-98).

@@ -83,7 +83,8 @@ fn attack(program: &PathBuf, options: &Options, folder: &std::path::Path) -> Res
 
 /// Has clients talk to a broker through the recording program.
 fn record(program: &PathBuf, options: &Options, folder: &std::path::Path) -> Result<(), String> {
-    let mut recorder = Running::start(Command::new(program).args(["record", RECORDED]).current_dir(process::root()), true)?;
+    let mut recorder =
+        Running::start(Command::new(program).args(["record", RECORDED]).current_dir(process::root()), true)?;
     let Next::Line(line) = recorder.next(RECORDER_MAX) else {
         return Err("the recording program says nothing".to_owned());
     };

@@ -46,11 +46,7 @@ const DESCRIBED_MAX: usize = 500_000;
 const SETTINGS_OF_ONE: usize = 250;
 
 /// The answer; an error if it would have more settings than [`DESCRIBED_MAX`].
-async fn handle(
-    node: &Node,
-    body: &DescribeConfigsRequest,
-    version: i16,
-) -> Result<DescribeConfigsResponse, Hangup> {
+async fn handle(node: &Node, body: &DescribeConfigsRequest, version: i16) -> Result<DescribeConfigsResponse, Hangup> {
     let unknown = body.resources.iter().find(|resource| !is_known(resource.resource_type));
     let (mut results, mut count) = (Vec::new(), 0);
     for resource in &body.resources {

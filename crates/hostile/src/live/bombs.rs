@@ -75,7 +75,9 @@ fn all(scene: &Scene, topic: &str, requests: &[(i16, ProduceRequest)]) -> Result
     create(&mut scene.connect()?, topic)?;
     let frames: Vec<_> = requests
         .iter()
-        .map(|(version, request)| request_frame(1, Some("hostile"), *version, request).map_err(|error| error.to_string()))
+        .map(|(version, request)| {
+            request_frame(1, Some("hostile"), *version, request).map_err(|error| error.to_string())
+        })
         .collect::<Result<_, _>>()?;
     at_once(scene, |peer, number| {
         let mut sent = 0;
@@ -95,10 +97,14 @@ fn all(scene: &Scene, topic: &str, requests: &[(i16, ProduceRequest)]) -> Result
 /// What each of [`PEERS`] connections did, together.
 fn at_once(scene: &Scene, run: impl Fn(&mut Peer, usize) -> Result<usize, String> + Sync) -> Result<usize, String> {
     std::thread::scope(|scope| {
-        let begun: Vec<_> = (0..PEERS).map(|number| scope.spawn({
-            let run = &run;
-            move || run(&mut scene.connect()?, number)
-        })).collect();
+        let begun: Vec<_> = (0..PEERS)
+            .map(|number| {
+                scope.spawn({
+                    let run = &run;
+                    move || run(&mut scene.connect()?, number)
+                })
+            })
+            .collect();
         begun.into_iter().map(|thread| thread.join().map_err(|_| "a thread panicked".to_owned())?).sum()
     })
 }

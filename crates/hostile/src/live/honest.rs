@@ -112,12 +112,8 @@ pub(super) fn produce(topic: &str, acks: i16, records: bytes::Bytes) -> ProduceR
 
 /// A fetch of partition 0 of a topic.
 pub(super) fn fetch(topic: &str, from: i64, max_wait_ms: i32) -> FetchRequest {
-    let one = FetchPartition {
-        partition: 0,
-        fetch_offset: from,
-        partition_max_bytes: 1 << 20,
-        ..FetchPartition::default()
-    };
+    let one =
+        FetchPartition { partition: 0, fetch_offset: from, partition_max_bytes: 1 << 20, ..FetchPartition::default() };
     let topic = FetchTopic { topic: topic.to_owned(), partitions: vec![one], ..FetchTopic::default() };
     FetchRequest {
         max_wait_ms,

@@ -1,10 +1,12 @@
 //! Requests that are as large as may be, in bytes or in elements.
 
+use ottla_protocol::Request;
 use ottla_protocol::create_partitions::{CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsTopic};
-use ottla_protocol::create_topics::{CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
+use ottla_protocol::create_topics::{
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+};
 use ottla_protocol::frame::request_frame;
 use ottla_protocol::metadata::{MetadataRequest, MetadataRequestTopic};
-use ottla_protocol::Request;
 
 use super::Scene;
 use super::honest::{CREATE, PRODUCE, create, produce};
@@ -128,7 +130,8 @@ pub(super) fn enormous_topics(scene: &mut Scene) -> Result<String, String> {
         (2, Some(vec![assignment])),
     ] {
         let topics = vec![CreatePartitionsTopic { name: "partitioned".to_owned(), count, assignments }];
-        requests.push(frame(CREATE_PARTITIONS, &CreatePartitionsRequest { topics, ..CreatePartitionsRequest::default() })?);
+        requests
+            .push(frame(CREATE_PARTITIONS, &CreatePartitionsRequest { topics, ..CreatePartitionsRequest::default() })?);
     }
     let mut sent = 0;
     while sent == 0 || scene.goes_on() {

@@ -57,7 +57,11 @@ type Scenario = (&'static str, &'static str, fn(&mut Scene) -> Result<String, St
 
 const SCENARIOS: &[Scenario] = &[
     ("random-bytes", "bytes that mean nothing, with and without a size before them", frames::random_bytes),
-    ("damaged-frames", "requests that clients sent, and others, cut, spliced, their numbers at the edges", frames::damaged_frames),
+    (
+        "damaged-frames",
+        "requests that clients sent, and others, cut, spliced, their numbers at the edges",
+        frames::damaged_frames,
+    ),
     ("absurd-lengths", "sizes that cannot be, and sizes of which nothing follows", frames::absurd_lengths),
     ("half-open", "half a request and no more; and no further word while a fetch waits", slow::half_open),
     ("byte-a-second", "large requests that come byte by byte", slow::byte_a_second),

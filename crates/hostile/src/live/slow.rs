@@ -105,7 +105,8 @@ fn served(peer: &mut Peer) -> Result<(), String> {
 pub(super) fn deaf(scene: &mut Scene) -> Result<String, String> {
     let mut admin = scene.connect()?;
     (0..50).try_for_each(|number| create(&mut admin, &format!("deaf-{number}")))?;
-    let resource = DescribeConfigsResource { resource_type: BROKER, resource_name: "1".to_owned(), ..Default::default() };
+    let resource =
+        DescribeConfigsResource { resource_type: BROKER, resource_name: "1".to_owned(), ..Default::default() };
     let settings =
         DescribeConfigsRequest { resources: vec![resource], include_synonyms: true, include_documentation: true };
     let settings = request_frame(1, None, DESCRIBE_CONFIGS, &settings).map_err(|error| error.to_string())?;

@@ -128,7 +128,9 @@ impl Script {
                     step.keep(&versions, mark, rest);
                 }
                 _ => {
-                    return Err(wrong(format!("\"{line}\" begins with none of ==, >, ~, !, @, #, -, + and two spaces")));
+                    return Err(wrong(format!(
+                        "\"{line}\" begins with none of ==, >, ~, !, @, #, -, + and two spaces"
+                    )));
                 }
             }
         }

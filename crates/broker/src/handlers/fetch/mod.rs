@@ -79,7 +79,8 @@ async fn handle(node: &Node, request: &mut Request) -> Result<Answer, Hangup> {
         committed: view.isolation_level == READ_COMMITTED,
         tells_all: context.tells_all(),
     };
-    let patience = Patience::new(node.runtime.clock.now(), view.max_wait_ms, idle_max, bytes(view.min_bytes).min(bytes_max));
+    let patience =
+        Patience::new(node.runtime.clock.now(), view.max_wait_ms, idle_max, bytes(view.min_bytes).min(bytes_max));
     let harvest = wait::read_enough(&reader, &patience, context.partitions(), &mut asked).await;
 
     let mut got = harvest.got;

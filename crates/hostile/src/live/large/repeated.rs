@@ -20,7 +20,9 @@ use ottla_protocol::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use ottla_protocol::frame::request_frame;
 use ottla_protocol::incremental_alter_configs::{self, IncrementalAlterConfigsRequest};
 use ottla_protocol::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
-use ottla_protocol::list_partition_reassignments::{ListPartitionReassignmentsRequest, ListPartitionReassignmentsTopics};
+use ottla_protocol::list_partition_reassignments::{
+    ListPartitionReassignmentsRequest, ListPartitionReassignmentsTopics,
+};
 use ottla_protocol::metadata::{MetadataRequest, MetadataRequestTopic};
 use ottla_protocol::offset_for_leader_epoch::{
     OffsetForLeaderEpochRequest, OffsetForLeaderPartition, OffsetForLeaderTopic,
@@ -81,7 +83,10 @@ fn topics() -> Vec<Kind> {
     let asked = MetadataRequestTopic { name: Some(name()), ..MetadataRequestTopic::default() };
     let by_name = describe_topic_partitions::TopicRequest { name: name() };
     vec![
-        of("Metadata of one topic", 12, |n| MetadataRequest { topics: Some(vec![asked.clone(); n]), ..Default::default() }),
+        of("Metadata of one topic", 12, |n| MetadataRequest {
+            topics: Some(vec![asked.clone(); n]),
+            ..Default::default()
+        }),
         of("CreateTopics without a name", 7, |n| CreateTopicsRequest {
             topics: vec![CreatableTopic::default(); n],
             ..Default::default()
@@ -155,7 +160,10 @@ fn partitions() -> Vec<Kind> {
         }),
         of("OffsetForLeaderEpoch of one partition", 4, |n| OffsetForLeaderEpochRequest {
             replica_id: -1,
-            topics: vec![OffsetForLeaderTopic { topic: name(), partitions: vec![OffsetForLeaderPartition::default(); n] }],
+            topics: vec![OffsetForLeaderTopic {
+                topic: name(),
+                partitions: vec![OffsetForLeaderPartition::default(); n],
+            }],
         }),
         of("DeleteRecords of one partition", 2, |n| DeleteRecordsRequest {
             topics: vec![DeleteRecordsTopic { name: name(), partitions: vec![DeleteRecordsPartition::default(); n] }],
