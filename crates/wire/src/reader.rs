@@ -1,5 +1,7 @@
 //! Takes values off a byte slice, front to back. Borrows what it can, allocates nothing, panics on nothing.
 
+use std::borrow::Cow;
+
 use ottla_types::Uuid;
 
 use crate::varint::unzigzag;
@@ -158,21 +160,37 @@ impl<'a> Reader<'a> {
         self.nullable_string(form)?.ok_or(unexpected_null(start))
     }
 
-    /// A string or null. Longer ones than [`STRING_SIZE_MAX`] are refused.
+    /// A string or null; any negative length is null. Longer ones than [`STRING_SIZE_MAX`] are refused, as is what is not
+    /// UTF-8.
     pub fn nullable_string(&mut self, form: Form) -> Result<Option<&'a str>, DecodeError> {
+        let Some(text) = self.nullable_string_bytes(form)? else { return Ok(None) };
+        let not_utf8 = |_| DecodeError { position: self.position - text.len(), kind: DecodeErrorKind::NotUtf8 };
+        std::str::from_utf8(text).map(Some).map_err(not_utf8)
+    }
+
+    /// A string that must be there; see [`nullable_text`](Self::nullable_text).
+    pub fn text(&mut self, form: Form) -> Result<Cow<'a, str>, DecodeError> {
+        let start = self.position;
+        self.nullable_text(form)?.ok_or(unexpected_null(start))
+    }
+
+    /// A string or null, but what is not UTF-8 is read as U+FFFD, as Kafka does: clients in other encodings give themselves names.
+    pub fn nullable_text(&mut self, form: Form) -> Result<Option<Cow<'a, str>>, DecodeError> {
+        Ok(self.nullable_string_bytes(form)?.map(String::from_utf8_lossy))
+    }
+
+    /// A string as it came, whether it is UTF-8 or not, or null.
+    pub fn nullable_string_bytes(&mut self, form: Form) -> Result<Option<&'a [u8]>, DecodeError> {
         let start = self.position;
         let length = match form {
-            Form::Plain => self.plain_length(i64::from(self.clone().i16()?), 2)?,
+            Form::Plain => self.i16().map(|length| usize::try_from(length).ok())?,
             Form::Compact => self.compact_length()?,
         };
         let Some(length) = length else { return Ok(None) };
         if length > STRING_SIZE_MAX {
             return Err(DecodeError { position: start, kind: DecodeErrorKind::InvalidLength(length as i64) });
         }
-        let text = self.slice(length)?;
-        let text = std::str::from_utf8(text)
-            .map_err(|_| DecodeError { position: self.position - length, kind: DecodeErrorKind::NotUtf8 })?;
-        Ok(Some(text))
+        self.slice(length).map(Some)
     }
 
     /// Bytes that must be there.
@@ -213,20 +231,12 @@ impl<'a> Reader<'a> {
         Ok(Some(count))
     }
 
+    /// Any negative length is null, as Kafka reads it.
     fn nullable_length(&mut self, form: Form) -> Result<Option<usize>, DecodeError> {
         match form {
-            Form::Plain => self.plain_length(i64::from(self.clone().i32()?), 4),
+            Form::Plain => self.i32().map(|length| usize::try_from(length).ok()),
             Form::Compact => self.compact_length(),
         }
-    }
-
-    /// Moves past a length field of `width` bytes that holds `length`.
-    fn plain_length(&mut self, length: i64, width: usize) -> Result<Option<usize>, DecodeError> {
-        if length < -1 {
-            return Err(self.error(DecodeErrorKind::InvalidLength(length)));
-        }
-        self.position += width;
-        Ok(usize::try_from(length).ok())
     }
 
     fn compact_length(&mut self) -> Result<Option<usize>, DecodeError> {

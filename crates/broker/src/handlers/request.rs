@@ -51,9 +51,10 @@ impl Request {
         Ok(Self { key, version, correlation_id, listener, peer, frame, body_at, room: None })
     }
 
-    /// What the client calls itself.
+    /// What the client calls itself, with U+FFFD for what is not UTF-8.
     pub(crate) fn client_id(&self) -> Option<String> {
-        RequestHead::parse(&self.frame).ok()?.client_id.map(str::to_owned)
+        let name = RequestHead::parse(&self.frame).ok()?.client_id?;
+        Some(String::from_utf8_lossy(name).into_owned())
     }
 
     /// Whether it is so large that it is opened only when there is memory for it.

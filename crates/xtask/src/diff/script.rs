@@ -55,8 +55,8 @@ pub(super) struct Step {
 pub(super) enum Act {
     /// `> API fields`: asks, and the answer is compared.
     Ask(Question),
-    /// `~ API fields`: asks until the answer holds this error, or none.
-    Prepare(Question, Option<String>),
+    /// `~ API fields`: asks until the answer is as it is wanted.
+    Prepare(Question, Until),
     /// `~ topic NAME partitions=2 KEY=VALUE`: makes a topic, and waits until it is served.
     Topic(String, Fields),
     /// `! send BYTES`: writes these bytes and nothing else.
@@ -67,6 +67,19 @@ pub(super) enum Act {
     Connect,
     /// `! receive API@VERSION`: reads an answer that is compared.
     Receive(String, Option<i16>),
+}
+
+/// What a question is repeated for.
+#[derive(PartialEq, Debug)]
+pub(super) enum Until {
+    /// An answer without any error.
+    NoError,
+    /// `=> NAME`: one with this error.
+    Error(String),
+    /// `=> with "TEXT"`: one that holds this text.
+    With(String),
+    /// `=> without "TEXT"`: one that does not.
+    Without(String),
 }
 
 /// A request.
@@ -277,10 +290,8 @@ fn act(lines: &[String]) -> Result<Act, String> {
             Ok(Act::Topic(name.to_owned(), notation::fields(rest)?))
         }
         "~ " => match rest.split_once("=> ") {
-            None => Ok(Act::Prepare(question(word, rest)?, None)),
-            Some((fields, error)) => {
-                Ok(Act::Prepare(question(word, fields.trim_end())?, Some(error.trim().to_owned())))
-            }
+            None => Ok(Act::Prepare(question(word, rest)?, Until::NoError)),
+            Some((fields, wanted)) => Ok(Act::Prepare(question(word, fields.trim_end())?, until(wanted.trim())?)),
         },
         _ => match word {
             "send" => Ok(Act::Send(notation::value(rest)?)),
@@ -292,6 +303,19 @@ fn act(lines: &[String]) -> Result<Act, String> {
             }
             _ => Err(format!("! {word} is none of send, receive, end, connect")),
         },
+    }
+}
+
+fn until(text: &str) -> Result<Until, String> {
+    let (word, behind) = text.split_once(' ').unwrap_or((text, ""));
+    match (word, behind) {
+        (error, "") => Ok(Until::Error(error.to_owned())),
+        ("with" | "without", behind) => match notation::value(behind)? {
+            Value::Text(text) if word == "with" => Ok(Until::With(text)),
+            Value::Text(text) => Ok(Until::Without(text)),
+            _ => Err(format!("=> {word} takes a text")),
+        },
+        _ => Err(format!("=> {text} is none of an error, with \"TEXT\", without \"TEXT\"")),
     }
 }
 
@@ -331,6 +355,14 @@ mod tests {
         let other = TEXT.replace("! end\n", "# deviation: x\n! end\n");
         let script = Script::parse(&other, &Schemas::read().expect("they are there")).expect("legal");
         assert_eq!(script.unexplained(&["x".to_owned()]).len(), 1);
+    }
+
+    #[test]
+    fn a_question_is_repeated_until_an_error_or_a_text() {
+        assert_eq!(until("NOT_CONTROLLER"), Ok(Until::Error("NOT_CONTROLLER".to_owned())));
+        assert_eq!(until("with \"a b\""), Ok(Until::With("a b".to_owned())));
+        assert_eq!(until("without \"a\""), Ok(Until::Without("a".to_owned())));
+        assert!(until("with a").is_err() && until("NONE or").is_err());
     }
 
     #[test]
