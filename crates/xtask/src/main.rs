@@ -10,6 +10,7 @@ mod disks;
 mod docs;
 mod fix;
 mod fuzz;
+mod hostile;
 mod interop;
 mod kafka;
 mod kill;
@@ -34,6 +35,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   codegen [--check]    the message types, from their schemas
   schemas RELEASE CLASSPATH [--write]    the schemas' facts, printed anew from Kafka's jars
   fuzz [DECODER...] [--seconds N]   every decoder against bytes that nobody meant
+  hostile [--seconds N | --minutes N] [SCENARIO...] [--binary PATH]    everything that a peer may do over TCP
+  hostile --record [CLIENT...]    what real clients send, kept to be damaged
   diff [SCRIPT...] [--kafka] [--rewrite] [--binary PATH]    the same requests, answered as Kafka answers them
   docs [--check]    docs/configuration.md, from the tables of keys
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         "codegen" => xtask::codegen::run(&rest),
         "schemas" => schemas::run(&rest),
         "fuzz" => fuzz::run(&rest),
+        "hostile" => hostile::run(&rest),
         "diff" => diff::run(&rest),
         "docs" => docs::run(&rest),
         "interop" => interop::run(&rest),
