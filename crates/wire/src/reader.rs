@@ -148,11 +148,11 @@ impl<'a> Reader<'a> {
         self.nullable_string(form)?.ok_or(unexpected_null(start))
     }
 
-    /// A string or null. Longer ones than [`STRING_SIZE_MAX`] are refused.
+    /// A string or null; any negative length is null. Longer ones than [`STRING_SIZE_MAX`] are refused.
     pub fn nullable_string(&mut self, form: Form) -> Result<Option<&'a str>, DecodeError> {
         let start = self.position;
         let length = match form {
-            Form::Plain => self.plain_length(i64::from(self.clone().i16()?), 2)?,
+            Form::Plain => self.i16().map(|length| usize::try_from(length).ok())?,
             Form::Compact => self.compact_length()?,
         };
         let Some(length) = length else { return Ok(None) };
@@ -199,20 +199,12 @@ impl<'a> Reader<'a> {
         Ok(Some(count))
     }
 
+    /// Any negative length is null, as Kafka reads it.
     fn nullable_length(&mut self, form: Form) -> Result<Option<usize>, DecodeError> {
         match form {
-            Form::Plain => self.plain_length(i64::from(self.clone().i32()?), 4),
+            Form::Plain => self.i32().map(|length| usize::try_from(length).ok()),
             Form::Compact => self.compact_length(),
         }
-    }
-
-    /// Moves past a length field of `width` bytes that holds `length`.
-    fn plain_length(&mut self, length: i64, width: usize) -> Result<Option<usize>, DecodeError> {
-        if length < -1 {
-            return Err(self.error(DecodeErrorKind::InvalidLength(length)));
-        }
-        self.position += width;
-        Ok(usize::try_from(length).ok())
     }
 
     fn compact_length(&mut self) -> Result<Option<usize>, DecodeError> {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ottla_protocol::TopicKey;
 use ottla_record::BatchError;
 use ottla_storage::Batch;
-use ottla_types::{BrokerId, ErrorCode, Instant, LeaderEpoch, PartitionIndex};
+use ottla_types::{BrokerId, ErrorCode, Instant, LeaderEpoch, Offset, PartitionIndex};
 
 use super::Placed;
 use super::batch::batch_of;
@@ -22,16 +22,29 @@ pub(super) struct Refused {
     pub(super) record_errors: Vec<(i32, String)>,
     /// Who leads, if not this broker.
     pub(super) current_leader: (BrokerId, LeaderEpoch),
+    /// The log's start, where the log itself was asked; else -1.
+    pub(super) log_start: Offset,
 }
 
 impl Refused {
     pub(super) const fn because(error: ErrorCode) -> Self {
         let current_leader = (BrokerId::NONE, LeaderEpoch::UNKNOWN);
-        Self { error, message: None, record_errors: Vec::new(), current_leader }
+        Self { error, message: None, record_errors: Vec::new(), current_leader, log_start: Offset(-1) }
     }
 
     pub(super) fn saying(error: ErrorCode, message: String) -> Self {
         Self { message: Some(message), ..Self::because(error) }
+    }
+
+    /// The same with the log's start, which Kafka tells of most that is found out at the log.
+    pub(super) fn at(self, partition: &Partition) -> Self {
+        match self.error {
+            ErrorCode::CorruptMessage
+            | ErrorCode::KafkaStorageError
+            | ErrorCode::MessageTooLarge
+            | ErrorCode::RecordListTooLarge => self,
+            _ => Self { log_start: partition.log().log_start_offset(), ..self },
+        }
     }
 }
 
@@ -59,7 +72,8 @@ const EXCHANGES_MAX: usize = 3;
 pub(super) struct Asked<'a> {
     pub(super) topic: TopicKey<'a>,
     pub(super) index: i32,
-    pub(super) acks: Acks,
+    /// `None` of a number that means nothing.
+    pub(super) acks: Option<Acks>,
     pub(super) version: i16,
 }
 
@@ -71,7 +85,12 @@ pub(super) async fn append_one(
     records: Option<Bytes>,
     deadline: Instant,
 ) -> Result<Option<Placed>, Refused> {
-    let partition = match node.partition(&asked.topic, PartitionIndex(asked.index)) {
+    let place = node.partition(&asked.topic, PartitionIndex(asked.index));
+    // A topic that is not there is told of first.
+    if asked.acks.is_none() && !matches!(place, Lookup::Unknown(_)) {
+        return Err(Refused::because(ErrorCode::InvalidRequiredAcks));
+    }
+    let partition = match place {
         Lookup::Here(partition) => partition,
         Lookup::Elsewhere { leader, epoch } => {
             return Err(Refused {
@@ -97,7 +116,7 @@ pub(super) async fn append_one(
         };
         exchanges += 1;
         if exchanges > EXCHANGES_MAX || !partition.comes_again(&refusal, &node.runtime, deadline).await {
-            return Err(Refused::saying(refusal.error_code(), refusal.to_string()));
+            return Err(Refused::saying(refusal.error_code(), refusal.to_string()).at(&partition));
         }
     }
 }
@@ -110,8 +129,8 @@ fn admitted(node: &Node, partition: &Partition, records: &Bytes, asked: Asked<'_
     if batch.header.attributes.is_transactional() {
         return Err(Refused::saying(ErrorCode::InvalidTxnState, "transactions are not served yet".to_owned()));
     }
-    if asked.acks == Acks::All && !partition.has_enough_replicas() {
-        return Err(Refused::because(ErrorCode::NotEnoughReplicas));
+    if asked.acks == Some(Acks::All) && !partition.has_enough_replicas() {
+        return Err(Refused::because(ErrorCode::NotEnoughReplicas).at(partition));
     }
     Ok(Some(batch))
 }
