@@ -8,8 +8,9 @@ use ottla_record::BatchError;
 use ottla_storage::Batch;
 use ottla_types::{BrokerId, ErrorCode, Instant, LeaderEpoch, Offset, PartitionIndex};
 
-use super::Placed;
 use super::batch::batch_of;
+use super::{Placed, Request};
+use crate::handlers::seen::is_internal;
 use crate::node::{Lookup, Node};
 use crate::partition::{Acks, Partition};
 
@@ -74,8 +75,11 @@ pub(super) struct Asked<'a> {
     pub(super) index: i32,
     /// `None` of a number that means nothing.
     pub(super) acks: Option<Acks>,
-    pub(super) version: i16,
+    pub(super) request: &'a Request,
 }
+
+/// The client that may write to the brokers' own topics: Kafka's admin client calls itself so.
+const ADMIN_CLIENT: &str = "__admin_client";
 
 /// Checks `records` and puts them into the partition's queue; nothing is written yet. `None` for an empty message set:
 /// that is fine, and goes nowhere.
@@ -100,6 +104,9 @@ pub(super) async fn append_one(
         }
         Lookup::Unknown(error) => return Err(Refused::because(error)),
     };
+    if is_internal(partition.name.topic.as_str()) && asked.request.client_id().as_deref() != Some(ADMIN_CLIENT) {
+        return Err(Refused::because(ErrorCode::InvalidTopicException));
+    }
     let records = records.unwrap_or_default();
     let mut exchanges = 0;
     loop {
@@ -123,7 +130,7 @@ pub(super) async fn append_one(
 
 /// The batch that is to be appended, if it may be.
 fn admitted(node: &Node, partition: &Partition, records: &Bytes, asked: Asked<'_>) -> Result<Option<Batch>, Refused> {
-    let Some(batch) = batch_of(partition, records, asked.version, node.runtime.clock.wall())? else {
+    let Some(batch) = batch_of(partition, records, asked.request.version, node.runtime.clock.wall())? else {
         return Ok(None);
     };
     if batch.header.attributes.is_transactional() {

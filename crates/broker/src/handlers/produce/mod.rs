@@ -8,7 +8,8 @@
 //! - v13: topics by id (KIP-516).
 //!
 //! Checked and appended before the connection's next request is read; answered when acks asks for it is so. Errors by
-//! partition: INVALID_REQUIRED_ACKS, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, NOT_LEADER_OR_FOLLOWER,
+//! partition: UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, INVALID_REQUIRED_ACKS, INVALID_TOPIC_EXCEPTION for topics of the
+//! brokers' own, NOT_LEADER_OR_FOLLOWER,
 //! NOT_ENOUGH_REPLICAS, those of a bad batch (CORRUPT_MESSAGE, INVALID_RECORD, INVALID_TIMESTAMP, MESSAGE_TOO_LARGE,
 //! UNSUPPORTED_COMPRESSION_TYPE, UNSUPPORTED_FOR_MESSAGE_FORMAT), those of a bad sequence (OUT_OF_ORDER_SEQUENCE_NUMBER,
 //! INVALID_PRODUCER_EPOCH, …), TRANSACTIONAL_ID_AUTHORIZATION_FAILED for transactional batches without a transactional id,
@@ -65,7 +66,7 @@ async fn handle(node: &Arc<Node>, request: Request) -> Result<Answer, Hangup> {
     let acks = Acks::from_raw(view.acks);
     let patience = Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or_default()).max(OWN_DISK);
     let deadline = node.runtime.clock.now() + patience;
-    let topics = append_all(node, &view, &body, acks, request.version, deadline).await;
+    let topics = append_all(node, &request, &view, &body, acks, deadline).await;
     let placed =
         topics.iter().flat_map(|topic| &topic.partitions).filter_map(|(_, placed)| placed.as_ref().ok()?.as_ref());
     // Here and now if it is quick, else on a task of its own.
@@ -87,10 +88,10 @@ async fn handle(node: &Arc<Node>, request: Request) -> Result<Answer, Hangup> {
 /// Appends what can be appended; nothing is written yet. It waits only for partitions that get another log at this moment.
 async fn append_all(
     node: &Node,
+    request: &Request,
     view: &ProduceRequestView<'_>,
     body: &Bytes,
     acks: Option<Acks>,
-    version: i16,
     deadline: Instant,
 ) -> Vec<Appended> {
     let is_nameless = view.transactional_id.is_none() && has_transactional(view, body);
@@ -103,7 +104,7 @@ async fn append_all(
         }
         for partition in topic.partitions() {
             let records = partition.records.map(|range| body.slice(range));
-            let asked = Asked { topic: topic.topic, index: partition.index, acks, version };
+            let asked = Asked { topic: topic.topic, index: partition.index, acks, request };
             let placed = match is_nameless {
                 true => Err(Refused::because(ErrorCode::TransactionalIdAuthorizationFailed)),
                 false => append_one(node, asked, records, deadline).await,
