@@ -6,6 +6,7 @@ mod broker;
 mod check;
 mod connections;
 mod diff;
+mod disks;
 mod docs;
 mod fix;
 mod fuzz;
@@ -13,6 +14,7 @@ mod hostile;
 mod interop;
 mod kafka;
 mod kill;
+mod load;
 mod logs;
 mod moving;
 mod partitions;
@@ -43,6 +45,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   logs [RELEASE/SCRIPT...] [--write]    the files that real Kafkas write, and Ottla's beside them
   moving [3.9.1|4.3.1|ottla...] [--binary PATH]    from a real Kafka to Ottla, and on to a real Kafka
   kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count
+  disks [SCENARIO...] [--binary PATH]    disks that fill up, fail and vanish under a broker
   connections [N] [--binary PATH] [--bootstrap ADDRESS:PORT --pid PID]    what N connections cost a broker
   partitions [N] [--topics N] [--binary PATH] [--server COMMAND --bootstrap HOST:PORT]    what N partitions cost
   sim [SEED [POWER-FAILURES]]    the simulation of one seed, with its trace
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         "logs" => logs::run(&rest),
         "moving" => moving::run(&rest),
         "kill" => kill::run(&rest),
+        "disks" => disks::run(&rest),
         "connections" => connections::run(&rest),
         "partitions" => partitions::run(&rest),
         "sim" => sim::run(&rest),

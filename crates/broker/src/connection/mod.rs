@@ -22,7 +22,7 @@ use tracing::debug;
 
 pub(crate) use frames::FrameFault;
 use frames::Frames;
-use send::{finish, send};
+use send::{SendFault, finish, send};
 
 use crate::answer::{Answer, Hangup, Response};
 use crate::connections::{Peer, Place};
@@ -42,8 +42,8 @@ enum Ended {
     Frame(#[from] FrameFault),
     #[error(transparent)]
     Hangup(#[from] Hangup),
-    #[error("the answer could not be sent: {0}")]
-    Send(std::io::Error),
+    #[error(transparent)]
+    Send(#[from] SendFault),
 }
 
 /// Serves `socket` until either side ends it, or the broker stops and everything begun is answered.
@@ -102,6 +102,7 @@ impl Connection {
         let peer = self.peer.address;
         match ended {
             Ok(()) => debug!(%peer, "connection closed"),
+            Err(Ended::Send(fault @ SendFault::Records { .. })) => self.node.connections.tell_unread(&fault),
             Err(reason) => debug!(%peer, %reason, "connection ended"),
         }
     }
@@ -177,13 +178,13 @@ impl Connection {
                     times.answered_at(self.now());
                     self.node.metrics.requests.add_errors(times.api, &response.errors);
                     sent.push(times);
-                    send(response, &mut *self.socket, &mut gathered, &progress).await.map_err(Ended::Send)?;
+                    send(response, &mut *self.socket, &mut gathered, &progress).await?;
                 }
                 Some((_, Err(hangup))) => break Err(hangup.into()),
                 None => break Ok(()),
             }
         };
-        finish(&mut *self.socket, &gathered).await.map_err(Ended::Send)?;
+        finish(&mut *self.socket, &gathered).await.map_err(SendFault::from)?;
         let now = self.now();
         sent.iter().for_each(|times| self.node.metrics.requests.add(times, now));
         ended

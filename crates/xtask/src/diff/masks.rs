@@ -22,6 +22,9 @@ use super::notation::{Fields, Value, line};
 /// An id that no topic has.
 const NOBODY: [u8; 16] = [0x77; 16];
 
+/// From how many times the same character on a text is shown as `repeat("x", 249)`.
+const MONOTONOUS: usize = 64;
+
 /// The masks of all scripts.
 pub(super) struct Masks(Vec<(String, Mask)>);
 
@@ -98,7 +101,7 @@ impl<'a> Names<'a> {
     pub(super) fn hide(&mut self, path: &str, value: Value) -> Value {
         let star = || Value::Word("*".to_owned());
         match (self.masks.of(path), value) {
-            (None, Value::Text(text)) => Value::Text(self.versionless(&text)),
+            (None, Value::Text(text)) => monotonous(&text).unwrap_or_else(|| Value::Text(self.versionless(&text))),
             (None, value) | (Some(Mask::Text), value @ Value::Null) => value,
             (Some(Mask::Any | Mask::Text), _) => star(),
             (Some(Mask::Time), Value::Int(time)) if time >= 0 => star(),
@@ -176,6 +179,14 @@ impl<'a> Names<'a> {
     }
 }
 
+/// A long text of one character, as the function that made it.
+fn monotonous(text: &str) -> Option<Value> {
+    let first = text.chars().next().filter(char::is_ascii)?;
+    let is_so = text.len() >= MONOTONOUS && text.chars().all(|c| c == first);
+    let length = i64::try_from(text.len()).ok()?;
+    is_so.then(|| Value::Call("repeat".to_owned(), vec![Value::Text(first.to_string()), Value::Int(length)]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,6 +213,15 @@ mod tests {
         assert_eq!(names.hide("A.why", Value::Null), Value::Null);
         let list = Value::List(vec![Value::Int(2), Value::Int(1)]);
         assert_eq!(names.hide("A.list", list), Value::List(vec![Value::Int(1), Value::Int(2)]));
+    }
+
+    #[test]
+    fn a_long_text_of_one_character_is_short() {
+        let masks = Masks::parse("").expect("legal");
+        let shown = |text: String| line(&Names::new(&masks).hide("A.name", Value::Text(text)));
+        assert_eq!(shown("x".repeat(249)), r#"repeat("x", 249)"#);
+        assert_eq!(shown("x".repeat(63)), format!("\"{}\"", "x".repeat(63)));
+        assert_eq!(shown("x".repeat(99) + "y"), format!("\"{}y\"", "x".repeat(99)));
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub(super) enum Act {
     Prepare(Question, Until),
     /// `~ topic NAME partitions=2 KEY=VALUE`: makes a topic, and waits until it is served.
     Topic(String, Fields),
+    /// `~ settled`: waits until what was answered before is seen by every later request.
+    Settled,
     /// `! send BYTES`: writes these bytes and nothing else.
     Send(Value),
     /// `! end`: says that nothing more will be written.
@@ -289,6 +291,7 @@ fn act(lines: &[String]) -> Result<Act, String> {
             let (name, rest) = rest.split_once(' ').unwrap_or((rest, ""));
             Ok(Act::Topic(name.to_owned(), notation::fields(rest)?))
         }
+        "~ " if word == "settled" => Ok(Act::Settled),
         "~ " => match rest.split_once("=> ") {
             None => Ok(Act::Prepare(question(word, rest)?, Until::NoError)),
             Some((fields, wanted)) => Ok(Act::Prepare(question(word, fields.trim_end())?, until(wanted.trim())?)),
@@ -329,7 +332,7 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "# What stands for the file.\n# broker: a=b\n\n# Of the scene.\n== Metadata 0-2: a title\n\
-        ~ topic t-$v partitions=2 retention.ms=5\n# deviation: x\n> Metadata topics=[{name=\"t-$v\"}]\n\
+        ~ topic t-$v partitions=2 retention.ms=5\n~ settled\n# deviation: x\n> Metadata topics=[{name=\"t-$v\"}]\n\
         >   allow_auto_topic_creation=true\n@ v0 (3.9.1)\n- one\n@ v1-2\n  both\n+ ours\n\n== -: raw\n! send hex\"00\"\n! end\n\
         ! receive Metadata@1\n  (closed)\n# The end.\n";
 
@@ -338,7 +341,7 @@ mod tests {
         let script = Script::parse(TEXT, &Schemas::read().expect("they are there")).expect("legal");
         assert_eq!(script.render(), TEXT);
         assert_eq!(script.settings().collect::<Vec<_>>(), ["a=b"]);
-        let step = &script.scenes[0].steps[1];
+        let step = &script.scenes[0].steps[2];
         assert_eq!(step.answers[&0], Answers { is_older: true, kafka: vec!["one".to_owned()], ottla: Vec::new() });
         assert_eq!(step.answers[&2].ottla, ["both", "ours"]);
         assert_eq!(script.scenes[1].steps[2].act, Act::Receive("Metadata".to_owned(), Some(1)));

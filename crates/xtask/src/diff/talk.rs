@@ -77,6 +77,7 @@ impl<'a> Talk<'a> {
                     self.prepare(question, until, version, &mut names).map_err(failed)?;
                 }
                 Act::Topic(name, fields) => self.topic(name, fields, version, &mut names).map_err(failed)?,
+                Act::Settled => self.settle(&mut names).map_err(failed)?,
                 Act::Send(value) => {
                     let mut meaning = Meaning { schemas: self.schemas, names: &mut names, version };
                     let bytes = meaning.bytes(value).map_err(failed)?;
@@ -216,6 +217,29 @@ impl<'a> Talk<'a> {
                 return Err(format!("in vain: {}", lines(answer).join("\n")));
             }
         }
+    }
+
+    /// Waits until what was answered before is seen: settings are in effect after they are acknowledged, in order, and so
+    /// one is set and taken back again.
+    fn settle(&mut self, names: &mut Names<'_>) -> Result<(), Broken> {
+        let asked = |api: &str, version: i16, fields: String| -> Result<Question, String> {
+            Ok(Question { api: api.to_owned(), version: Some(version), fields: notation::fields(&fields)? })
+        };
+        let described = r#"resources=[{resource_type=4 configuration_keys=["settled"]}]"#;
+        for (operation, is_there) in [(0, true), (1, false)] {
+            let operation = format!("config_operation={operation}");
+            let change =
+                format!(r#"resources=[{{resource_type=4 configs=[{{name="settled" {operation} value="1"}}]}}]"#);
+            self.prepare(&asked("IncrementalAlterConfigs", 1, change)?, &Until::NoError, 0, names)?;
+            let begun = Instant::now();
+            let question = asked("DescribeConfigs", 4, described.to_owned())?;
+            while lines(self.ask(&question, 0, names)?).concat().contains("settled") != is_there {
+                if begun.elapsed() > PATIENCE {
+                    return Err("what was changed is not seen".to_owned());
+                }
+            }
+        }
+        Ok(())
     }
 
     fn topic(&mut self, name: &str, fields: &Fields, version: i16, names: &mut Names<'_>) -> Result<(), Broken> {
