@@ -144,7 +144,9 @@ pub fn remedy(error: &io::Error) -> &'static str {
     match Errno::from_io_error(error) {
         Some(Errno::NOSPC | Errno::DQUOT) => "; free some space",
         Some(Errno::ACCESS | Errno::PERM) => "; the user that runs the broker must be able to read and write it",
-        Some(Errno::ROFS) => "; the kernel makes a file system read-only when its device fails, and its log (dmesg) tells",
+        Some(Errno::ROFS) => {
+            "; the kernel makes a file system read-only when its device fails, and its log (dmesg) tells"
+        }
         Some(Errno::IO) => "; the device fails, and the kernel's log (dmesg) tells more",
         Some(Errno::MFILE) => "; raise the broker's limit of open files (ulimit -n)",
         Some(Errno::NFILE) => "; raise the system's limit of open files (fs.file-max)",

@@ -97,7 +97,11 @@ impl Broker {
                 Next::Timeout => {
                     let seconds = START_MAX.as_secs();
                     let log = broker.log();
-                    return Err(Ended { how: format!("the broker did not listen within {seconds} s"), code: None, log });
+                    return Err(Ended {
+                        how: format!("the broker did not listen within {seconds} s"),
+                        code: None,
+                        log,
+                    });
                 }
             }
         }

@@ -46,7 +46,11 @@ fn full_start(stage: &mut Stage) -> Played {
     load.stands_still()?;
     let filler = data.join("filler");
     for is_killed in [true, false, true] {
-        if is_killed { broker.kill() } else { broker.stop()? }
+        if is_killed {
+            broker.kill()
+        } else {
+            broker.stop()?
+        }
         fill(&filler)?;
         broker = stage.start(&[&data], &Way::default())?;
         load.can_be_read(&broker)?;

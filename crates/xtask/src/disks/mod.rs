@@ -37,7 +37,8 @@ struct Scenario {
 }
 
 /// All, in the order in which they are played.
-const SCENARIOS: &[&[Scenario]] = &[full::SCENARIOS, readonly::SCENARIOS, denied::SCENARIOS, gone::SCENARIOS, failing::SCENARIOS];
+const SCENARIOS: &[&[Scenario]] =
+    &[full::SCENARIOS, readonly::SCENARIOS, denied::SCENARIOS, gone::SCENARIOS, failing::SCENARIOS];
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
@@ -112,7 +113,8 @@ fn enter_namespace() -> Result<(), String> {
     for how in ["-m", "-rm"] {
         let works = Command::new("unshare").args([how, "mount", "-t", "tmpfs", "ottla-disks", "/mnt"]).output();
         if works.is_ok_and(|out| out.status.success()) {
-            let error = Command::new("unshare").arg(how).arg(itself).args(std::env::args_os().skip(1)).env(INSIDE, how).exec();
+            let error =
+                Command::new("unshare").arg(how).arg(itself).args(std::env::args_os().skip(1)).env(INSIDE, how).exec();
             return Err(format!("unshare: {error}"));
         }
     }

@@ -106,8 +106,7 @@ impl Listener {
     pub(super) fn answer(&self, asked: &Asked, error: Option<c_int>) {
         let flags = if error.is_none() { libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE } else { 0 };
         let flags = u32::try_from(flags).expect("a flag of 32 bits");
-        let mut answer =
-            libc::seccomp_notif_resp { id: asked.id, val: 0, error: -error.unwrap_or_default(), flags };
+        let mut answer = libc::seccomp_notif_resp { id: asked.id, val: 0, error: -error.unwrap_or_default(), flags };
         // SAFETY: the kernel reads the structure that this request names. An error says that the caller was killed.
         let _ = unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw mut answer) };
     }

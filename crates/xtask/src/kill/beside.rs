@@ -82,7 +82,9 @@ impl Beside {
         for (partition, purged) in &self.purged {
             let start = log.starts.get(partition).copied().unwrap_or_default();
             if start < *purged {
-                findings.push(format!("partition {partition}: begins at {start}, though {purged} was told to be its start"));
+                findings.push(format!(
+                    "partition {partition}: begins at {start}, though {purged} was told to be its start"
+                ));
             }
         }
         let (acknowledged, stored) = (self.load.acknowledged.len(), log.entries.len());

@@ -84,7 +84,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
 fn test(options: &Options, folder: &Path, broker: &mut Broker) -> Result<(), String> {
     let mut load = Load::start(&broker.address(), TOPIC, options.partitions, &[])?;
     let mut others = beside::start(&broker.address())?;
-    let mover = options.moves.then(|| load::program("move", &broker.address(), TOPIC, options.partitions)).transpose()?;
+    let mover =
+        options.moves.then(|| load::program("move", &broker.address(), TOPIC, options.partitions)).transpose()?;
     let produced = rounds(options, folder, broker, &mut load).and_then(|()| load.finish());
     let moved = mover.map_or(Ok(()), moved);
     if let Err(why) = &produced {

@@ -26,7 +26,8 @@ fn a_log_without_room_for_its_indexes_is_read_and_saves_them_later() {
         // As after a kill in the middle of it: nothing of the indexes is in files.
         let kept = content(&disk).await;
         for name in kept.keys().filter(|name| name.ends_with("index")) {
-            let file = crate::disk::Disk::open(&*disk, &std::path::Path::new(DIRECTORY).join(name), crate::disk::Open::Write);
+            let file =
+                crate::disk::Disk::open(&*disk, &std::path::Path::new(DIRECTORY).join(name), crate::disk::Open::Write);
             file.await.expect("there").truncate(0).await.expect("cut");
         }
         disk.set_faults(Faults { full_after_bytes: Some(0), ..Faults::default() });
