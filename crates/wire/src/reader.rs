@@ -17,6 +17,8 @@ pub struct Reader<'a> {
     bytes: &'a [u8],
     /// The next byte. Invariant: `position <= bytes.len()`.
     position: usize,
+    /// How many elements of arrays may still come.
+    elements_left: usize,
 }
 
 macro_rules! numbers {
@@ -34,7 +36,15 @@ impl<'a> Reader<'a> {
     /// A reader at the start of `bytes`.
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, position: 0 }
+        Self { bytes, position: 0, elements_left: usize::MAX }
+    }
+
+    /// The same for bytes of which arrays may have `elements_max` elements, all of them together. A few bytes of an
+    /// element may be hundreds in memory, so that a length in proportion to what was received is not bound enough.
+    #[must_use]
+    pub const fn with_elements_max(mut self, elements_max: usize) -> Self {
+        self.elements_left = elements_max;
+        self
     }
 
     /// Bytes read so far, that is, the index of the next one.
@@ -111,7 +121,7 @@ impl<'a> Reader<'a> {
     pub fn sub_reader(&mut self, length: usize) -> Result<Self, DecodeError> {
         let start = self.position;
         self.slice(length)?;
-        Ok(Self { bytes: &self.bytes[..self.position], position: start })
+        Ok(Self { bytes: &self.bytes[..self.position], position: start, elements_left: self.elements_left })
     }
 
     /// Seven bits a byte, 32 bits in all. More than five bytes, or more than 32 bits, are refused; zeros in front of
@@ -214,6 +224,10 @@ impl<'a> Reader<'a> {
             let kind = DecodeErrorKind::TooManyElements { count, remaining };
             return Err(DecodeError { position: start, kind });
         }
+        let Some(elements_left) = self.elements_left.checked_sub(count) else {
+            return Err(DecodeError { position: start, kind: DecodeErrorKind::TooManyInAll });
+        };
+        self.elements_left = elements_left;
         Ok(Some(count))
     }
 

@@ -145,7 +145,13 @@ impl LogDirectory {
             Ok(point) => {
                 self.saved.lock().insert(name.clone(), point);
             }
-            Err(fault) => tracing::warn!(partition = %name, %fault, "not saved"),
+            Err(fault) => {
+                tracing::warn!(partition = %name, %fault, "not saved");
+                // Files that are gone, or that the device refuses: what is written to them from now on would be lost.
+                if let Some(open) = self.get(name).filter(|_| fault.is_the_devices()) {
+                    open.log.fail(fault);
+                }
+            }
         }
     }
 
