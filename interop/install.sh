@@ -115,7 +115,7 @@ case "${1-}" in
 kcat | go | node | rust) "$1" ;;
 python) python requirements python ;;
 python-old) python requirements-old python-old ;;
-java-0.10.*) java "${1#java-}" Interop010 ;;
+java-0.10.*) java "${1#java-}" Interop010 Moving010 ;;
 java-0.11.* | java-2.*) java "${1#java-}" Interop011 ;;
 java-4.3.1) java "${1#java-}" Interop Moving ;;
 java-*) java "${1#java-}" Interop ;;

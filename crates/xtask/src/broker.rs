@@ -40,9 +40,9 @@ impl Broker {
     }
 
     /// Starts `binary` on several log directories.
-    pub(crate) fn start_on(binary: &Path, log_dirs: &[PathBuf], port: u16) -> Result<Self, String> {
+    pub(crate) fn start_on(binary: &Path, log_dirs: &[PathBuf], port: u16, settings: &[&str]) -> Result<Self, String> {
         let log_dirs: Vec<_> = log_dirs.iter().map(|path| path.display().to_string()).collect();
-        Self::launch(binary, &log_dirs.join(","), port, &[])
+        Self::launch(binary, &log_dirs.join(","), port, settings)
     }
 
     fn launch(binary: &Path, log_dirs: &str, port: u16, settings: &[&str]) -> Result<Self, String> {

@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     interop::install("go")?;
     let folder = interop::scratch("kill")?;
     println!("kill: {} rounds, seed {}, data in {}", options.rounds, options.seed, folder.display());
-    let mut broker = Broker::start_on(&options.binary, &log_dirs(&options, &folder), 0)?;
+    let mut broker = Broker::start_on(&options.binary, &log_dirs(&options, &folder), 0, &[])?;
     let outcome = test(&options, &folder, &mut broker);
     if outcome.is_err() {
         println!("== the broker's last lines\n{}", broker.log());
@@ -117,7 +117,7 @@ fn rounds(options: &Options, folder: &Path, broker: &mut Broker, load: &mut Load
         broker.kill();
         load.drain()?;
         let began = Instant::now();
-        let started = Broker::start_on(&options.binary, &log_dirs(options, folder), broker.port());
+        let started = Broker::start_on(&options.binary, &log_dirs(options, folder), broker.port(), &[]);
         *broker = started.map_err(|e| format!("round {round}: {e}"))?;
         let listening = began.elapsed();
         load.next().map_err(|why| format!("round {round}, after the restart: {why}"))?;
