@@ -8,6 +8,7 @@
 //!   `transaction_index` are those; `walk` and `scan` read batches from a file.
 //! - `producers` makes retries harmless (KIP-98), `leader_epochs` says which leader wrote what (KIP-101).
 //! - [`inspect`] decodes the small files for those who look at them from outside.
+//! - [`sown`] names the bugs that a build for tests can have.
 //! - `directory` is a log directory with its checkpoint files; `flush` shares flushes among its logs.
 //!
 //! Nothing here knows a runtime. Functions are `async` and await what the disk completes; whoever polls them decides on
@@ -33,6 +34,7 @@ mod partition_metadata;
 mod producers;
 mod scan;
 mod segment;
+pub mod sown;
 #[cfg(test)]
 mod testing;
 mod time_index;

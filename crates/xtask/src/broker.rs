@@ -22,6 +22,7 @@ pub(crate) struct Broker {
     running: Running,
     port: u16,
     log: Vec<String>,
+    panics: usize,
 }
 
 /// A broker that runs no longer.
@@ -81,7 +82,7 @@ impl Broker {
 
     /// Waits until a broker that was started by its [`command`] listens.
     pub(crate) fn listening(running: Running, port: u16) -> Result<Self, Ended> {
-        let mut broker = Self { running, port, log: Vec::new() };
+        let mut broker = Self { running, port, log: Vec::new(), panics: 0 };
         let end = Instant::now() + START_MAX;
         loop {
             match broker.running.next(end.saturating_duration_since(Instant::now())) {
@@ -174,6 +175,11 @@ impl Broker {
         if lines.is_empty() { "  broker | (wrote nothing)\n".to_owned() } else { lines }
     }
 
+    /// How often it panicked, as far as its output was looked into: all of it once it has stopped.
+    pub(crate) fn panics(&self) -> usize {
+        self.panics
+    }
+
     /// `kill -9`: no chance to write anything more.
     pub(crate) fn kill(&mut self) {
         self.running.kill();
@@ -193,6 +199,7 @@ impl Broker {
     }
 
     fn keep(&mut self, line: String) {
+        self.panics += usize::from(line.contains("panicked at"));
         if self.log.len() == LOG_LINES_MAX {
             self.log.remove(0);
         }

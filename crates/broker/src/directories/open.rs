@@ -11,9 +11,7 @@ use arc_swap::ArcSwap;
 use ottla_config::BrokerConfig;
 use ottla_runtime::Runtime;
 use ottla_storage::disk::Disk;
-use ottla_storage::{
-    ClaimedDirectory, KnownDirectories, LogConfig, LogDirectory, MetaProperties, OpenOptions, StorageFault,
-};
+use ottla_storage::{ClaimedDirectory, KnownDirectories, LogDirectory, MetaProperties, OpenOptions, StorageFault};
 use ottla_types::{TopicPartition, Uuid};
 use parking_lot::Mutex;
 use thiserror::Error;
@@ -22,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{Directories, Preferred, Slot, State};
+use crate::partition;
 use crate::takeover;
 
 /// Why the log directories cannot be used together.
@@ -112,8 +111,9 @@ impl Directories {
             true => None,
             false => Some(ClaimedDirectory::claim(&**disk, &metadata_path, meta()).await?),
         };
-        // What a topic says of its own is known only later, and opening needs none of it.
-        let log_config = |_: &TopicPartition| LogConfig::default();
+        // What a topic says of its own is known only later. Of that a recovery would need the index's interval.
+        let defaults = partition::log_config(&config.topic_defaults);
+        let log_config = |_: &TopicPartition| defaults;
         let options =
             || OpenOptions { meta: meta(), config: &log_config, recovery_threads: config.recovery_threads_per_dir };
         let wanted = paths.iter().map(|path| (path.clone(), options())).collect();
@@ -125,7 +125,18 @@ impl Directories {
         let all = Self { slots, _metadata: metadata, cluster_id, cordoned, preferred, lost };
         all.cordon(&config.cordoned_log_dirs);
         all.agree(runtime).await?;
+        all.forget_idle_producers(runtime, i64::from(config.producer_id_expiration_ms));
         Ok(all)
+    }
+
+    /// Whom a running broker would have forgotten, this one does not begin with.
+    fn forget_idle_producers(&self, runtime: &Runtime, idle_ms: i64) {
+        let now = runtime.clock.wall();
+        for directory in self.online() {
+            for (_, partition) in directory.partitions() {
+                partition.log.expire_producers(now, idle_ms);
+            }
+        }
     }
 
     /// Notes in the metadata's folder which directories there are. One that is offline stays as it was known.

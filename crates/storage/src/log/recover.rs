@@ -19,6 +19,7 @@ use crate::leader_epochs::{self, LeaderEpochs};
 use crate::producers::{Producers, replay};
 use crate::scan::{self, Scan, Scanned};
 use crate::segment::{IndexEntries, Kind, Segment, SegmentFiles};
+use crate::sown::{self, Bug};
 
 /// What is known of a log before it is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -138,7 +139,7 @@ impl Loader {
             self.start_anew(self.recovery.log_start_offset).await?;
         }
         self.epochs.truncate_from_end(self.end);
-        self.epochs.truncate_from_start(self.segments[0].base);
+        self.epochs.truncate_from_start(self.log_start());
         let producers = self.load_producers().await?;
         let epochs_saved = saved_epochs == self.epochs;
         if let Some(active) = self.segments.last() {
@@ -221,14 +222,17 @@ impl Loader {
 
     /// After an unclean stop: segments below the recovery point as they are, the others scanned.
     async fn recover(&mut self, bases: &[Offset]) -> Result<(), StorageFault> {
-        let first = bases.partition_point(|base| *base <= self.recovery.recovery_point).saturating_sub(1);
+        // The one before a segment that begins at the recovery point may have been closed after that was saved: the last
+        // entry of its time index was not durable then.
+        let is_before = |base: &Offset| *base < self.recovery.recovery_point || sown::is(Bug::RecoveryFromWrongPoint);
+        let first = bases.partition_point(is_before).saturating_sub(1);
         for base in &bases[..first.min(bases.len())] {
             self.load_trusted(*base, false).await?;
         }
         for (i, base) in bases.iter().enumerate().skip(first) {
             // A log rolls at its end, so another base means that the end of the segment before was lost, or that this one
             // was cut away and is back.
-            if i > first && *base != self.end {
+            if i > first && *base != self.end && !sown::is(Bug::SegmentsBehindHole) {
                 tracing::warn!(directory = %self.directory.display(), %base, end = %self.end, "segments do not meet");
                 return self.forget(&bases[i..]).await;
             }
@@ -248,7 +252,7 @@ impl Loader {
         let path = files.path(Kind::Log);
         let file = files.log().await?;
         let bytes = file.length().await.trying("measure", &path)?;
-        let how = self.how(bytes, self.recovery.recovery_point, true);
+        let how = self.how(bytes, self.recovery.recovery_point, !sown::is(Bug::NoCrcAtRecovery));
         let scanned = how.run(&*self.disk, files, base, &mut self.epochs).await?;
         let Scanned { mut segment, end, bad, aborts } = scanned;
         if let Some((position, reason)) = &bad {
@@ -397,7 +401,7 @@ impl Loader {
             }
         }
         // Nothing was ever saved and the stop was clean: a log from before snapshots, whose producers are long gone.
-        if self.snapshots.is_empty() && self.recovery.clean {
+        if (self.snapshots.is_empty() && self.recovery.clean) || sown::is(Bug::ProducersForgotten) {
             return Ok(Producers::default());
         }
         let (disk, segments) = (&*self.disk, self.segments.as_slice());

@@ -4,7 +4,6 @@
 //! station what the broker holds is told line by line and compared with what the one before told; then records are
 //! added. `told` compares, `kafka` runs the real one. What a move promises is in docs/moving.md.
 
-mod kafka;
 mod told;
 
 use std::path::{Path, PathBuf};
@@ -13,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use crate::broker::{self, Broker};
 use crate::interop;
+use crate::kafka::{self, Kafka};
 use crate::process::{self, Running};
-use kafka::Kafka;
 use told::Told;
 
 /// Where data may come from: a release of Kafka, or Ottla itself.
@@ -89,7 +88,7 @@ fn way(source: &str, binary: &Path, folder: &Path) -> Result<(), String> {
 /// A Kafka is filled, and Ottla takes over a copy of its directory; what Ottla holds in the end.
 fn from_kafka(release: &str, binary: &Path, folder: &Path, ottla: &Path) -> Result<Told, String> {
     let data = folder.join("kafka");
-    let settings = kafka::format(release, &data)?;
+    let settings = kafka::format(release, &data, &[])?;
     let mut kafka = Kafka::start(release, &settings)?;
     let filled = fill(&kafka.address());
     let filled = end_kafka(&mut kafka, filled)?;
