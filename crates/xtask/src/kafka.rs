@@ -1,6 +1,7 @@
 //! A real Kafka of one release, alone in KRaft mode, run from the jars that `interop/install.sh tools-RELEASE` fetches.
 //!
-//! It is what a move begins with and ends at; it is never under test itself.
+//! What a move begins with and ends at, what scripts of requests are asked of, and who writes the files that Ottla's are
+//! compared with; it is never under test itself.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -96,6 +97,11 @@ impl Kafka {
     /// `HOST:PORT` for clients.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// `kill -9`: no chance to write anything more.
+    pub(crate) fn kill(&mut self) {
+        self.running.kill();
     }
 
     /// The last lines it wrote.
