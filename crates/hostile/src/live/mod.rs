@@ -20,7 +20,7 @@ use honest::Honest;
 use watch::Watch;
 
 /// How long each scenario goes on if nobody says: all of them in a minute and a half.
-const SECONDS: u64 = 2;
+const SECONDS: u64 = 1;
 /// The broker's resident memory at most, in MiB, whatever is done to it. It is started with 64 MiB for requests, and one
 /// request more; a thread that opens a batch has up to a hundred megabytes of its records, and two conversions for old
 /// clients three times that.
