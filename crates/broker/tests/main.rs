@@ -9,6 +9,7 @@ mod crowd;
 mod directories;
 mod faults;
 mod fetch_sessions;
+mod hostile;
 mod log_files;
 mod moves;
 mod restart;

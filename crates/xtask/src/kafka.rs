@@ -1,7 +1,7 @@
 //! A real Kafka of one release, alone in KRaft mode, run from the jars that `interop/install.sh tools-RELEASE` fetches.
 //!
-//! What a move begins with and ends at, and who writes the files that Ottla's are compared with; it is never under test
-//! itself.
+//! What a move begins with and ends at, what scripts of requests are asked of, and who writes the files that Ottla's are
+//! compared with; it is never under test itself.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -35,10 +35,10 @@ pub(crate) struct Kafka {
 
 /// Formats new log directories `data` for a Kafka of `release` that has `more` lines of settings; the path of its
 /// settings, which lie beside the first.
-pub(crate) fn format(release: &str, data: &[PathBuf], more: &str) -> Result<PathBuf, String> {
+pub(crate) fn format(release: &str, data: &[PathBuf], more: &[&str]) -> Result<PathBuf, String> {
     let settings = data.first().ok_or("a Kafka has a log directory")?.with_extension("properties");
     let data: Vec<_> = data.iter().map(|path| path.display().to_string()).collect();
-    let own = format!("process.roles=broker,controller\nnode.id=1\nlog.dirs={}\n{more}", data.join(","));
+    let own = format!("process.roles=broker,controller\nnode.id=1\nlog.dirs={}\n{}", data.join(","), more.join("\n"));
     with_addresses(&own, &settings)?;
     let mut command = java(release, "kafka.tools.StorageTool");
     command.args(["format", "--cluster-id", CLUSTER, "--config"]).arg(&settings);
@@ -100,6 +100,11 @@ impl Kafka {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// `kill -9`: no chance to write anything more.
+    pub(crate) fn kill(&mut self) {
+        self.running.kill();
+    }
+
     /// The last lines it wrote.
     pub(crate) fn log(&mut self) -> String {
         while let Some(line) = self.running.ready() {
@@ -117,11 +122,6 @@ impl Kafka {
         let status = ended.map_err(|why| format!("Kafka {why} after SIGTERM"))?;
         let well = status.success() || status.code() == Some(TERMINATED);
         if well { Ok(()) } else { Err(format!("Kafka ended with {status} on SIGTERM")) }
-    }
-
-    /// `kill -9`: no chance to write anything more.
-    pub(crate) fn kill(&mut self) {
-        self.running.kill();
     }
 
     fn keep(&mut self, line: String) {

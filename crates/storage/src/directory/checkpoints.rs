@@ -9,6 +9,7 @@ use super::{LogDirectory, Partition, TOGETHER_FROM, clean_stop};
 use crate::checkpoint::{self, PartitionOffsets};
 use crate::fault::{StorageFault, Trying};
 use crate::log::{Log, SavedPoint, Saving};
+use crate::sown::{self, Bug};
 
 pub(super) const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 pub(super) const LOG_STARTS: &str = "log-start-offset-checkpoint";
@@ -39,6 +40,9 @@ impl LogDirectory {
 
     /// Makes durable where some partitions' logs start, so that what lies below does not come back (DeleteRecords).
     pub async fn save_log_starts(&self, names: &[TopicPartition]) -> Result<(), StorageFault> {
+        if sown::is(Bug::LogStartNotSaved) {
+            return Ok(());
+        }
         let _turn = self.turns.next().await;
         let mut starts = Vec::with_capacity(names.len());
         for (name, open) in names.iter().filter_map(|name| Some((name, self.get(name)?))) {
@@ -141,7 +145,13 @@ impl LogDirectory {
             Ok(point) => {
                 self.saved.lock().insert(name.clone(), point);
             }
-            Err(fault) => tracing::warn!(partition = %name, %fault, "not saved"),
+            Err(fault) => {
+                tracing::warn!(partition = %name, %fault, "not saved");
+                // Files that are gone, or that the device refuses: what is written to them from now on would be lost.
+                if let Some(open) = self.get(name).filter(|_| fault.is_the_devices()) {
+                    open.log.fail(fault);
+                }
+            }
         }
     }
 

@@ -97,9 +97,9 @@ fn ends(script: &str) -> Vec<&str> {
 }
 
 /// The lines for `server.properties` in a script's `start KEY=VALUE…`.
-fn broker_settings(script: &str) -> String {
+fn broker_settings(script: &str) -> Vec<&str> {
     let starts = script.lines().filter_map(|line| line.strip_prefix("start "));
-    starts.flat_map(str::split_whitespace).map(|setting| format!("{setting}\n")).collect()
+    starts.flat_map(str::split_whitespace).collect()
 }
 
 /// Runs the broker's test in an environment that says what it is to do.
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn the_settings_of_the_broker_are_those_of_the_script() {
         let script = "# Purpose.\n\nstart a=b c.d=e,f\ncreate-topics x config:k=v\n----\n";
-        assert_eq!(broker_settings(script), "a=b\nc.d=e,f\n");
+        assert_eq!(broker_settings(script), ["a=b", "c.d=e,f"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Each way begins with an empty broker that is filled (`interop/java/Moving.java`), and ends on Kafka 4.3.1. At every
 //! station what the broker holds is told line by line and compared with what the one before told; then records are
-//! added. `told` compares, [`crate::kafka`] runs the real one. What a move promises is in docs/moving.md.
+//! added. `told` compares, `kafka` runs the real one. What a move promises is in docs/moving.md.
 
 mod told;
 
@@ -26,8 +26,12 @@ const SERVES_OLD: &str = "3.9.1";
 /// The release whose client sends messages of magic 1.
 const OLD: &str = "0.10.0.1";
 /// What a Kafka is told beside its addresses: a small log of transactions, and compaction that does not wait.
-const KAFKAS: &str = "transaction.state.log.num.partitions=2\ntransaction.state.log.replication.factor=1\n\
-                      transaction.state.log.min.isr=1\nlog.cleaner.backoff.ms=200\n";
+const KAFKAS: [&str; 4] = [
+    "transaction.state.log.num.partitions=2",
+    "transaction.state.log.replication.factor=1",
+    "transaction.state.log.min.isr=1",
+    "log.cleaner.backoff.ms=200",
+];
 /// How long filling, telling or adding may take.
 const STEP_MAX: Duration = Duration::from_secs(120);
 /// Records that `Moving add` gives each partition.
@@ -102,7 +106,7 @@ fn log_dirs(source: &str, folder: &Path, name: &str) -> Vec<PathBuf> {
 /// A Kafka is filled, and Ottla takes over a copy of its directories; what Ottla holds in the end.
 fn from_kafka(release: &str, binary: &Path, folder: &Path, ottla: &[PathBuf]) -> Result<Told, String> {
     let data = log_dirs(release, folder, "kafka");
-    let settings = kafka::format(release, &data, KAFKAS)?;
+    let settings = kafka::format(release, &data, &KAFKAS)?;
     let mut kafka = Kafka::start(release, &settings)?;
     let address = kafka.address();
     let filled = fill(&address, release == SERVES_OLD).and_then(|()| moving("fill-kafka", &address));

@@ -6,7 +6,7 @@
 
 mod normal;
 mod run;
-mod transcript;
+pub(crate) mod transcript;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -200,7 +200,7 @@ fn check(file: &File, options: &Options, scratch: &Path) -> Outcome {
 }
 
 /// The rows of docs/deviations.md.
-fn deviations() -> Result<Vec<String>, String> {
+pub(crate) fn deviations() -> Result<Vec<String>, String> {
     let path = process::root().join("docs/deviations.md");
     let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
     Ok(transcript::rows(&text))

@@ -141,13 +141,13 @@ impl Transcript {
 }
 
 /// The rows of docs/deviations.md: the first cell of each line of its tables, without the marks of code.
-pub(super) fn rows(deviations: &str) -> Vec<String> {
+pub(crate) fn rows(deviations: &str) -> Vec<String> {
     let cells = deviations.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
     cells.map(|cell| cell.replace('`', "")).collect()
 }
 
 /// Both answers in one text, a line that both hold once. The lines in common are as many as possible.
-pub(super) fn difference(old: &[String], new: &[String]) -> String {
+pub(crate) fn difference(old: &[String], new: &[String]) -> String {
     // common[i][j]: how many lines the rests from i and from j have in common.
     let mut common = vec![vec![0_usize; new.len() + 1]; old.len() + 1];
     for i in (0..old.len()).rev() {

@@ -53,9 +53,13 @@ struct Placed {
     place: Place,
 }
 
-async fn handle(node: &Arc<Node>, request: Request) -> Result<Answer, Hangup> {
+async fn handle(node: &Arc<Node>, mut request: Request) -> Result<Answer, Hangup> {
     let body = request.body();
     let view = ProduceRequestView::parse(&body, request.version).map_err(|error| request.malformed(&error))?;
+    if request.is_large() {
+        let elements = view.topics().map(|topic| 1 + topic.partitions().len()).sum();
+        request.make_room_for_elements(&node.connections.memory, elements).await;
+    }
     let acks = Acks::from_raw(view.acks);
     let patience = Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or_default());
     let deadline = node.runtime.clock.now() + patience;

@@ -1,4 +1,4 @@
-//! The tests that a published crate carries: the crate copied out of cargo's registry, its tests built and listed.
+//! The tests that a published crate carries, built and listed. Not those of Go modules, which are in `modules`.
 //!
 //! Cargo fetches and verifies it, by `interop/rust/Cargo.lock`; a copy is needed because cargo builds the tests only of
 //! what it takes for a package of one's own.
@@ -8,38 +8,18 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use super::copied;
+use super::running::Test;
 use crate::{interop, process};
 
-/// A test, and the program that holds it.
-#[derive(Debug, Clone)]
-pub(super) struct Test {
-    /// `PROGRAM::TEST`, as the lists name it.
-    pub(super) name: String,
-    /// Where the program lies.
-    pub(super) program: PathBuf,
-    /// The name within the program.
-    pub(super) within: String,
-}
-
-/// Fetches the crate and copies it, unless it is there; the folder of the copy.
-pub(super) fn copy(name: &str) -> Result<PathBuf, String> {
+/// Fetches the crate and copies it; the folder of the copy.
+fn copy(name: &str) -> Result<PathBuf, String> {
     let sources = process::root().join("interop/rust");
     let manifest = sources.join("Cargo.toml");
     let mut metadata = process::cargo(&["metadata", "--locked", "--format-version", "1", "--manifest-path"]);
     let metadata = process::output(metadata.arg(&manifest))?;
     let (version, from) = find(&metadata, name)?;
-    let folder = interop::folder().join("suites").join(format!("{name}-{version}"));
-    let made = folder.join("copied");
-    if made.exists() {
-        return Ok(folder);
-    }
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    }
-    copy_folder(&from, &folder).map_err(|e| format!("{} to {}: {e}", from.display(), folder.display()))?;
-    prepare(&folder, &sources.join(format!("{name}.lock"))).map_err(|e| format!("{}: {e}", folder.display()))?;
-    std::fs::write(&made, "").map_err(|e| format!("{}: {e}", made.display()))?;
-    Ok(folder)
+    copied::copy(name, &version, &from, "", |folder| prepare(folder, &sources.join(format!("{name}.lock"))))
 }
 
 /// The version and the folder of a package in what `cargo metadata` says.
@@ -53,20 +33,6 @@ fn find(metadata: &str, name: &str) -> Result<(String, PathBuf), String> {
         (Some(version), Some(folder)) => Ok((version.to_owned(), folder.to_owned())),
         _ => Err(format!("cargo metadata says neither version nor folder of {name}")),
     }
-}
-
-fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let into = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &into)?;
-        } else {
-            std::fs::copy(entry.path(), into)?;
-        }
-    }
-    Ok(())
 }
 
 /// Makes a workspace of the copy, built by our toolchain; `lock` takes the place of its own where there is one.
@@ -83,8 +49,14 @@ fn prepare(folder: &Path, lock: &Path) -> std::io::Result<()> {
     }
 }
 
+/// Fetches the crate, builds its test programs and lists their tests.
+pub(super) fn tests(name: &str) -> Result<Vec<Test>, String> {
+    interop::install("rust")?;
+    built(&copy(name)?)
+}
+
 /// Builds the test programs in `folder` and lists their tests.
-pub(super) fn tests(folder: &Path) -> Result<Vec<Test>, String> {
+fn built(folder: &Path) -> Result<Vec<Test>, String> {
     let built = interop::folder().join("suites/build");
     let arguments = ["test", "--locked", "--no-run", "--test", "*", "--quiet", "--message-format", "json"];
     let mut cargo = process::cargo(&arguments);
@@ -101,6 +73,7 @@ pub(super) fn tests(folder: &Path) -> Result<Vec<Test>, String> {
             name: format!("{program}::{within}"),
             program: path.clone(),
             within: within.to_owned(),
+            folder: folder.to_owned(),
         }));
     }
     Ok(tests)
