@@ -28,6 +28,7 @@ mod list_config_resources;
 mod list_offsets;
 mod list_partition_reassignments;
 mod metadata;
+mod named;
 mod offset_for_leader_epoch;
 mod produce;
 mod push_telemetry;

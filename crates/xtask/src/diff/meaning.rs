@@ -7,11 +7,14 @@
 //! - `patch(BYTES, AT, BYTES)`: other bytes from a position on, counted from the end if it is negative;
 //!   `cut(BYTES, N)`: without the last N; `join(BYTES…)`; `sealed(BYTES)`: with the right CRC; `zeros(N)`;
 //!   `repeat(BYTES, N)`; `gzip(BYTES)`: compressed, for wrappers made by hand; `int32(N)` and such: big-endian numbers;
-//! - `error(NAME)`: an error's number;
+//! - `sized(BYTES)`: the same with the length that stands in its first four made right, for a request that was cut;
+//! - `error(NAME)`: an error's number; `now(N)`: the clock's milliseconds and N more;
 //! - `many(N, VALUE)`: a list of N values, in whose texts `$i` counts from 0;
 //! - `request(API@VERSION, {fields})`: a whole request with its length in front, for `! send`; what its header says
 //!   stands behind: `request(API@VERSION, {fields}, {correlation=7 client="x" header=1 tags=[{tag=5 bytes=hex"00"}]})`;
 //!   `message(…)`: the same without the length; `framed(BYTES)`: the length in front of any bytes.
+
+use std::time::SystemTime;
 
 use super::encode::{encode, tagged};
 use super::masks::Names;
@@ -82,6 +85,15 @@ impl Meaning<'_, '_> {
                 bytes
             }
             ("join", parts) => parts.iter().map(|part| self.bytes(part)).collect::<Result<Vec<_>, _>>()?.concat(),
+            ("sized", [bytes]) => {
+                let bytes = self.bytes(bytes)?;
+                let length = bytes.len().checked_sub(4).ok_or("a request is longer than its length")?;
+                patch(bytes, 0, &i32::try_from(length).map_err(|e| e.to_string())?.to_be_bytes())?
+            }
+            ("now", [Value::Int(more)]) => {
+                let now = SystemTime::UNIX_EPOCH.elapsed().map_err(|e| e.to_string())?;
+                return Ok(Value::Int(i64::try_from(now.as_millis()).map_err(|e| e.to_string())? + more));
+            }
             ("sealed", [bytes]) => records::sealed(self.bytes(bytes)?)?,
             ("gzip", [bytes]) => gzip(&self.bytes(bytes)?)?,
             ("zeros", [Value::Int(count)]) => vec![0; usize::try_from(*count).map_err(|e| e.to_string())?],
