@@ -47,7 +47,7 @@ impl Recording {
         }
         let (key, version) = (head.api_key, head.api_version);
         if self.frames.range((key, version, 0)..=(key, version, usize::MAX)).count() < KEPT_EACH {
-            let client = head.client_id.unwrap_or("-").replace(char::is_whitespace, "_");
+            let client = String::from_utf8_lossy(head.client_id.unwrap_or(b"-")).replace(char::is_whitespace, "_");
             self.frames.entry((key, version, frame.len())).or_insert_with(|| (client, frame.to_vec()));
         }
     }

@@ -35,11 +35,6 @@ pub(crate) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// All of it.
-    pub(crate) fn text(&self) -> &'a str {
-        self.text
-    }
-
     /// The line's fields, if they are `N`.
     pub(crate) fn fields<const N: usize>(&self) -> Result<[&'a str; N], StorageFault> {
         let fields: Vec<&str> = self.text.split_ascii_whitespace().collect();

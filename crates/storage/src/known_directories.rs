@@ -1,13 +1,13 @@
 //! Which log directories there were, by path: so that one whose disk is not mounted is not taken for a new one.
 //!
 //! ```text
-//! 0                                       the version
-//! 2                                       the number of directories
+//! version=1
 //! 3pQ0b3v1QW6yYkzC9mJ8xA /data1/kafka     its directory.id and its path
 //! qkW2Jt0BTUOdP1oFz3m5wg /data2/kafka
 //! ```
 //!
-//! The file lies beside the cluster's metadata, and may be edited while the broker is stopped. `meta_properties` is what
+//! The file lies beside the cluster's metadata. A person may take lines out of it while the broker is stopped, so it does
+//! not count them as Kafka's checkpoint files do. `meta_properties` is what
 //! a directory says of itself.
 
 use std::collections::BTreeMap;
@@ -21,6 +21,8 @@ use crate::disk::Disk;
 use crate::fault::StorageFault;
 
 const FILE: &str = "log-dirs";
+/// The first line.
+const VERSION: &str = "version=1";
 
 /// The directories that a broker had when it started last.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -48,14 +50,23 @@ impl KnownDirectories {
     }
 
     fn encode(&self) -> String {
-        checkpoint::encode(self.0.iter().map(|(path, id)| format!("{id} {}", path.display())))
+        let lines = self.0.iter().map(|(path, id)| format!("{id} {}\n", path.display()));
+        std::iter::once(format!("{VERSION}\n")).chain(lines).collect()
     }
 
     fn decode(text: &[u8], path: &Path) -> Result<Self, StorageFault> {
-        let mut known = BTreeMap::new();
-        for line in checkpoint::decode(text, path)? {
-            let (id, directory) = line.text().split_once(' ').ok_or_else(|| line.damaged())?;
-            known.insert(PathBuf::from(directory), line.number(id)?);
+        let damaged = |position: usize, what: String| StorageFault::damaged(path, position as u64, what);
+        let text = std::str::from_utf8(text).map_err(|error| damaged(error.valid_up_to(), "not UTF-8".to_owned()))?;
+        let (mut known, mut position) = (BTreeMap::new(), 0);
+        for (number, line) in text.split_inclusive('\n').enumerate() {
+            let (at, line) = (position, line.trim_end());
+            position += line.len() + 1;
+            match (number, line.split_once(' ').map(|(id, directory)| (id.parse(), directory))) {
+                (0, _) if line == VERSION => {}
+                (0, _) => return Err(damaged(at, format!("{line}, expected {VERSION}"))),
+                (_, Some((Ok(id), directory))) => drop(known.insert(PathBuf::from(directory), id)),
+                _ => return Err(damaged(at, format!("\"{line}\" is not a directory.id and a path"))),
+            }
         }
         Ok(Self(known))
     }
@@ -81,9 +92,9 @@ mod tests {
 
     #[test]
     fn a_line_that_says_nothing_is_a_fault() {
-        for text in ["0\n1\nx\n", "0\n1\nx /d\n"] {
+        for (text, at) in [("version=1\nx\n", 10), ("version=1\nx /d\n", 10), ("version=2\n", 0)] {
             let fault = KnownDirectories::decode(text.as_bytes(), Path::new("/m/log-dirs")).expect_err("a fault");
-            assert!(fault.to_string().starts_with("/m/log-dirs is damaged at byte 4"), "{fault}");
+            assert!(fault.to_string().starts_with(&format!("/m/log-dirs is damaged at byte {at}: ")), "{fault}");
         }
     }
 }

@@ -218,7 +218,13 @@ async fn open_known(
     wanted: Vec<(PathBuf, OpenOptions<'_>)>,
     metadata: &Path,
 ) -> Result<Vec<Result<LogDirectory, StorageFault>>, StorageFault> {
-    let known = KnownDirectories::read(&**disk, metadata).await?;
+    let known = match KnownDirectories::read(&**disk, metadata).await {
+        // Something else stands where the metadata's directory should be; claiming it says so.
+        Err(StorageFault::Io { error, .. }) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            Ok(Default::default())
+        }
+        known => known,
+    }?;
     let (mut present, mut vanished) = (Vec::new(), Vec::new());
     for (at, (path, options)) in wanted.into_iter().enumerate() {
         match known.0.get(&path) {

@@ -40,7 +40,7 @@ struct Seen {
 
 /// What it has seen since it was asked last.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Service {
+pub(super) struct Served {
     /// Records written and read.
     pub(super) rounds: u64,
     /// The longest that one took.
@@ -72,12 +72,12 @@ impl Honest {
     }
 
     /// How it was served since this was asked last.
-    pub(super) fn service(&self) -> Result<Service, String> {
+    pub(super) fn service(&self) -> Result<Served, String> {
         if let Some(why) = self.seen.failed.lock().expect("nobody panics with it").clone() {
             return Err(why);
         }
         let rounds = self.seen.rounds.swap(0, Ordering::Relaxed);
-        Ok(Service { rounds, worst: Duration::from_micros(self.seen.worst_us.swap(0, Ordering::Relaxed)) })
+        Ok(Served { rounds, worst: Duration::from_micros(self.seen.worst_us.swap(0, Ordering::Relaxed)) })
     }
 }
 

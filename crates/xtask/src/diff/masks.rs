@@ -11,7 +11,7 @@
 //! - `named NAME`: the same for any number or id;
 //! - `set`: a list whose order says nothing.
 //!
-//! The brokers' folder is `$DATA` in every text.
+//! The brokers' folder is `$DATA` in every text, the port of a local address `*`.
 //!
 //! Ids of topics need no mask: they are shown as `id"NAME"`, by the name that an answer gave beside them.
 
@@ -21,6 +21,9 @@ use super::notation::{Fields, Value, line};
 
 /// An id that no topic has.
 const NOBODY: [u8; 16] = [0x77; 16];
+
+/// What stands before a port.
+const LOCAL: &str = "127.0.0.1:";
 
 /// From how many times the same character on a text is shown as `repeat("x", 249)`.
 const MONOTONOUS: usize = 64;
@@ -136,7 +139,7 @@ impl<'a> Names<'a> {
 
     fn versionless(&self, text: &str) -> String {
         let text = self.versioned.iter().fold(text.to_owned(), |text, (filled, short)| text.replace(filled, short));
-        if self.data.is_empty() { text } else { text.replace(&self.data, "$DATA") }
+        portless(&if self.data.is_empty() { text } else { text.replace(&self.data, "$DATA") })
     }
 
     /// The number or id that a word such as `pid#1` stands for.
@@ -179,6 +182,17 @@ impl<'a> Names<'a> {
     }
 }
 
+/// The text with `*` for the port behind each local address: every broker has its own.
+fn portless(text: &str) -> String {
+    let mut parts = text.split(LOCAL);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        let port = if rest.len() < part.len() { "*" } else { "" };
+        text + LOCAL + port + rest
+    })
+}
+
 /// A long text of one character, as the function that made it.
 fn monotonous(text: &str) -> Option<Value> {
     let first = text.chars().next().filter(char::is_ascii)?;
@@ -216,9 +230,15 @@ mod tests {
     }
 
     #[test]
+    fn ports_of_this_host_are_hidden() {
+        assert_eq!(portless("A://127.0.0.1:41,B://127.0.0.1:0"), "A://127.0.0.1:*,B://127.0.0.1:*");
+        assert_eq!(portless("127.0.0.1:x 127.0.0.1 10.0.0.1:9"), "127.0.0.1:x 127.0.0.1 10.0.0.1:9");
+    }
+
+    #[test]
     fn a_long_text_of_one_character_is_short() {
         let masks = Masks::parse("").expect("legal");
-        let shown = |text: String| line(&Names::new(&masks).hide("A.name", Value::Text(text)));
+        let shown = |text: String| line(&Names::new(&masks, "").hide("A.name", Value::Text(text)));
         assert_eq!(shown("x".repeat(249)), r#"repeat("x", 249)"#);
         assert_eq!(shown("x".repeat(63)), format!("\"{}\"", "x".repeat(63)));
         assert_eq!(shown("x".repeat(99) + "y"), format!("\"{}y\"", "x".repeat(99)));

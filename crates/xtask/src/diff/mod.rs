@@ -174,17 +174,19 @@ fn report(shared: &Shared, done: &[(String, Result<Outcome, String>)]) -> Result
         let (answered, all) = seen.count(&served);
         println!("      {answered} of {all} API versions served were answered");
     }
-    if failed > 0 {
-        return Err(format!("{failed} of {} scripts failed", done.len()));
-    }
+    let mut lacks = Vec::new();
     if !shared.options.kafka && shared.options.names.is_empty() {
         let unseen = Unseen::parse(&read(&path_of("errors"))?)?;
         let handlers = served.keys().map(|api| Ok((api.clone(), coverage::handler(api)?)));
         let handlers = handlers.collect::<Result<_, String>>()?;
-        let lacks = coverage::lacks(&served, &handlers, &seen, &unseen);
-        if !lacks.is_empty() {
-            return Err(lacks.join("\n"));
-        }
+        lacks = coverage::lacks(&served, &handlers, &seen, &unseen);
+        lacks.iter().for_each(|lack| println!("      {lack}"));
+    }
+    if failed > 0 {
+        return Err(format!("{failed} of {} scripts failed", done.len()));
+    }
+    if !lacks.is_empty() {
+        return Err("what Ottla serves is not covered".to_owned());
     }
     fs::remove_dir_all(&shared.scratch).map_err(|e| e.to_string())
 }
@@ -247,7 +249,7 @@ fn start_kafkas(name: &str, script: &Script, shared: &Shared) -> Result<Vec<(Kaf
         let folder = data.display().to_string();
         let settings: Vec<_> = script.settings().map(|line| line.replace("$DATA", &folder)).collect();
         let settings: Vec<_> = settings.iter().map(String::as_str).collect();
-        Ok((Kafka::start(release, &kafka::format(release, &data, &settings)?)?, folder))
+        Ok((Kafka::start(release, &kafka::format(release, std::slice::from_ref(&data), &settings)?)?, folder))
     };
     std::thread::scope(|scope| {
         let older = scope.spawn(|| start(OLDER));

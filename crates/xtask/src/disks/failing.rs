@@ -136,6 +136,7 @@ fn slow_one_of_two(stage: &mut Stage) -> Played {
     }
     load.goes_on(4_000)?;
     was_hit(&faults, Call::Sync)?;
+    unmoved.load.take_ready()?;
     let began = Instant::now();
     unmoved.goes_on(4_000)?;
     let took = began.elapsed();
