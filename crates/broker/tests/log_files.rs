@@ -188,6 +188,29 @@ fn show(same: usize, masked: usize) {
 }
 
 #[test]
+fn a_move_between_directories_keeps_markers_and_what_is_known_of_transactions() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../storage/tests/data/kafka-4.3.1-transactions");
+    let mut kafkas = recorded::in_folder(&data);
+    kafkas.retain(|path, _| path.starts_with("transactions-0/"));
+    assert!(kafkas.keys().any(|path| path.ends_with(".txnindex")));
+    let mut session = Session::new();
+    let commands = [
+        "start log.dirs=/kafka,/other",
+        "copy transactions",
+        "alter-replica-log-dirs dir2:transactions/0",
+        "describe-log-dirs transactions/0 settled",
+    ];
+    let answers: Vec<_> = commands.iter().map(|line| session.run(&Command::parse(line))).collect();
+    let running = session.end();
+    let mut moved = recorded::on_disk(&running.disk, "/other");
+    moved.retain(|path, _| path.starts_with("transactions-0/"));
+    let compared = told::compare(&moved, &kafkas);
+    assert!(compared.differences.is_empty(), "{answers:?}\n{}", compared.differences.concat());
+    // The topic's id is another one.
+    assert_eq!(compared.masked, 1, "{answers:?}");
+}
+
+#[test]
 fn every_byte_behind_no_mask_counts() {
     for name in ["4.3.1/producers", "4.3.1/restarts"] {
         let files = recorded::in_folder(&folder().join(name));

@@ -33,11 +33,12 @@ pub(crate) struct Kafka {
     log: Vec<String>,
 }
 
-/// Formats a new log directory `data` for a Kafka of `release`, with `more` lines of settings; the path of its settings,
-/// which lie beside it.
-pub(crate) fn format(release: &str, data: &Path, more: &[&str]) -> Result<PathBuf, String> {
-    let settings = data.with_extension("properties");
-    let own = format!("process.roles=broker,controller\nnode.id=1\nlog.dirs={}\n{}", data.display(), more.join("\n"));
+/// Formats new log directories `data` for a Kafka of `release`, with `more` lines of settings; the path of its
+/// settings, which lie beside the first.
+pub(crate) fn format(release: &str, data: &[PathBuf], more: &[&str]) -> Result<PathBuf, String> {
+    let settings = data.first().ok_or("a Kafka has a log directory")?.with_extension("properties");
+    let data: Vec<_> = data.iter().map(|path| path.display().to_string()).collect();
+    let own = format!("process.roles=broker,controller\nnode.id=1\nlog.dirs={}\n{}", data.join(","), more.join("\n"));
     with_addresses(&own, &settings)?;
     let mut command = java(release, "kafka.tools.StorageTool");
     command.args(["format", "--cluster-id", CLUSTER, "--config"]).arg(&settings);

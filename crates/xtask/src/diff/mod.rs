@@ -249,7 +249,7 @@ fn start_kafkas(name: &str, script: &Script, shared: &Shared) -> Result<Vec<(Kaf
         let folder = data.display().to_string();
         let settings: Vec<_> = script.settings().map(|line| line.replace("$DATA", &folder)).collect();
         let settings: Vec<_> = settings.iter().map(String::as_str).collect();
-        Ok((Kafka::start(release, &kafka::format(release, &data, &settings)?)?, folder))
+        Ok((Kafka::start(release, &kafka::format(release, std::slice::from_ref(&data), &settings)?)?, folder))
     };
     std::thread::scope(|scope| {
         let older = scope.spawn(|| start(OLDER));

@@ -73,7 +73,7 @@ fn one(script: &str, folder: &Path, write: bool) -> Result<(), String> {
     std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let data = folder.join("kafka");
     let rewrite = if write { "1" } else { "" };
-    let settings = kafka::format(release, &data, &broker_settings(&text))?;
+    let settings = kafka::format(release, std::slice::from_ref(&data), &broker_settings(&text))?;
     for (run, end) in ends(&text).into_iter().enumerate() {
         let mut kafka = Kafka::start(release, &settings)?;
         let (address, one) = (kafka.address(), format!("{script}:{run}"));
