@@ -160,7 +160,9 @@ fn request_head(bytes: &[u8]) {
 fn record_key(bytes: &[u8]) {
     let _ = framing::key_type(bytes);
     if let Ok(key) = framing::read_key::<GroupMetadataKey>(bytes) {
-        assert_eq!(framing::write_key(&key).expect("what was read can be written"), bytes);
+        // Not the same bytes: text that is not UTF-8 is read as Kafka reads it.
+        let written = framing::write_key(&key).expect("what was read can be written");
+        assert_eq!(framing::read_key::<GroupMetadataKey>(&written), Ok(key));
     }
 }
 
