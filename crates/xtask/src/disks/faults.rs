@@ -94,9 +94,8 @@ impl Faults {
         std::thread::spawn(move || {
             let calls: Vec<c_long> = CALLS.iter().map(|(number, _)| *number).collect();
             let begun = seccomp::announce(&calls).map_err(|error| format!("seccomp: {error}"));
-            let begun = begun.and_then(|listener| {
+            let begun = begun.map(|listener| {
                 std::thread::spawn(move || faults.answer(&Arc::new(listener)));
-                Ok(())
             });
             let _ = tx.send(begun.and_then(|()| Running::start(&mut command, true)));
         });
