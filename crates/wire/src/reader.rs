@@ -239,12 +239,9 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// One less than what stands there, in 32 bits with a sign, as Kafka counts; any negative length is null.
     fn compact_length(&mut self) -> Result<Option<usize>, DecodeError> {
-        let start = self.position;
-        let length = i64::from(self.unsigned_varint()?) - 1;
-        if length > i64::from(i32::MAX) {
-            return Err(DecodeError { position: start, kind: DecodeErrorKind::InvalidLength(length) });
-        }
+        let length = self.unsigned_varint()?.cast_signed().wrapping_sub(1);
         Ok(usize::try_from(length).ok())
     }
 

@@ -182,13 +182,14 @@ fn arrays_that_cannot_fit_are_refused_before_anyone_allocates() {
 }
 
 #[test]
-fn lengths_below_null_are_null_and_beyond_the_type_refused() {
+fn lengths_below_null_are_null_in_both_forms() {
     assert_eq!(Reader::new(&[0xff, 0xfe]).nullable_string(Form::Plain), Ok(None));
     assert_eq!(Reader::new(&[0x80, 0, 0, 0]).nullable_bytes(Form::Plain), Ok(None));
     assert_eq!(Reader::new(&[0xff, 0xff, 0xff, 0xfe]).nullable_array_length(Form::Plain, 1), Ok(None));
     assert_eq!(kind(Reader::new(&[0xff, 0xfe]).string(Form::Plain)), DecodeErrorKind::UnexpectedNull);
     let beyond = [0xff, 0xff, 0xff, 0xff, 0x0f];
-    assert_eq!(kind(Reader::new(&beyond).bytes(Form::Compact)), DecodeErrorKind::InvalidLength(4_294_967_294));
+    assert_eq!(Reader::new(&beyond).nullable_bytes(Form::Compact), Ok(None));
+    assert_eq!(kind(Reader::new(&beyond).bytes(Form::Compact)), DecodeErrorKind::UnexpectedNull);
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub(crate) struct Kafka {
     log: Vec<String>,
 }
 
-/// Formats new log directories `data` for a Kafka of `release` that has `more` lines of settings; the path of its
+/// Formats new log directories `data` for a Kafka of `release`, with `more` lines of settings; the path of its
 /// settings, which lie beside the first.
 pub(crate) fn format(release: &str, data: &[PathBuf], more: &[&str]) -> Result<PathBuf, String> {
     let settings = data.first().ok_or("a Kafka has a log directory")?.with_extension("properties");

@@ -40,7 +40,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   diff [SCRIPT...] [--kafka] [--rewrite] [--binary PATH]    the same requests, answered as Kafka answers them
   docs [--check]    docs/configuration.md, from the tables of keys
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
-  suites [SUITE...] [--bootstrap HOST:PORT] [--binary PATH]    the tests that four clients carry
+  suites [SUITE...] [--bootstrap HOST:PORT] [--binary PATH] [--alone]    the tests that four clients carry
   tools [RELEASE|TOOL...] [--binary PATH] [--bootstrap HOST:PORT --data FOLDER] [--rewrite]    Kafka's own tools
   logs [RELEASE/SCRIPT...] [--write]    the files that real Kafkas write, and Ottla's beside them
   moving [3.9.1|4.3.1|ottla...] [--binary PATH]    from a real Kafka to Ottla, and on to a real Kafka

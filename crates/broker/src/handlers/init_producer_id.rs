@@ -2,7 +2,7 @@
 //!
 //! - v2: flexible. v3: the producer's present id and epoch (KIP-360), which matter to transactions only; one of them without
 //!   the other is refused in any case.
-//! - v4: PRODUCER_FENCED may be answered. v6 is not stable in any Kafka and not served.
+//! - v4: clients know that they may be fenced (KIP-588). v6 is not stable in any Kafka and not served.
 //!
 //! Errors: UNSUPPORTED_VERSION for a transactional id, since there are no transactions yet; INVALID_REQUEST for an
 //! empty one and for half a present id; COORDINATOR_LOAD_IN_PROGRESS when no ids can be had at the moment, so that the client tries again.

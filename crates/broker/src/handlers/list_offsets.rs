@@ -195,8 +195,7 @@ async fn find(
                 _ => log.max_timestamp_offset().await,
             };
             let found = found.map_err(|_| ErrorCode::KafkaStorageError)?.filter(|found| found.offset < fetchable);
-            let epoch = |found: Offset| log.epoch_of(found).unwrap_or(LeaderEpoch::UNKNOWN);
-            Ok(found.map_or(NOT_FOUND, |found| (found.offset, found.timestamp, epoch(found.offset))))
+            Ok(found.map_or(NOT_FOUND, |found| (found.offset, found.timestamp, found.leader_epoch)))
         }
     }
 }

@@ -8,8 +8,9 @@ use ottla_protocol::frame::{parse_response_head, request_frame};
 use ottla_protocol::{Message, Request};
 use ottla_wire::Reader;
 
-/// After so long without a byte a broker that should answer or close hangs.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// After so long without a byte a broker that should answer or close hangs. Large requests may wait in line for memory
+/// behind others that are as large, so that it is not short.
+pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 /// What is read of an answer that nobody looks into.
 const PIECE_BYTES: usize = 64 << 10;
 

@@ -16,8 +16,6 @@ const TROUBLES: [(&str, Trouble); 3] = [
 ];
 
 fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::from_default_env();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let good = match words[..] {
@@ -46,6 +44,8 @@ fn faults(adverse: bool) -> Faults {
 }
 
 fn one(seed: u64, trouble: Trouble, at: u64, adverse: bool) -> bool {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let lived = live(&Life { seed, faults: faults(adverse), trouble: Some((at, trouble)) });
     say(&lived.trace.join("\n"));
     say(&format!("{} starts, {} findings, {:?}", lived.starts, lived.findings.len(), lived.failure));

@@ -113,7 +113,9 @@ impl Log {
         let Some((files, kinds, entries)) = wanted else { return Ok(()) };
         for kind in kinds {
             let path = files.path(kind);
-            self.open_index(&path).await?.sync().await.trying("sync", &path)?;
+            let synced = self.open_index(&path).await?.sync().await.trying("sync", &path);
+            // What it should have covered is not covered by the next one either.
+            synced.map_err(|fault| self.take_offline(fault))?;
             if let Some(segment) = self.state.lock().segment(base) {
                 segment.index_synced(kind, entries);
             }

@@ -175,10 +175,10 @@ impl LogCopy {
     async fn complete(&mut self, base: Offset) -> Result<(), StorageFault> {
         let Some(copied) = self.copied.get_mut(&base).filter(|copied| !copied.is_whole) else { return Ok(()) };
         let path = self.target.join(Kind::Log.name(base));
-        if let Some(file) = copied.file.take() {
-            if !sown::is(Bug::CopyNotSynced) {
-                file.sync().await.trying("sync", &path)?;
-            }
+        if let Some(file) = copied.file.take()
+            && !sown::is(Bug::CopyNotSynced)
+        {
+            file.sync().await.trying("sync", &path)?;
         }
         for kind in INDEXES {
             copy_small(&*self.disk, &copied.files.path(kind), &self.target.join(kind.name(base))).await?;

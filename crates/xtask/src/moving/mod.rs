@@ -26,7 +26,7 @@ const SERVES_OLD: &str = "3.9.1";
 /// The release whose client sends messages of magic 1.
 const OLD: &str = "0.10.0.1";
 /// What a Kafka is told beside its addresses: a small log of transactions, and compaction that does not wait.
-const KAFKAS: [&str; 4] = [
+const KAFKAS: &[&str] = &[
     "transaction.state.log.num.partitions=2",
     "transaction.state.log.replication.factor=1",
     "transaction.state.log.min.isr=1",
@@ -106,7 +106,7 @@ fn log_dirs(source: &str, folder: &Path, name: &str) -> Vec<PathBuf> {
 /// A Kafka is filled, and Ottla takes over a copy of its directories; what Ottla holds in the end.
 fn from_kafka(release: &str, binary: &Path, folder: &Path, ottla: &[PathBuf]) -> Result<Told, String> {
     let data = log_dirs(release, folder, "kafka");
-    let settings = kafka::format(release, &data, &KAFKAS)?;
+    let settings = kafka::format(release, &data, KAFKAS)?;
     let mut kafka = Kafka::start(release, &settings)?;
     let address = kafka.address();
     let filled = fill(&address, release == SERVES_OLD).and_then(|()| moving("fill-kafka", &address));

@@ -7,14 +7,14 @@
 //! - v10: the present leader in errors (KIP-951). v12 joins transactions (KIP-890), of which there are none yet.
 //! - v13: topics by id (KIP-516).
 //!
-//! Checked and appended before the connection's next request is read; answered when acks asks for it is so. Errors by
-//! partition: UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, INVALID_REQUIRED_ACKS, INVALID_TOPIC_EXCEPTION for topics of the
-//! brokers' own, NOT_LEADER_OR_FOLLOWER,
-//! NOT_ENOUGH_REPLICAS, those of a bad batch (CORRUPT_MESSAGE, INVALID_RECORD, INVALID_TIMESTAMP, MESSAGE_TOO_LARGE,
-//! UNSUPPORTED_COMPRESSION_TYPE, UNSUPPORTED_FOR_MESSAGE_FORMAT), those of a bad sequence (OUT_OF_ORDER_SEQUENCE_NUMBER,
-//! INVALID_PRODUCER_EPOCH, …), TRANSACTIONAL_ID_AUTHORIZATION_FAILED for transactional batches without a transactional id,
-//! INVALID_TXN_STATE for others, KAFKA_STORAGE_ERROR, REQUEST_TIMED_OUT. With acks=0
-//! an error closes the connection.
+//! Checked and appended before the connection's next request is read; answered when acks asks for it is so. With acks=0 an
+//! error closes the connection.
+//!
+//! Errors by partition: UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, INVALID_REQUIRED_ACKS, INVALID_TOPIC_EXCEPTION for the
+//! brokers' own topics, NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS; those of a bad batch (CORRUPT_MESSAGE, INVALID_RECORD,
+//! INVALID_TIMESTAMP, MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, UNSUPPORTED_COMPRESSION_TYPE); those of a bad sequence
+//! (OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH); TRANSACTIONAL_ID_AUTHORIZATION_FAILED for transactional batches
+//! without a transactional id, INVALID_TXN_STATE for others; KAFKA_STORAGE_ERROR, REQUEST_TIMED_OUT.
 
 mod append;
 mod batch;
