@@ -119,7 +119,7 @@ kcat | go | node | rust) "$1" ;;
 python) python requirements python ;;
 python-old) python requirements-old python-old ;;
 java-0.8.* | java-0.9.*) java "${1#java-}" Interop08 ;;
-java-0.10.0.*) java "${1#java-}" Interop010 ;;
+java-0.10.0.*) java "${1#java-}" Interop010 Moving010 ;;
 java-0.10.*) java "${1#java-}" Interop0102 ;;
 java-0.11.* | java-1.* | java-2.*) java "${1#java-}" Interop011 ;;
 java-4.3.1) java "${1#java-}" Interop Moving ;;

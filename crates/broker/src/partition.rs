@@ -465,7 +465,8 @@ fn waits_for_flush(config: &TopicConfig) -> bool {
     (config.acks_flush || config.flush_messages <= 1) && !sown::is(Bug::NoFlushBeforeAcknowledgement)
 }
 
-fn log_config(config: &TopicConfig) -> LogConfig {
+/// What a log is told of its topic's settings.
+pub(crate) fn log_config(config: &TopicConfig) -> LogConfig {
     let bytes = |number: i32| u32::try_from(number).unwrap_or_default();
     LogConfig {
         segment_bytes: bytes(config.segment_bytes),

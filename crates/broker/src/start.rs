@@ -125,6 +125,7 @@ impl Broker {
         let directories = Arc::new(directories);
         let folder = config.metadata_log_dir.join(METADATA_FOLDER);
         let quorum = Arc::new(Quorum::open(&runtime, disk.clone(), &folder, Options::new(config.node_id)).await?);
+        directories.remember(&*disk, &folder).await;
 
         let settings = Arc::new(Settings::new(config.clone()));
         let (mut keeper, partitions, settled) =

@@ -25,6 +25,7 @@ mod fault;
 mod flush;
 mod index;
 pub mod inspect;
+mod known_directories;
 mod leader_epochs;
 mod log;
 mod meta_properties;
@@ -44,8 +45,9 @@ pub use checkpoint::PartitionOffsets;
 pub use directory::{
     ClaimedDirectory, LogDirectory, Move, MoveFailed, Moved, NewPartition, OpenOptions, Partition, can_be_moved,
 };
-pub use fault::StorageFault;
+pub use fault::{StorageFault, remedy};
 pub use flush::{DIRTY_BYTES_ENOUGH, DIRTY_BYTES_LITTLE, DirtObserver, DirtyLogs, FlushRound, Pacing, ROUND_INTERVAL};
+pub use known_directories::KnownDirectories;
 pub use leader_epochs::EpochEnd;
 pub use log::{
     AppendRefusal, Appended, Batch, Ends, Flush, Log, LogConfig, Progress, ReadRefusal, Recovery, Retention, Retired,

@@ -162,8 +162,10 @@ impl State {
         let is_saved = self.snapshots.last().copied().unwrap_or(self.segments[0].base) == self.end;
         // The end is the written end, or else the queue holds batches of which the snapshot must not know.
         let snapshot = (!is_saved && self.end == self.written).then(|| snapshot::encode(&self.producers));
-        // An epoch without a record is not worth a file: a restart leads in another one, from the same offset on.
-        let has_records = self.epochs.latest_start().is_some_and(|start| start < self.end);
+        // An epoch without a record is not worth a file: a restart leads in another one, from the same offset on. Unless
+        // all records were deleted, for the file names epochs that had some.
+        let (end, emptied) = (self.end, self.log_start > Offset::ZERO && self.log_start == self.end);
+        let has_records = self.epochs.latest_start().is_some_and(|start| start < end || emptied);
         let epochs = (!self.epochs_saved && has_records).then(|| self.epochs.encode());
         let lacks = |segment: &&crate::segment::Segment| segment.created && segment.has_unsaved_index();
         let bases = self.segments.iter().filter(lacks).map(|segment| segment.base).collect();

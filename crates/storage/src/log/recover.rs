@@ -139,7 +139,7 @@ impl Loader {
             self.start_anew(self.recovery.log_start_offset).await?;
         }
         self.epochs.truncate_from_end(self.end);
-        self.epochs.truncate_from_start(self.segments[0].base);
+        self.epochs.truncate_from_start(self.log_start());
         let producers = self.load_producers().await?;
         let epochs_saved = saved_epochs == self.epochs;
         if let Some(active) = self.segments.last() {
@@ -294,7 +294,25 @@ impl Loader {
         if nothing && is_empty(Kind::OffsetIndex) && is_empty(Kind::TimeIndex) && !has_aborted {
             return Ok(());
         }
-        scan::write_indexes(&*self.disk, segment, self.syncs).await
+        let written = scan::write_indexes(&*self.disk, segment, self.syncs).await;
+        self.without_room(written, segment).await
+    }
+
+    /// On a full device the entries stay in memory, as those of a segment that is being written do, and come into the files
+    /// when there is room: what can be read should be. Half of a file is no index, so the files are emptied.
+    async fn without_room(&self, written: Result<(), StorageFault>, segment: &Segment) -> Result<(), StorageFault> {
+        let is_bearable = |fault: &StorageFault| fault.is_full() && segment.entries().aborted == 0;
+        let Some(fault) = written.as_ref().err().filter(|fault| is_bearable(fault)) else { return written };
+        tracing::warn!(%fault, "no room for an index; it is kept in memory");
+        for kind in [Kind::OffsetIndex, Kind::TimeIndex] {
+            let path = segment.files.path(kind);
+            match self.disk.open(&path, Open::Write).await {
+                Ok(file) => file.truncate(0).await.trying("cut", &path)?,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error).trying("open", &path),
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn how(&self, bytes: u64, trusted_below: Offset, check_crc: bool) -> Scan {
@@ -303,8 +321,16 @@ impl Loader {
 
     /// The segment that was scanned last is not the active one: its time index ends with its largest timestamp.
     async fn close_scanned(&mut self) -> Result<(), StorageFault> {
-        let Some(segment) = self.segments.last_mut() else { return Ok(()) };
+        let Some(mut segment) = self.segments.pop() else { return Ok(()) };
         segment.close_times();
+        let written = self.write_rest(&mut segment).await;
+        let bearable = self.without_room(written, &segment).await;
+        self.segments.push(segment);
+        bearable
+    }
+
+    /// Brings the index entries of a segment to its files that are not there yet.
+    async fn write_rest(&self, segment: &mut Segment) -> Result<(), StorageFault> {
         let entries = segment.entries();
         for write in segment.index_writes().into_iter().flatten() {
             let path = write.path;

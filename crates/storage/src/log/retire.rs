@@ -54,6 +54,15 @@ impl Log {
         Ok(())
     }
 
+    /// The log starts at `offset` or later for good: no crash brings the start back. So the epochs before it are not asked
+    /// for any more.
+    pub(crate) fn start_saved(&self, offset: Offset) {
+        let mut state = self.state.lock();
+        if state.epochs.truncate_from_start(offset) {
+            state.epochs_saved = false;
+        }
+    }
+
     /// Lets the segments leave that the configuration does not keep at the time `now`. `None` if all stay.
     pub async fn retire(&self, high_watermark: Offset, now: Timestamp) -> Result<Option<Retired>, StorageFault> {
         // Only where the records do not say it.

@@ -12,6 +12,7 @@ mod told;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Instant;
 
 use crate::broker::{self, Broker};
@@ -19,7 +20,7 @@ use crate::interop;
 use crate::process;
 use expected::{Exception, Expected, Outcome};
 use modules::Module;
-use running::Test;
+use running::{NOBODY, Test};
 
 /// A client with tests.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(crate) struct Suite {
     environment: &'static [(&'static str, &'static str)],
     /// What they want of a broker, as `KEY=VALUE`.
     settings: &'static [&'static str],
+    /// A topic that has to be there before, where a test wants any.
+    topic: Option<&'static str>,
 }
 
 /// Where a suite is published.
@@ -47,12 +50,14 @@ pub(crate) const SUITES: &[Suite] = &[
         source: Source::Crate,
         environment: &[("KAFKA_HOST", "ADDRESS")],
         settings: &["num.partitions=3", "node.id=0"],
+        topic: None,
     },
     Suite {
         name: "rskafka",
         source: Source::Crate,
         environment: &[("KAFKA_CONNECT", "ADDRESS"), ("TEST_INTEGRATION", "1"), ("TEST_BROKER_IMPL", "kafka")],
         settings: &["num.partitions=3", "node.id=0"],
+        topic: None,
     },
     Suite {
         name: "franz-go",
@@ -68,6 +73,7 @@ pub(crate) const SUITES: &[Suite] = &[
             ("KGO_LOG_LEVEL", "none"),
         ],
         settings: &[],
+        topic: None,
     },
     Suite {
         name: "kafka-go",
@@ -78,6 +84,7 @@ pub(crate) const SUITES: &[Suite] = &[
         }),
         environment: &[("KAFKA_ADDRESS", "ADDRESS"), ("KAFKA_VERSION", "4.3.1")],
         settings: &["advertised.listeners=PLAINTEXT://localhost:0", "message.max.bytes=200000000"],
+        topic: Some("suites"),
     },
 ];
 
@@ -107,16 +114,19 @@ struct Options {
     suites: Vec<&'static Suite>,
     bootstrap: Option<String>,
     binary: PathBuf,
+    /// Whether it is the tests that ask nobody that shall run.
+    alone: bool,
 }
 
 fn parse(arguments: &[String]) -> Result<Options, String> {
-    let mut options = Options { suites: Vec::new(), bootstrap: None, binary: broker::release_binary() };
+    let mut options = Options { suites: Vec::new(), bootstrap: None, binary: broker::release_binary(), alone: false };
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         let mut value = || rest.next().cloned().ok_or(format!("{argument} needs a value"));
         match argument.as_str() {
             "--bootstrap" => options.bootstrap = Some(value()?),
             "--binary" => options.binary = value()?.into(),
+            "--alone" => options.alone = true,
             name => match SUITES.iter().find(|suite| suite.name == name) {
                 Some(suite) => options.suites.push(suite),
                 None => {
@@ -142,7 +152,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     if wrong > 0 { Err(format!("{wrong} findings; interop/README.md tells how to read them")) } else { Ok(()) }
 }
 
-/// Runs one suite against a broker of its own, or the one that was named; how much was wrong.
+/// Builds and runs one suite; how much was wrong.
 fn run_suite(suite: &Suite, options: &Options) -> Result<usize, String> {
     let expected = suite.expected()?;
     let began = Instant::now();
@@ -150,41 +160,56 @@ fn run_suite(suite: &Suite, options: &Options) -> Result<usize, String> {
     println!("== {}: built in {:.0} s", suite.name, began.elapsed().as_secs_f32());
 
     let began = Instant::now();
-    let outcomes = match &options.bootstrap {
-        Some(address) => running::run_tests(suite, &expected, &tests, address),
-        None => {
-            let scratch = interop::scratch(suite.name)?;
-            let mut broker = Broker::start_with(&options.binary, &scratch, 0, suite.settings)?;
-            let outcomes = running::run_tests(suite, &expected, &tests, &broker.address());
-            let stopped = broker.stop();
-            stopped.map_err(|why| format!("{why}\n{}", broker.log()))?;
-            std::fs::remove_dir_all(scratch).map_err(|e| e.to_string())?;
-            outcomes
-        }
+    let (outcomes, mut wrong) = if options.alone {
+        (running::run_tests(suite, &expected, &tests, NOBODY), Vec::new())
+    } else {
+        let outcomes = ask_a_broker(suite, &expected, &tests, options)?;
+        let wrong = expected.of_found(&found(&tests, &expected, &outcomes));
+        (outcomes, wrong)
     };
-    let (alone, asking): (Vec<_>, Vec<_>) = outcomes.iter().partition(|(test, _)| expected.is_alone(test));
-    let mut wrong = expected.of_found(&found(&tests, &expected, &asking));
     wrong.extend(outcomes.iter().filter_map(|(test, outcome)| expected.of_outcome(test, outcome)));
     for finding in &wrong {
         println!("{finding}");
     }
-    let passed = asking.iter().filter(|(_, outcome)| *outcome == Outcome::Passed).count();
+    let passed = outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Passed).count();
+    let all = if options.alone { outcomes.len() } else { expected.tests() };
     println!(
-        "{}: {} tests that ask a broker: {passed} passed, {} not, {} not run; {} that ask nobody; in {:.0} s; {} not as \
-         expected",
+        "{}: {all} tests that ask {}: {passed} passed, {} not, {} not run, in {:.0} s; {} not as expected",
         suite.name,
-        expected.tests(),
-        asking.len() - passed,
-        expected.tests().saturating_sub(asking.len()),
-        alone.len(),
+        if options.alone { "nobody" } else { "a broker" },
+        outcomes.len() - passed,
+        all.saturating_sub(outcomes.len()),
         began.elapsed().as_secs_f32(),
         wrong.len()
     );
     Ok(wrong.len())
 }
 
+/// Runs the tests against a broker of their own, or the one that was named.
+fn ask_a_broker(
+    suite: &Suite,
+    expected: &Expected,
+    tests: &[Test],
+    options: &Options,
+) -> Result<Vec<(String, Outcome)>, String> {
+    if let Some(address) = &options.bootstrap {
+        return Ok(running::run_tests(suite, expected, tests, address));
+    }
+    let scratch = interop::scratch(suite.name)?;
+    let mut broker = Broker::start_with(&options.binary, &scratch, 0, suite.settings)?;
+    if let Some(topic) = suite.topic {
+        let mut create = Command::new(&options.binary);
+        process::output(create.args(["topic", "create", topic, "--bootstrap", &broker.address()]))?;
+    }
+    let outcomes = running::run_tests(suite, expected, tests, &broker.address());
+    let stopped = broker.stop();
+    stopped.map_err(|why| format!("{why}\n{}", broker.log()))?;
+    std::fs::remove_dir_all(scratch).map_err(|e| e.to_string())?;
+    Ok(outcomes)
+}
+
 /// The names of the tests that ask a broker: those that ran, and those that are skipped and there.
-fn found(tests: &[Test], expected: &Expected, ran: &[&(String, Outcome)]) -> BTreeSet<String> {
+fn found(tests: &[Test], expected: &Expected, ran: &[(String, Outcome)]) -> BTreeSet<String> {
     let skipped = |test: &&Test| expected.exception(&test.name) == Some(Exception::Skipped);
     let whole = tests.iter().filter(skipped).map(|test| test.name.clone());
     // One within another shows only when it runs.

@@ -36,10 +36,13 @@ pub(super) struct Test {
     pub(super) folder: PathBuf,
 }
 
-/// Runs all tests but those that are skipped: those that ask a broker with its address, the others with nobody's.
+/// Runs all tests that ask a broker but those that are skipped. With [`NOBODY`]'s address, those that ask nobody.
 pub(super) fn run_tests(suite: &Suite, expected: &Expected, tests: &[Test], address: &str) -> Vec<(String, Outcome)> {
-    let run = |test: &&Test| expected.exception(&test.name) != Some(Exception::Skipped);
-    let chosen: Vec<&Test> = tests.iter().filter(run).collect();
+    let chosen = |test: &&Test| match expected.is_alone(&test.name) {
+        true => address == NOBODY,
+        false => address != NOBODY && expected.exception(&test.name) != Some(Exception::Skipped),
+    };
+    let chosen: Vec<&Test> = tests.iter().filter(chosen).collect();
     let (next, outcomes) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
@@ -56,7 +59,6 @@ pub(super) fn run_tests(suite: &Suite, expected: &Expected, tests: &[Test], addr
 
 /// Runs one test; how it ended, or how those ended that it holds.
 fn run_test(suite: &Suite, expected: &Expected, test: &Test, address: &str) -> Vec<(String, Outcome)> {
-    let address = if expected.is_alone(&test.name) { NOBODY } else { address };
     let within = if expected.exception(&test.name).is_some() { FAILING_TEST_MAX } else { TEST_MAX };
     let mut command = Command::new(&test.program);
     command.current_dir(&test.folder);

@@ -2,6 +2,7 @@
 
 mod crash;
 mod faults;
+mod full_start;
 mod golden;
 mod model;
 mod old_formats;

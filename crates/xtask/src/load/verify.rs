@@ -1,4 +1,4 @@
-//! The judge of the kill test: what was acknowledged against what stands in the log. Two lists in, findings out.
+//! The judge of what a load was told: what was acknowledged against what stands in the log. Two lists in, findings out.
 //!
 //! Each partition's producer numbers its records from 0. So in each partition of the log offsets and sequences both must
 //! rise one by one, and every acknowledged record must stand where the answer said.
@@ -31,6 +31,9 @@ impl Entry {
         entry.ok_or_else(|| format!("\"{line}\" is not a line of \"{word} PARTITION OFFSET SEQUENCE\""))
     }
 }
+
+/// Where partitions begin, by number; at 0 where nothing is said.
+pub(crate) type Starts = BTreeMap<u32, u64>;
 
 /// What is wrong with the log.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -71,9 +74,10 @@ impl fmt::Display for Finding {
 
 /// Compares both lists. `acknowledged` may come in any order, `log` must be in each partition's own.
 ///
-/// A record that was never acknowledged may be there or not.
-pub(crate) fn check(acknowledged: &[Entry], log: &[Entry]) -> Vec<Finding> {
-    let mut findings = in_order(log);
+/// A record that was never acknowledged may be there or not. The log begins with `starts`; what stood before has left.
+pub(crate) fn check(acknowledged: &[Entry], log: &[Entry], starts: &Starts) -> Vec<Finding> {
+    let start = |partition: u32| starts.get(&partition).copied().unwrap_or_default();
+    let mut findings = in_order(log, start);
     let mut places: BTreeMap<(u32, u64), Vec<u64>> = BTreeMap::new();
     for entry in log {
         places.entry((entry.partition, entry.sequence)).or_default().push(entry.offset);
@@ -83,7 +87,7 @@ pub(crate) fn check(acknowledged: &[Entry], log: &[Entry]) -> Vec<Finding> {
             findings.push(Finding::Twice { partition, sequence, offsets: offsets.clone() });
         }
     }
-    for &entry in acknowledged {
+    for &entry in acknowledged.iter().filter(|entry| entry.offset >= start(entry.partition)) {
         match places.get(&(entry.partition, entry.sequence)) {
             None => findings.push(Finding::Lost(entry)),
             Some(offsets) if !offsets.contains(&entry.offset) => findings.push(Finding::Moved(entry, offsets.clone())),
@@ -94,12 +98,12 @@ pub(crate) fn check(acknowledged: &[Entry], log: &[Entry]) -> Vec<Finding> {
 }
 
 /// Holes and wrong order. A record that stands twice is told by [`check`], not here.
-fn in_order(log: &[Entry]) -> Vec<Finding> {
+fn in_order(log: &[Entry], start: impl Fn(u32) -> u64) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut last: BTreeMap<u32, Entry> = BTreeMap::new();
     for &entry in log {
         let before = last.insert(entry.partition, entry);
-        let expected = before.map_or(0, |before| before.offset + 1);
+        let expected = before.map_or_else(|| start(entry.partition), |before| before.offset + 1);
         if entry.offset != expected {
             findings.push(Finding::Hole { partition: entry.partition, expected, got: entry.offset });
         }
@@ -113,6 +117,11 @@ fn in_order(log: &[Entry]) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of a log from which nothing has left.
+    fn check(acknowledged: &[Entry], log: &[Entry]) -> Vec<Finding> {
+        super::check(acknowledged, log, &Starts::new())
+    }
 
     /// Partition 0 of a log with these sequences, from offset 0 on.
     fn log(sequences: &[u64]) -> Vec<Entry> {
@@ -163,6 +172,15 @@ mod tests {
         holed.remove(1);
         assert_eq!(check(&[], &holed), [Finding::Hole { partition: 0, expected: 1, got: 2 }]);
         assert_eq!(check(&[], &log(&[0, 1])[1..]), [Finding::Hole { partition: 0, expected: 0, got: 1 }]);
+    }
+
+    #[test]
+    fn what_has_left_the_log_is_not_missed_and_what_should_be_there_is() {
+        let starts = Starts::from([(0, 2)]);
+        let whole = log(&[0, 1, 2, 3]);
+        assert_eq!(super::check(&whole, &whole[2..], &starts), []);
+        assert_eq!(super::check(&whole, &whole[3..], &starts)[0], Finding::Hole { partition: 0, expected: 2, got: 3 });
+        assert_eq!(super::check(&whole, &[], &starts).len(), 2);
     }
 
     #[test]
