@@ -146,7 +146,7 @@ mod tests {
 
     #[tokio::test]
     async fn room_beyond_the_limit_is_for_one_at_a_time_and_comes_back() {
-        let memory = Arc::new(Memory::new(10));
+        let memory = Arc::new(Memory::new(20));
         let frames = [memory.ask(1, 6, 0), memory.ask(2, 6, 0)];
         let first = memory.room(1, 100, 6).await;
         let mut second = Box::pin(memory.room(2, 100, 6));
@@ -168,7 +168,7 @@ mod tests {
         drop((first, second));
         drop(memory.room(2, 100, 6).await);
         drop(frames);
-        assert_eq!(memory.fill(), Fill { used: 0, limit: 10, waiting: 0 });
+        assert_eq!(memory.fill(), Fill { used: 0, limit: 20, waiting: 0 });
     }
 
     #[tokio::test]
