@@ -163,16 +163,19 @@ impl Left {
             Err(refusal) => panic!("{refusal}"),
         };
         for (base, bytes) in &read {
-            let original = self.batches.get(base).or_else(|| self.batches.values().find(|batch| like(batch, bytes)));
+            // A base offset that was turned over may be that of another batch.
+            let same = self.batches.get(base).filter(|batch| *batch == bytes);
+            let original = same.or_else(|| self.batches.values().find(|batch| like(batch, bytes)));
             if original == Some(bytes) {
                 continue;
             }
             // Its checksum is right, so that the bit is where it does not reach.
-            assert!(is_log && original.is_some_and(|original| like(original, bytes)), "the batch at {base}");
+            let is_like = original.is_some_and(|original| like(original, bytes));
+            assert!(is_log && is_like, "the batch at {base}");
             self.believed += 1;
         }
         if is_log {
-            assert!(unlike.len() <= 1, "one bit is in one batch");
+            // A length that was turned over may hide those behind it.
             return;
         }
         assert!(unlike.is_empty(), "{unlike:?}");

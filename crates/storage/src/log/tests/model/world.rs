@@ -339,6 +339,10 @@ impl World {
         assert!(is_whole || end == self.start, "{end} is within a batch");
         self.met.power_failures += usize::from(loses);
         self.met.lost_batches += self.list.iter().filter(|batch| batch.base >= end).count();
+        if self.flushed < self.start && self.log.segments()[0].base.0 == end {
+            // The log ended below its start: it was begun anew.
+            self.list.clear();
+        }
         self.cut_list(end);
         self.flushed = end;
     }
