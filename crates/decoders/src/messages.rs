@@ -14,7 +14,7 @@ use ottla_protocol::{ApiKey, FetchRequestView, Message, ProduceRequestView};
 use ottla_wire::records::cluster::register_broker::RegisterBrokerRecord;
 use ottla_wire::records::group::group_metadata::{GroupMetadataKey, GroupMetadataValue};
 use ottla_wire::records::quorum::voters::VotersRecord;
-use ottla_wire::{DecodeError, EncodeError, Reader, Record, Writer, framing};
+use ottla_wire::{DecodeError, DecodeErrorKind, EncodeError, Reader, Record, Writer, framing};
 
 use crate::Decoder;
 
@@ -187,6 +187,11 @@ fn record_framed(bytes: &[u8]) {
     }
 }
 
+/// Whether a reader in place, which borrows its texts, refuses one that is not UTF-8, where an owned request has U+FFFD.
+fn is_of_text<T>(view: &Result<T, DecodeError>) -> bool {
+    view.as_ref().err().is_some_and(|error| error.kind == DecodeErrorKind::NotUtf8)
+}
+
 /// The reader in place takes and refuses what the owned request does, at the same byte.
 fn produce_in_place(bytes: &[u8]) {
     let [number, body @ ..] = bytes else { return };
@@ -194,6 +199,7 @@ fn produce_in_place(bytes: &[u8]) {
     let owned = ProduceRequest::decode(&mut Reader::new(body), version);
     let (owned, view) = match (owned, ProduceRequestView::parse(body, version)) {
         (Ok(owned), Ok(view)) => (owned, view),
+        (_, view) if is_of_text(&view) => return,
         (owned, view) => return assert_eq!(owned.err(), view.err()),
     };
     assert_eq!(view.topics().len(), owned.topic_data.len());
@@ -213,6 +219,7 @@ fn fetch_in_place(bytes: &[u8]) {
     let owned = FetchRequest::decode(&mut Reader::new(body), version);
     let (owned, view) = match (owned, FetchRequestView::parse(body, version)) {
         (Ok(owned), Ok(view)) => (owned, view),
+        (_, view) if is_of_text(&view) => return,
         (owned, view) => return assert_eq!(owned.err(), view.err()),
     };
     assert_eq!(view.topics().len(), owned.topics.len());

@@ -125,18 +125,7 @@ impl Directories {
         let all = Self { slots, _metadata: metadata, cluster_id, cordoned, preferred, lost };
         all.cordon(&config.cordoned_log_dirs);
         all.agree(runtime).await?;
-        all.forget_idle_producers(runtime, i64::from(config.producer_id_expiration_ms));
         Ok(all)
-    }
-
-    /// Whom a running broker would have forgotten, this one does not begin with.
-    fn forget_idle_producers(&self, runtime: &Runtime, idle_ms: i64) {
-        let now = runtime.clock.wall();
-        for directory in self.online() {
-            for (_, partition) in directory.partitions() {
-                partition.log.expire_producers(now, idle_ms);
-            }
-        }
     }
 
     /// Notes in the metadata's folder which directories there are. One that is offline stays as it was known.
