@@ -339,8 +339,9 @@ impl World {
         assert!(is_whole || end == self.start, "{end} is within a batch");
         self.met.power_failures += usize::from(loses);
         self.met.lost_batches += self.list.iter().filter(|batch| batch.base >= end).count();
-        if self.flushed < self.start && self.log.segments()[0].base.0 == end {
-            // The log ended below its start: it was begun anew.
+        if self.log.producers().is_empty() && self.log.segments()[0].base.0 == end {
+            // Nothing is above its start: it was begun anew, and what lay below, a transaction's beginning perhaps, is
+            // forgotten.
             self.list.clear();
         }
         self.cut_list(end);
@@ -361,10 +362,11 @@ impl World {
         self.make_room();
         self.write().await;
         let to = self.start + dice.below((self.end - self.start + 1) as u64) as i64;
-        self.saved.recovery_point = self.saved.recovery_point.min(Offset(to));
-        self.log.truncate_to(Offset(to)).await.expect("cut");
         let holds = |batch: &&Listed| batch.base <= to && batch.last >= to;
         let end = self.list.iter().find(holds).map_or(to, |batch| batch.base).max(self.start);
+        // Saved before the cut: what comes in the place of the batch that is cut was never flushed.
+        self.saved.recovery_point = self.saved.recovery_point.min(Offset(end));
+        self.log.truncate_to(Offset(to)).await.expect("cut");
         if to < self.end {
             self.cut_list(end);
             self.flushed = self.flushed.min(end);
@@ -389,7 +391,9 @@ impl World {
         let keep = dice.below(40_000);
         let retention = Retention { delete: true, ms: None, bytes: Some(keep) };
         self.log.configure(LogConfig { retention, ..config() });
-        let high_watermark = self.start + dice.below((self.end - self.start + 1) as u64) as i64;
+        // What leaves was safe: with `ottla.acks.flush` the high watermark is never above what is flushed.
+        let safe = self.flushed.clamp(self.start, self.end);
+        let high_watermark = self.start + dice.below((safe - self.start + 1) as u64) as i64;
         let retired = self.log.retire(Offset(high_watermark), Timestamp(self.now)).await.expect("retired");
         self.log.configure(config());
         let start = self.log.ends().log_start.0;
