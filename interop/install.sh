@@ -60,11 +60,14 @@ java() {
     debian mvn maven
     local release=$1
     shift
+    # Before 0.10 the consumer that needs no group was in the broker's own library.
+    local artifact=kafka-clients
+    case $release in 0.8.* | 0.9.*) artifact=kafka_2.11 ;; esac
     local wanted=$here/java/pom.xml libs=$into/java/$release
     if ! cmp -s "$wanted" "$libs/installed.xml"; then
         rm -rf "$libs"
-        mvn -q -B -Dstyle.color=never -Dkafka.version="$release" -f "$wanted" dependency:copy-dependencies \
-            -DincludeScope=runtime -DoutputDirectory="$libs"
+        mvn -q -B -Dstyle.color=never -Dkafka.artifact="$artifact" -Dkafka.version="$release" -f "$wanted" \
+            dependency:copy-dependencies -DincludeScope=runtime -DexcludeArtifactIds=slf4j-log4j12 -DoutputDirectory="$libs"
         cp "$wanted" "$libs/installed.xml"
     fi
     local sources=("$here/java/Cases.java") source program stale=
@@ -115,8 +118,10 @@ case "${1-}" in
 kcat | go | node | rust) "$1" ;;
 python) python requirements python ;;
 python-old) python requirements-old python-old ;;
-java-0.10.*) java "${1#java-}" Interop010 ;;
-java-0.11.* | java-2.*) java "${1#java-}" Interop011 ;;
+java-0.8.* | java-0.9.*) java "${1#java-}" Interop08 ;;
+java-0.10.0.*) java "${1#java-}" Interop010 Moving010 ;;
+java-0.10.*) java "${1#java-}" Interop0102 ;;
+java-0.11.* | java-1.* | java-2.*) java "${1#java-}" Interop011 ;;
 java-4.3.1) java "${1#java-}" Interop Moving ;;
 java-*) java "${1#java-}" Interop ;;
 tools-*) tools "${1#tools-}" ;;

@@ -17,10 +17,12 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import java.util.function.Consumer;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.ListTopicsOptions;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
@@ -43,6 +45,9 @@ public class Moving {
     static final Duration LIMIT = Duration.ofMillis(Cases.LIMIT_MS);
     /** Records that `add` sends to each partition. */
     static final int ADDED = 20;
+    /** How many keys are written how often to the topic that a Kafka compacts. */
+    static final int KEYS = 20, ROUNDS = 10;
+    static final long HOUR_MS = 3_600_000;
     static final Set<ConfigEntry.ConfigSource> CHANGED = Set.of(ConfigEntry.ConfigSource.DYNAMIC_TOPIC_CONFIG,
             ConfigEntry.ConfigSource.DYNAMIC_BROKER_CONFIG, ConfigEntry.ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG,
             ConfigEntry.ConfigSource.DYNAMIC_CLIENT_METRICS_CONFIG);
@@ -163,9 +168,102 @@ public class Moving {
         });
     }
 
-    /** The partitions of the topics that `fill` made. */
+    /** What only a Kafka makes: transactions, and what its compaction leaves. */
+    void fillKafka() throws Exception {
+        create("transactions", 2, Map.of("segment.ms", "" + HOUR_MS, "index.interval.bytes", "200"));
+        create("undecided", 1, Map.of());
+        transactions();
+        compacted();
+    }
+
+    KafkaProducer<byte[], byte[]> transactional(String id) {
+        // Longer than all stations together: nobody else shall end what is left open.
+        Map<String, Object> settings = Map.of("bootstrap.servers", bootstrap, "transactional.id", id, "linger.ms", 5,
+                "transaction.timeout.ms", 900_000);
+        var producer = new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
+        producer.initTransactions();
+        return producer;
+    }
+
+    /** Transactions of two producers that interleave, in several segments; every third is aborted, the last stays open. */
+    void transactions() throws Exception {
+        long base = System.currentTimeMillis() - 4 * HOUR_MS;
+        try (var one = transactional("one"); var other = transactional("other")) {
+            for (int i = 0; i < 30; i++) {
+                one.beginTransaction();
+                other.beginTransaction();
+                // The records jump to another segment twice.
+                long time = base + i / 10 * 2 * HOUR_MS + i;
+                for (int p = 0; p < 2; p++) {
+                    one.send(new ProducerRecord<>("transactions", p, time, Cases.bytes("one-" + i), new byte[i * 7]));
+                    other.send(new ProducerRecord<>("transactions", p, time, Cases.bytes("other-" + i), new byte[0])).get();
+                }
+                end(one, i % 3 == 0);
+                end(other, i % 3 == 1);
+            }
+        }
+        // Left as it is: closing it would abort.
+        var open = transactional("open");
+        open.beginTransaction();
+        open.send(new ProducerRecord<>("undecided", 0, base, Cases.bytes("open"), Cases.bytes("value"))).get();
+        try (var producer = producer("gzip")) {
+            producer.send(new ProducerRecord<>("undecided", 0, base, Cases.bytes("behind"), Cases.bytes("it"))).get();
+        }
+    }
+
+    static void end(KafkaProducer<byte[], byte[]> producer, boolean aborts) {
+        if (aborts) {
+            producer.abortTransaction();
+        } else {
+            producer.commitTransaction();
+        }
+    }
+
+    /** Keys written over and over, some deleted in the end; then a Kafka has compacted them, and does so no more. */
+    void compacted() throws Exception {
+        String topic = "compacted";
+        create(topic, 1, Map.of("cleanup.policy", "compact", "segment.ms", "60000", "min.cleanable.dirty.ratio", "0.01"));
+        long base = System.currentTimeMillis() - HOUR_MS;
+        List<Header> headers = List.of(new RecordHeader("h", Cases.bytes("v")), new RecordHeader("h", null));
+        for (int round = 0; round < ROUNDS; round++) {
+            // A producer for each round: of those whose records all go, a batch without records stays behind.
+            try (var producer = producer(round % 2 == 0 ? "none" : "zstd")) {
+                for (int key = 0; key < KEYS; key++) {
+                    boolean deleted = round == ROUNDS - 1 && key % 4 == 0;
+                    byte[] value = deleted ? null : Cases.bytes(round % 3 == 0 ? "" : "round " + round);
+                    producer.send(new ProducerRecord<>(topic, 0, base + round, Cases.bytes("key-" + key), value, headers));
+                }
+            }
+        }
+        try (var producer = producer("none")) {
+            producer.send(new ProducerRecord<>(topic, 0, base + 100_000, Cases.bytes("last"), Cases.bytes("v"))).get();
+        }
+        TopicPartition tp = new TopicPartition(topic, 0);
+        try (var consumer = consumer("read_uncommitted")) {
+            until(topic + " is compacted", () -> {
+                long[] count = new long[1];
+                read(consumer, tp, record -> count[0]++);
+                Cases.equal("records in " + tp, (long) KEYS + 1, count[0]);
+            });
+        }
+        // What comes behind stays as it is.
+        set(ConfigResource.Type.TOPIC, topic, "min.cleanable.dirty.ratio", "1.0");
+        set(ConfigResource.Type.TOPIC, topic, "segment.ms", "600000000");
+        var of = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+        until("the last setting", () -> {
+            ConfigEntry entry = admin.describeConfigs(List.of(of)).all().get().get(of).get("segment.ms");
+            Cases.equal("segment.ms", "600000000", entry.value());
+        });
+    }
+
+    /** All topics, the brokers' own too. */
     Map<String, TopicDescription> topics() throws Exception {
-        return new TreeMap<>(admin.describeTopics(new TreeSet<>(admin.listTopics().names().get())).allTopicNames().get());
+        var names = admin.listTopics(new ListTopicsOptions().listInternal(true)).names().get();
+        return new TreeMap<>(admin.describeTopics(new TreeSet<>(names)).allTopicNames().get());
+    }
+
+    static boolean isOurs(TopicPartition tp) {
+        return !tp.topic().startsWith("__");
     }
 
     static List<TopicPartition> partitions(Collection<TopicDescription> topics) {
@@ -187,10 +285,11 @@ public class Moving {
     /** Appends records to every partition, and holds that offsets go on and that the producer is a new one. */
     void add() throws Exception {
         List<TopicPartition> partitions = partitions(topics().values());
+        partitions.removeIf(tp -> !isOurs(tp));
         var before = producers(partitions);
         Set<Long> known = new HashSet<>();
         before.values().forEach(known::addAll);
-        try (var consumer = consumer(); var producer = producer("lz4")) {
+        try (var consumer = consumer("read_uncommitted"); var producer = producer("lz4")) {
             var ends = consumer.endOffsets(partitions, LIMIT);
             Map<TopicPartition, List<Future<RecordMetadata>>> sent = new HashMap<>();
             for (int i = 0; i < ADDED; i++) {
@@ -215,10 +314,11 @@ public class Moving {
         System.out.println("added " + ADDED + " records to each of " + partitions.size() + " partitions");
     }
 
-    KafkaConsumer<byte[], byte[]> consumer() {
+    KafkaConsumer<byte[], byte[]> consumer(String isolation) {
         // A partition that was read to its end is left: its fetch shall not be waited for.
         Map<String, Object> settings =
-                Map.of("bootstrap.servers", bootstrap, "auto.offset.reset", "none", "fetch.max.wait.ms", 10);
+                Map.of("bootstrap.servers", bootstrap, "auto.offset.reset", "none", "fetch.max.wait.ms", 10,
+                        "isolation.level", isolation);
         return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 
@@ -241,7 +341,7 @@ public class Moving {
         var newest = new HashMap<TopicPartition, OffsetSpec>();
         partitions.forEach(tp -> newest.put(tp, OffsetSpec.maxTimestamp()));
         var newestOffsets = admin.listOffsets(newest).all().get();
-        try (var consumer = consumer()) {
+        try (var consumer = consumer("read_uncommitted"); var committed = consumer("read_committed")) {
             for (TopicPartition tp : partitions) {
                 System.out.printf("newest %s at %d time %d%n", tp, newestOffsets.get(tp).offset(),
                         newestOffsets.get(tp).timestamp());
@@ -252,6 +352,7 @@ public class Moving {
                             p.lastSequence());
                 }
                 tellRecords(consumer, tp);
+                tellCommitted(committed, tp);
             }
         }
     }
@@ -274,17 +375,36 @@ public class Moving {
     }
 
     void tellRecords(KafkaConsumer<byte[], byte[]> consumer, TopicPartition tp) {
+        // To the brokers' own topics nobody adds.
+        String start = isOurs(tp) ? "start" : "internal";
+        String record = isOurs(tp) ? "record" : "own";
+        System.out.printf("%s %s at %d%n", start, tp, consumer.beginningOffsets(List.of(tp), LIMIT).get(tp));
+        read(consumer, tp, r -> System.out.println(record + " " + tp + " " + line(r)));
+    }
+
+    /** What readers of committed records get, and how far; in brief, for it is among what was told already. */
+    void tellCommitted(KafkaConsumer<byte[], byte[]> consumer, TopicPartition tp) {
+        long[] count = new long[2];
+        read(consumer, tp, r -> {
+            count[0]++;
+            count[1] = count[1] * 31 + line(r).hashCode();
+        });
+        System.out.printf("committed %s to %d records %d hash %x%n", tp, consumer.position(tp), count[0], count[1]);
+    }
+
+    /** Reads a partition from its beginning to its end, as far as this consumer may. */
+    static void read(KafkaConsumer<byte[], byte[]> consumer, TopicPartition tp,
+            Consumer<ConsumerRecord<byte[], byte[]>> each) {
         consumer.assign(List.of(tp));
-        long next = consumer.beginningOffsets(List.of(tp), LIMIT).get(tp);
         long end = consumer.endOffsets(List.of(tp), LIMIT).get(tp);
-        System.out.printf("start %s at %d%n", tp, next);
-        consumer.seek(tp, next);
+        consumer.seek(tp, consumer.beginningOffsets(List.of(tp), LIMIT).get(tp));
         while (consumer.position(tp) < end) {
-            var polled = consumer.poll(LIMIT);
-            if (polled.isEmpty()) {
-                throw new Cases.Failed(tp + ": nothing came at " + consumer.position(tp) + ", the end is " + end);
+            long before = consumer.position(tp);
+            consumer.poll(LIMIT).forEach(each);
+            // Markers and batches without records move it, too.
+            if (consumer.position(tp) == before) {
+                throw new Cases.Failed(tp + ": nothing came at " + before + ", the end is " + end);
             }
-            polled.forEach(r -> System.out.println("record " + tp + " " + line(r)));
         }
     }
 
@@ -305,16 +425,17 @@ public class Moving {
 
     public static void main(String[] arguments) throws Exception {
         if (arguments.length != 2) {
-            System.err.println("usage: java Moving fill|tell|add HOST:PORT");
+            System.err.println("usage: java Moving fill|fill-kafka|tell|add HOST:PORT");
             System.exit(2);
         }
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", arguments[1]))) {
             Moving moving = new Moving(arguments[1], admin);
             switch (arguments[0]) {
                 case "fill" -> moving.fill();
+                case "fill-kafka" -> moving.fillKafka();
                 case "tell" -> moving.tell();
                 case "add" -> moving.add();
-                default -> throw new Cases.Failed(arguments[0] + ": neither fill, tell nor add");
+                default -> throw new Cases.Failed(arguments[0] + ": neither fill, fill-kafka, tell nor add");
             }
         } catch (Cases.Failed difference) {
             System.out.println("FAILED " + difference.getMessage());

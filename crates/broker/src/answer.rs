@@ -56,6 +56,12 @@ impl Response {
         Self { parts, errors }
     }
 
+    /// How much of it is in memory, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let bytes = |part: &Part| if let Part::Bytes(bytes) = part { bytes.len() } else { 0 };
+        self.parts.iter().map(bytes).sum()
+    }
+
     /// The pieces, in order.
     pub(crate) fn into_parts(self) -> Vec<Part> {
         self.parts

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use crate::connection_quota::{Admission, ConnectionQuota};
 use crate::memory::Memory;
@@ -41,6 +41,7 @@ pub(crate) struct Connections {
     pub(crate) tasks: TaskTracker,
     pub(crate) memory: Arc<Memory>,
     refused: Seldom,
+    unread: Seldom,
     counts: Counts,
 }
 
@@ -118,6 +119,7 @@ impl Connections {
         Self {
             settings,
             refused: Seldom::every(TELL_REFUSED),
+            unread: Seldom::every(TELL_REFUSED),
             clock,
             state: Mutex::new(state),
             room: Notify::new(),
@@ -181,6 +183,13 @@ impl Connections {
     fn tell_refused(&self, now: Instant, address: IpAddr, limit: u32) {
         if let Some(untold) = self.refused.ask(now) {
             warn!(%address, limit, untold, "connection refused: max.connections.per.ip");
+        }
+    }
+
+    /// An answer had to be broken off, since the disk did not give its records.
+    pub(crate) fn tell_unread(&self, fault: &dyn std::fmt::Display) {
+        if let Some(untold) = self.unread.ask(self.clock.now()) {
+            error!(%fault, untold, "connection ended in the middle of an answer");
         }
     }
 

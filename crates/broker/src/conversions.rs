@@ -6,22 +6,27 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// What all answers together may hold, in bytes.
 const BYTES_MAX: usize = 128 << 20;
 /// What one permit stands for, in bytes.
 const UNIT_BYTES: usize = 1 << 10;
 
+/// How many open compressed batches at a time: each may hold a hundred megabytes of records for a moment, twice.
+const OPENING_MAX: usize = 2;
+
 /// Memory for converted records.
 #[derive(Debug)]
 pub(crate) struct Conversions {
     free: Arc<Semaphore>,
+    /// Those who open compressed batches, which may be much larger than what they become.
+    opening: Semaphore,
 }
 
 impl Default for Conversions {
     fn default() -> Self {
-        Self { free: Arc::new(Semaphore::new(BYTES_MAX / UNIT_BYTES)) }
+        Self { free: Arc::new(Semaphore::new(BYTES_MAX / UNIT_BYTES)), opening: Semaphore::new(OPENING_MAX) }
     }
 }
 
@@ -45,6 +50,11 @@ impl AsRef<[u8]> for Paid {
 }
 
 impl Conversions {
+    /// Leave to open compressed batches, for as long as it is kept; `None` only if it was never to be had.
+    pub(crate) async fn leave_to_open(&self) -> Option<SemaphorePermit<'_>> {
+        self.opening.acquire().await.ok()
+    }
+
     /// A share of `bytes`, or of all there is if that is less, as soon as it is free.
     pub(crate) async fn share(&self, bytes: usize) -> Share {
         let units = bytes.div_ceil(UNIT_BYTES).clamp(1, BYTES_MAX / UNIT_BYTES);

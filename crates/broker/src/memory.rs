@@ -33,6 +33,15 @@ pub(crate) struct Fill {
     pub(crate) waiting: usize,
 }
 
+/// Memory for what a request becomes when it is opened: a few bytes of it may be hundreds then. Dropped, it is given back.
+#[derive(Debug)]
+pub(crate) struct Room {
+    memory: Arc<Memory>,
+    owner: u64,
+    /// Present until it is dropped.
+    piece: Option<Piece>,
+}
+
 /// A piece that was asked for. Dropped, it is given back, or no longer wanted.
 #[derive(Debug)]
 pub(crate) struct Piece {
@@ -64,6 +73,16 @@ impl Memory {
         state.wake(&granted);
         drop(state);
         Piece { memory: self.clone(), id, bytes, wake }
+    }
+
+    /// Room for `bytes`, as soon as there is some, for a request of connection `owner` that holds `held` already.
+    pub(crate) async fn room(self: &Arc<Self>, owner: u64, bytes: u64, held: u64) -> Room {
+        // Before it is granted: whoever is cancelled here may have been let beyond the limit.
+        let mut room = Room { memory: self.clone(), owner, piece: Some(self.ask(owner, bytes, held)) };
+        if let Some(piece) = &mut room.piece {
+            piece.granted().await;
+        }
+        room
     }
 
     /// The request of connection `owner` is whole, or the connection is gone.
@@ -104,6 +123,13 @@ impl Piece {
     }
 }
 
+impl Drop for Room {
+    fn drop(&mut self) {
+        drop(self.piece.take());
+        self.memory.settle(self.owner);
+    }
+}
+
 impl Drop for Piece {
     fn drop(&mut self) {
         let mut state = self.memory.state.lock();
@@ -117,6 +143,33 @@ impl Drop for Piece {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn room_beyond_the_limit_is_for_one_at_a_time_and_comes_back() {
+        let memory = Arc::new(Memory::new(20));
+        let frames = [memory.ask(1, 6, 0), memory.ask(2, 6, 0)];
+        let first = memory.room(1, 100, 6).await;
+        let mut second = Box::pin(memory.room(2, 100, 6));
+        tokio::select! {
+            biased;
+            _ = &mut second => panic!("the first is not done"),
+            () = std::future::ready(()) => {}
+        }
+        drop(first);
+        drop(second.await);
+        // One that gives up holds up nobody.
+        let first = memory.room(1, 100, 6).await;
+        let mut second = Box::pin(memory.room(2, 100, 6));
+        tokio::select! {
+            biased;
+            _ = &mut second => panic!("the first is not done"),
+            () = std::future::ready(()) => {}
+        }
+        drop((first, second));
+        drop(memory.room(2, 100, 6).await);
+        drop(frames);
+        assert_eq!(memory.fill(), Fill { used: 0, limit: 20, waiting: 0 });
+    }
 
     #[tokio::test]
     async fn whoever_waits_is_woken_and_nothing_is_lost_by_giving_up() {

@@ -17,6 +17,7 @@ use ottla_config::{CompressionType, TimestampType, TopicConfig};
 use ottla_record::{Codec, Limits, Packing, Rules, TimestampRule};
 use ottla_replication::{BecomeLeader, Input, Leader, Output};
 use ottla_runtime::{Lane, Runtime};
+use ottla_storage::sown::{self, Bug};
 use ottla_storage::{
     AbortedTransaction, AppendRefusal, Appended, Batch, Log, LogConfig, ReadRefusal, Retention, Retired, Slice,
     StorageFault,
@@ -469,10 +470,11 @@ fn begin(log: &Log, state: &ottla_metadata::Partition) -> BecomeLeader {
 
 /// Whether a record is safe only once it is flushed: as the topic asks, or since each one is to be flushed.
 fn waits_for_flush(config: &TopicConfig) -> bool {
-    config.acks_flush || config.flush_messages <= 1
+    (config.acks_flush || config.flush_messages <= 1) && !sown::is(Bug::NoFlushBeforeAcknowledgement)
 }
 
-fn log_config(config: &TopicConfig) -> LogConfig {
+/// What a log is told of its topic's settings.
+pub(crate) fn log_config(config: &TopicConfig) -> LogConfig {
     let bytes = |number: i32| u32::try_from(number).unwrap_or_default();
     LogConfig {
         segment_bytes: bytes(config.segment_bytes),

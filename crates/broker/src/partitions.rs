@@ -88,6 +88,8 @@ pub(crate) struct Keeper {
     unmade: Vec<PartitionChange>,
     /// That there are some is told now and then.
     no_room: Seldom,
+    /// Tells of partitions that could not be made for another reason: one full table of descriptors is not a line for each.
+    not_made: Seldom,
 }
 
 impl Keeper {
@@ -115,6 +117,7 @@ impl Keeper {
             image,
             unmade: Vec::new(),
             no_room: Seldom::every(Duration::from_secs(60)),
+            not_made: Seldom::every(Duration::from_secs(10)),
         };
         (keeper, kept, waiter)
     }
@@ -265,7 +268,10 @@ impl Keeper {
                     self.unmade.push(change.clone());
                 }
                 Err(fault) => {
-                    error!(partition = %name_of(change), %fault, "the log could not be made; the partition is offline");
+                    if let Some(untold) = self.not_made.ask(self.runtime.clock.now()) {
+                        let partition = name_of(change);
+                        error!(%partition, %fault, untold, "the log could not be made; the partition is offline until the next start");
+                    }
                 }
             }
         }

@@ -12,6 +12,7 @@ use ottla_quorum::{Options, Quorum, QuorumFault};
 use ottla_runtime::{Lane, ListenOptions, Listener, Runtime, system};
 use ottla_storage::StorageFault;
 use ottla_storage::disk::Disk;
+use ottla_storage::sown::{self, Bug};
 use ottla_types::{Instant, Uuid};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -125,6 +126,7 @@ impl Broker {
         let directories = Arc::new(directories);
         let folder = config.metadata_log_dir.join(METADATA_FOLDER);
         let quorum = Arc::new(Quorum::open(&runtime, disk.clone(), &folder, Options::new(config.node_id)).await?);
+        directories.remember(&*disk, &folder).await;
 
         let settings = Arc::new(Settings::new(config.clone()));
         let (mut keeper, partitions, settled) =
@@ -373,7 +375,7 @@ async fn register(
     let request = RegisterBroker {
         cluster_id: cluster_id.to_owned(),
         id: config.node_id,
-        incarnation: random_id(runtime),
+        incarnation: if sown::is(Bug::EpochNotRaised) { Uuid::from_random(1) } else { random_id(runtime) },
         rack: config.rack.clone(),
         endpoints: endpoints.collect(),
     };

@@ -13,7 +13,7 @@ use thiserror::Error;
 use tracing::{info, warn};
 
 /// Where Kafka keeps its metadata, within its metadata log directory.
-const FOLDER: &str = "__cluster_metadata-0";
+pub(crate) const FOLDER: &str = "__cluster_metadata-0";
 
 /// Why a Kafka's directory cannot be taken over.
 #[derive(Debug, Error)]

@@ -20,8 +20,6 @@ use crate::settings::overrides;
 
 /// How often silent clients are looked for.
 const PAUSE: Duration = Duration::from_secs(10);
-/// How many times its compressed size a push may have.
-const EXPANSION_MAX: usize = 32;
 
 /// What is known of clients' metrics, shared.
 pub(crate) type Shared = Arc<Mutex<ClientMetrics>>;
@@ -53,8 +51,8 @@ pub(crate) fn push(node: &Node, request: &Request, push: Push, codec: Codec, met
     if metrics.is_empty() {
         return Ok(());
     }
-    // Unpacked and read without the lock: that may take a while.
-    let bytes_max = usize::try_from(node.config().telemetry_bytes_max).unwrap_or_default() * EXPANSION_MAX;
+    // Unpacked and read without the lock: that may take a while. Unpacked it may not be larger than packed.
+    let bytes_max = usize::try_from(node.config().telemetry_bytes_max).unwrap_or_default();
     let reading = decompress(codec, metrics, bytes_max).ok().and_then(|bytes| read(&bytes));
     node.client_metrics.lock().keep(push.instance, reading)
 }

@@ -258,6 +258,75 @@ fn the_metadata_is_where_the_configuration_says_or_the_start_stops() {
     assert_eq!(produce(&mut apart.connect(), topic, 1), ErrorCode::None);
 }
 
+/// As if the disk of a directory were not mounted.
+fn unmount(running: &Running, directory: &str) {
+    let away = format!("{directory}-away");
+    running.disk.rename(Path::new(directory), Path::new(&away)).wait().expect("renamed");
+}
+
+fn mount(running: &Running, directory: &str) {
+    let disk = &running.disk;
+    // Nothing may have been put where the disk belongs.
+    assert!(disk.list(Path::new(directory)).wait().map_or(true, |entries| entries.is_empty()));
+    let _ = disk.remove_directory(Path::new(directory)).wait();
+    disk.rename(Path::new(&format!("{directory}-away")), Path::new(directory)).wait().expect("renamed");
+}
+
+#[test]
+fn a_directory_that_is_not_mounted_is_not_taken_for_a_new_one() {
+    let (mut running, topic) = four_partitions();
+    running.stop();
+    for is_there in [false, true] {
+        unmount(&running, "/b");
+        if is_there {
+            running.disk.create_directory(Path::new("/b")).wait().expect("made");
+        }
+        running.start_again();
+        let mut client = running.connect();
+        for (partitions, expected) in [(IN_A, ErrorCode::None), (IN_B, ErrorCode::KafkaStorageError)] {
+            for partition in partitions {
+                assert_eq!(fetch(&mut client, topic, partition).0, expected, "{partition}");
+                assert_eq!(produce(&mut client, topic, partition), expected, "{partition}");
+            }
+        }
+        running.stop();
+        mount(&running, "/b");
+    }
+    running.start_again();
+    let mut client = running.connect();
+    for partition in IN_B {
+        assert_eq!(fetch(&mut client, topic, partition), (ErrorCode::None, 1));
+    }
+}
+
+#[test]
+fn a_directory_whose_loss_is_accepted_is_taken_for_a_new_one() {
+    let (mut running, topic) = four_partitions();
+    running.stop();
+    unmount(&running, "/b");
+    let known = read(&running.disk, "/a/ottla-metadata/log-dirs");
+    let left: String = known.split_inclusive('\n').filter(|line| !line.ends_with(" /b\n")).collect();
+    assert_ne!(known, left);
+    put(&running.disk, "/a/ottla-metadata/log-dirs", left.leak());
+    running.start_again();
+    let mut client = running.connect();
+    assert_eq!(fetch(&mut client, topic, 1), (ErrorCode::None, 0));
+    assert_eq!(produce(&mut client, topic, 1), ErrorCode::None);
+}
+
+#[test]
+fn partitions_without_the_metadata_that_knows_them_stop_the_start() {
+    let (mut running, topic) = four_partitions();
+    running.stop();
+    unmount(&running, "/a");
+    let fault = refused(&mut running);
+    let told = "/b holds partitions, but the cluster's metadata is not in /a";
+    assert!(fault.starts_with(told) && fault.contains("holds ottla-metadata"), "{fault}");
+    mount(&running, "/a");
+    running.start_again();
+    all_is_back(&running, topic);
+}
+
 /// Each directory: its error, its partitions with lag, and whether the volume's size is known.
 fn described(answer: &DescribeLogDirsResponse) -> Vec<String> {
     let partitions = |result: &ottla_protocol::describe_log_dirs::DescribeLogDirsResult| {

@@ -5,7 +5,7 @@
 //! has. Versions are the newest unless `v=` says otherwise.
 //!
 //! - `start KEY=VALUE…` begins anew with these lines of `server.properties`; `restart` stops the broker and starts it on
-//!   the same disk, `power-loss` takes from it what was not synced.
+//!   the same disk, `kill` ends its process instead, `power-loss` takes from it what was not synced.
 //! - `copy TOPIC` makes the topic with one partition that holds what a Kafka wrote: `TOPIC-0` among the data of `storage`'s
 //!   tests. Another broker must have it already.
 //! - `create-topics NAME… partitions= factor= validate-only config:KEY=VALUE assign:PARTITION=BROKER,…`
@@ -21,12 +21,12 @@
 //! - `incremental-alter-configs RESOURCE… set:KEY=VALUE append: subtract: NUMBER: delete:KEY null:KEY validate-only`
 //! - `get-telemetry-subscriptions new` and `push-telemetry name= codec= bytes= nobody other terminating`
 //! - `produce TOPIC/PARTITION… records=KEY:VALUE,… acks= time= codec= producer=ID,EPOCH,SEQUENCE transactional broken=`
-//!   and `magic=` for a message set of magic 0 or 1
+//!   `step=` for the milliseconds between two records, `headers=KEY:VALUE,…` and `magic=` for a message set of magic 0 or 1
 //! - `fetch TOPIC/PARTITION@OFFSET… wait= min= max= partition-max= isolation= replica= rack= epoch= fetched=
 //!   session=ID|NAME,EPOCH as=NAME forget=TOPIC/PARTITION,…`; `as` gives the answer's session a name
 //! - `list-offsets TOPIC/PARTITION@TIMESTAMP… epoch= replica= isolation= most=`, the last for v0
 //! - `delete-records TOPIC/PARTITION@OFFSET…`, `epoch-end TOPIC/PARTITION@EPOCH… epoch= replica=`,
-//!   `describe-producers TOPIC/PARTITION…`
+//!   `describe-producers TOPIC/PARTITION…`; `await-start TOPIC/PARTITION@OFFSET…` asks until the logs begin there
 //! - `alter-replica-log-dirs DIRECTORY:TOPIC/PARTITION,…` and `describe-log-dirs TOPIC/PARTITION,… none settled`; the
 //!   directories are `dir1`, `dir2`, for which another broker needs two of them
 //!
@@ -42,7 +42,7 @@ mod list_offsets;
 mod log;
 mod partitions;
 mod produce;
-mod session;
+pub(crate) mod session;
 mod telemetry;
 
 use ottla_testkit::{Command, run_scripts};

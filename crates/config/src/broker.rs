@@ -232,6 +232,14 @@ fn check_rules(settings: &Settings, findings: &mut Findings) {
     if settings.optional_number(factor).is_some_and(|number| !(1..=i64::from(i16::MAX)).contains(&number)) {
         refuse(factor, format!("must be from 1 to {}", i16::MAX));
     }
+    let (threads, memory) = ("log.cleaner.threads", "log.cleaner.dedupe.buffer.size");
+    match (settings.optional_number(threads), settings.optional_number(memory)) {
+        (Some(0), _) => refuse(threads, "must be at least 1".to_owned()),
+        (Some(count), Some(bytes)) if bytes / count <= 1 << 20 => {
+            refuse(memory, format!("must be more than 1048576 (1 MiB) for each of {threads}={count}"));
+        }
+        _ => {}
+    }
     let (min, max) = ("log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms");
     if let (Some(least), Some(most)) = (settings.optional_number(min), settings.optional_number(max))
         && least > most

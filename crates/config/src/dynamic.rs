@@ -49,6 +49,9 @@ const THREADS: &[&str] = &[
     "num.replica.fetchers",
 ];
 
+/// Limits on connections: 0 stands in a file, but is not taken while the broker runs.
+const LIMITS: &[&str] = &["max.connections", "max.connection.creation.rate"];
+
 /// The one key of a single broker that can be changed while it runs.
 const CORDONED: &str = "cordoned.log.dirs";
 
@@ -179,6 +182,7 @@ fn refusal(scope: Scope, name: &str, text: &str) -> Option<String> {
         let per_broker = !SHARED_LISTENER.contains(&base.name);
         return match (parse(base, text), scope) {
             (Err(reason), _) => Some(reason),
+            (Ok(value), _) if refused_running(base, &value).is_some() => refused_running(base, &value),
             (Ok(_), Scope::ClusterDefault) if per_broker => Some(NEEDS_ID.to_owned()),
             (Ok(_), _) => per_broker.then_some(no_security),
         };
@@ -200,7 +204,19 @@ fn refusal(scope: Scope, name: &str, text: &str) -> Option<String> {
         }
         _ => {}
     }
-    refused_outright(key, &value)
+    refused_outright(key, &value).or_else(|| refused_running(key, &value))
+}
+
+/// Why a value that may stand in a file is not taken while the broker runs.
+fn refused_running(key: &Key, value: &Value) -> Option<String> {
+    match value {
+        Value::Number(0) if LIMITS.contains(&key.name) => Some("must be at least 1".to_owned()),
+        Value::List(classes) if key.name == "metric.reporters" => {
+            let stranger = classes.iter().find(|class| key.default != Some(class.as_str()))?;
+            Some(format!("there is no class {stranger} here: metrics are told at /metrics"))
+        }
+        _ => None,
+    }
 }
 
 const NEEDS_ID: &str = "belongs to one broker, whose id must be given; it cannot be set for all of them";

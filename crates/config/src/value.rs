@@ -1,5 +1,6 @@
 //! Checks a text against a key: its type first (`ConfigDef.parseType`), then what the key allows.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::key::{Allowed, Key, Kind};
@@ -46,7 +47,12 @@ fn write_double(number: f64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 /// What `text` means for `key`, or what is allowed instead, worded to stand behind `key=value: `.
 pub fn parse(key: &Key, text: &str) -> Result<Value, String> {
-    let value = read(key.kind, text.trim())?;
+    let mut value = read(key.kind, text.trim())?;
+    if let (Allowed::List { .. }, Value::List(elements)) = (key.allowed, &mut value) {
+        // Kafka takes what stands there twice for once.
+        let mut seen = BTreeSet::new();
+        elements.retain(|element| seen.insert(element.clone()));
+    }
     match refusal(key.allowed, &value) {
         None => Ok(value),
         Some(reason) => Err(reason),
@@ -116,15 +122,12 @@ fn list_refusal(of: &[&str], empty: bool, elements: &[String]) -> Option<String>
     if elements.is_empty() && !empty {
         return Some("must not be empty".to_owned());
     }
-    for (i, element) in elements.iter().enumerate() {
+    for element in elements {
         if element.is_empty() {
             return Some("must not hold an empty element".to_owned());
         }
         if !of.is_empty() && !of.contains(&element.as_str()) {
             return Some(format!("{element} must be one of {}", of.join(", ")));
-        }
-        if elements[..i].contains(element) {
-            return Some(format!("must hold {element} only once"));
         }
     }
     None

@@ -136,6 +136,11 @@ fn values_are_taken_and_refused_as_kafka_does() {
                 assert!(taken.is_err(), "{}", key.name);
                 continue;
             }
+            if *text == "delete,delete" && row[2..].contains(&"delete") && matches!(key.allowed, Allowed::List { .. }) {
+                // The table has what the check of a list says by itself; before it Kafka leaves out what stands there twice.
+                assert!(taken.is_ok(), "{}", key.name);
+                continue;
+            }
             assert_eq!(taken.is_ok(), row[2..].contains(text), "{}={text}: {taken:?}", key.name);
         }
         keys_seen += 1;

@@ -3,41 +3,26 @@
 //! They are no fuzzer: nothing here looks at what an input reaches. Half of those from nothing are small numbers, which
 //! most formats take for short lengths, so that readers get far.
 
-/// Random numbers that are the same for the same seed on every machine (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `end`, which is not 0.
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-}
+use ottla_hostile::random::Random;
 
 /// The seeds, and `count` inputs more, of at most `bytes_max` bytes unless a seed has more.
 pub fn inputs(seeds: Vec<Vec<u8>>, count: usize, bytes_max: usize) -> impl Iterator<Item = Vec<u8>> {
-    let mut random = Random(count as u64);
+    let mut random = Random::new(count as u64);
     let made = seeds.clone();
     seeds.into_iter().chain((0..count).map(move |_| match random.below(3) {
         0 if !made.is_empty() => {
             let at = random.below(made.len());
             damaged(made[at].clone(), &mut random)
         }
-        1 => bytes(random.below(bytes_max.min(120)), 4, &mut random),
-        _ => bytes(random.below(bytes_max.min(300)), 256, &mut random),
+        1 => {
+            let count = random.below(bytes_max.min(120));
+            random.bytes(count, 4)
+        }
+        _ => {
+            let count = random.below(bytes_max.min(300));
+            random.bytes(count, 256)
+        }
     }))
-}
-
-/// `count` bytes below `end`.
-fn bytes(count: usize, end: usize, random: &mut Random) -> Vec<u8> {
-    (0..count).map(|_| random.below(end) as u8).collect()
 }
 
 /// Up to four changes: a byte, a cut, an insertion, a number at its edge.
@@ -48,7 +33,7 @@ fn damaged(mut bytes: Vec<u8>, random: &mut Random) -> Vec<u8> {
         }
         let at = random.below(bytes.len());
         match random.below(5) {
-            0 => bytes[at] = random.next() as u8,
+            0 => bytes[at] = random.next_number() as u8,
             1 => bytes[at] ^= 1 << random.below(8),
             2 => bytes.truncate(at),
             3 => bytes.insert(at, random.below(4) as u8),

@@ -8,8 +8,8 @@
 use ottla_types::Uuid;
 use ottla_wire::{DecodeError, DecodeErrorKind, Form, Reader};
 
-use crate::ApiKey;
 use crate::elements::{Element, Elements, TopicKey};
+use crate::{ApiKey, REQUEST_ELEMENTS_MAX};
 use ottla_wire::codec::skip_tags;
 
 /// The first version that names topics by id.
@@ -84,7 +84,7 @@ pub struct ForgottenTopicView<'a> {
 impl<'a> FetchRequestView<'a> {
     /// Reads the whole structure once, and refuses what is malformed. Bytes behind it are left alone.
     pub fn parse(body: &'a [u8], version: i16) -> Result<Self, DecodeError> {
-        let r = &mut Reader::new(body);
+        let r = &mut Reader::new(body).with_elements_max(REQUEST_ELEMENTS_MAX);
         if !ApiKey::Fetch.supports(version) {
             return Err(r.error(DecodeErrorKind::UnsupportedVersion(version)));
         }

@@ -53,8 +53,8 @@ pub struct RequestHead<'a> {
     pub api_version: i16,
     /// Comes back in the response.
     pub correlation_id: i32,
-    /// What the client calls itself.
-    pub client_id: Option<&'a str>,
+    /// What the client calls itself; not always UTF-8.
+    pub client_id: Option<&'a [u8]>,
     /// Where the body begins in the frame. Means something only if [`api`](Self::api) does.
     pub body: usize,
 }
@@ -62,15 +62,14 @@ pub struct RequestHead<'a> {
 impl<'a> RequestHead<'a> {
     /// Reads the header at the start of a frame (the size before it already taken off).
     ///
-    /// A key or a version that is not known leaves open what the header looks like. It is then read as header v1,
-    /// which newer ones begin with: so ApiVersions of any version can be answered (KIP-511), and a log can say who
-    /// sent what.
+    /// A version that is not known has the header of its API's newest or oldest: so ApiVersions of any version can be
+    /// answered (KIP-511), and a log can say who sent what. That of a key that is not known is read as v1, with which
+    /// newer ones begin.
     pub fn parse(frame: &'a [u8]) -> Result<Self, DecodeError> {
         let r = &mut Reader::new(frame);
         let (api_key, api_version, correlation_id) = (r.i16()?, r.i16()?, r.i32()?);
-        let known = ApiKey::from_raw(api_key).filter(|api| api.supports(api_version));
-        let header_version = known.map_or(1, |api| api.request_header_version(api_version));
-        let client_id = if header_version >= 1 { r.nullable_string(Form::Plain)? } else { None };
+        let header_version = ApiKey::from_raw(api_key).map_or(1, |api| api.request_header_version(api_version));
+        let client_id = if header_version >= 1 { r.nullable_string_bytes(Form::Plain)? } else { None };
         if header_version >= 2 {
             r.skip_tagged_fields()?;
         }

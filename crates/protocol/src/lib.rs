@@ -25,5 +25,5 @@ pub use fetch_request::{FetchPartitionView, FetchRequestView, FetchTopicView, Fo
 pub use fetch_response::{FetchReply, FetchedPartition, FetchedTopic, FramedParts, Part, RecordsAt};
 pub use frame::RequestHead;
 pub use generated::*;
-pub use message::{Message, Request, Response};
+pub use message::{Message, REQUEST_ELEMENTS_MAX, Request, Response};
 pub use produce_request::{ProducePartition, ProduceRequestView, ProduceTopic};

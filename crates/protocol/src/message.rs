@@ -7,6 +7,10 @@ use ottla_wire::{DecodeError, DecodeErrorKind, EncodeError, Form, Reader, Writer
 use crate::ApiKey;
 use ottla_wire::Codec;
 
+/// The elements that all arrays of one request may have together. A cluster of a million partitions can be spoken of; who
+/// sends more makes a broker hold many times what it sent.
+pub const REQUEST_ELEMENTS_MAX: usize = 1_000_000;
+
 /// A request or a response. Generated for every API.
 pub trait Message: Codec + Default {
     /// The name of the type.

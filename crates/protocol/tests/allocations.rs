@@ -98,7 +98,7 @@ fn readers_in_place_allocate_nothing() {
 #[test]
 fn request_heads_are_parsed_without_allocation() {
     let frame = [0, 18, 0, 3, 0, 0, 0, 7, 0, 2, b'm', b'e', 0, 1, 1, 0];
-    let head = || assert_eq!(RequestHead::parse(&frame).map(|head| head.client_id), Ok(Some("me")));
+    let head = || assert_eq!(RequestHead::parse(&frame).map(|head| head.client_id), Ok(Some(&b"me"[..])));
     assert_eq!(counted(head), (0, 0));
 }
 

@@ -31,7 +31,7 @@ fn request_frames_read_back_in_every_header_version() {
             assert_eq!(size, frame.len());
             let head = RequestHead::parse(frame).unwrap();
             assert_eq!((head.api_key, head.api_version, head.correlation_id), (3, version, 7));
-            assert_eq!((head.client_id, head.api()), (client_id, Some(ApiKey::Metadata)));
+            assert_eq!((head.client_id, head.api()), (client_id.map(str::as_bytes), Some(ApiKey::Metadata)));
             let mut r = Reader::new(&frame[head.body..]);
             assert_eq!(MetadataRequest::decode(&mut r, version), Ok(request.clone()));
             r.finish().unwrap();
@@ -45,7 +45,10 @@ fn api_versions_of_the_future_still_yields_its_correlation_id() {
     let frame = [0, 18, 0, 99, 0, 0, 0, 5, 0, 1, b'c', 0, 0xde, 0xad];
     let head = RequestHead::parse(&frame).unwrap();
     assert_eq!((head.api_key, head.api_version, head.correlation_id), (18, 99, 5));
-    assert_eq!((head.client_id, head.api()), (Some("c"), None));
+    assert_eq!((head.client_id, head.api()), (Some(&b"c"[..]), None));
+    // Its header ends behind the tags, which have to be there.
+    assert_eq!(head.body, 12);
+    assert!(RequestHead::parse(&frame[..11]).is_err());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use ottla_protocol::fetch::{FetchPartition, FetchRequest};
 use ottla_protocol::produce::ProduceRequest;
 use ottla_protocol::{FetchRequestView, Message, ProduceRequestView, TopicKey};
 use ottla_types::Uuid;
-use ottla_wire::Reader;
+use ottla_wire::{DecodeError, DecodeErrorKind, Reader};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use support::sample::{self, Options};
@@ -28,6 +28,8 @@ fn compare_produce(body: &[u8], version: i16) {
     let view = ProduceRequestView::parse(body, version);
     let (owned, view) = match (owned, view) {
         (Ok(owned), Ok(view)) => (owned, view),
+        // A view borrows its texts, so that it cannot read what is not UTF-8 as something else.
+        (_, Err(DecodeError { kind: DecodeErrorKind::NotUtf8, .. })) => return,
         (owned, view) => return assert_eq!(owned.err(), view.err(), "v{version}"),
     };
     assert_eq!(view.transactional_id, owned.transactional_id.as_deref());
@@ -48,6 +50,8 @@ fn compare_fetch(body: &[u8], version: i16) {
     let view = FetchRequestView::parse(body, version);
     let (owned, view) = match (owned, view) {
         (Ok(owned), Ok(view)) => (owned, view),
+        // A view borrows its texts, so that it cannot read what is not UTF-8 as something else.
+        (_, Err(DecodeError { kind: DecodeErrorKind::NotUtf8, .. })) => return,
         (owned, view) => return assert_eq!(owned.err(), view.err(), "v{version}"),
     };
     let replica = if version >= 15 { owned.replica_state.replica_id } else { owned.replica_id };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ottla_metadata::{ImpossibleFact, Position, UnreadableFact};
-use ottla_storage::StorageFault;
+use ottla_storage::{StorageFault, remedy};
 use ottla_types::BrokerId;
 use parking_lot::Mutex;
 
@@ -16,7 +16,7 @@ use crate::UnreadableEntry;
 #[derive(Debug, thiserror::Error)]
 pub enum QuorumFault {
     /// The disk refused.
-    #[error("{}: cannot {doing}: {source}", path.display())]
+    #[error("{}: cannot {doing}: {source}{}", path.display(), remedy(source))]
     Disk {
         /// The file or directory.
         path: PathBuf,

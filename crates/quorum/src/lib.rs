@@ -52,6 +52,7 @@ mod propose;
 mod quorum;
 mod raft;
 mod snapshot;
+mod spare;
 mod standing;
 mod vote;
 mod whole_file;

@@ -21,7 +21,7 @@ use crate::propose::{Committed, Proposal, ProposeRefused, Proposer};
 use crate::raft::{Types, broker_id, raft_id, seeded};
 use crate::snapshot::SnapshotFile;
 use crate::vote::VoteFile;
-use crate::{QuorumFault, Standing, Term, Voter};
+use crate::{QuorumFault, Standing, Term, Voter, spare};
 
 /// Proposals that may wait for their turn; further callers wait to be let in.
 const PROPOSALS_MAX: usize = 16;
@@ -180,6 +180,7 @@ impl Opening {
 
     async fn start(&self) -> Result<Quorum, QuorumFault> {
         self.make_directory().await?;
+        spare::give_back(&*self.disk, &self.directory).await;
         let snapshots = SnapshotFile::new(self.disk.clone(), &self.directory);
         let log_store = self.open_log(&snapshots).await?;
         let published = Published::new();
@@ -193,7 +194,8 @@ impl Opening {
         let (stop, stopping) = mpsc::channel(1);
         let proposer = Proposer::new(raft.clone(), log_store.clone(), published.clone(), self.faults.clone());
         tokio::spawn(proposer.run(proposed));
-        tokio::spawn(follow(raft, log_store, published.clone(), self.faults.clone(), stopping));
+        let place = (self.disk.clone(), self.directory.clone());
+        tokio::spawn(follow(raft, log_store, place, published.clone(), self.faults.clone(), stopping));
         if alone {
             let settled = standing.wait_for(|now| now.leading.is_some() || now.stopped.is_some()).await;
             let stopped =
@@ -202,6 +204,7 @@ impl Opening {
                 return Err(QuorumFault::Raft(fault.to_string()));
             }
         }
+        spare::keep(&*self.disk, &self.directory).await;
         Ok(Quorum { published, proposals, stop, faults: self.faults.clone() })
     }
 
@@ -261,6 +264,7 @@ fn raft_fault(error: impl ToString) -> QuorumFault {
 async fn follow(
     raft: Raft<Types, Machine>,
     log_store: LogStore,
+    (disk, directory): (Arc<dyn Disk>, PathBuf),
     published: Arc<Published>,
     faults: FirstFault,
     mut stopping: Stopping,
@@ -283,6 +287,8 @@ async fn follow(
     log_store.stop_waiting();
     let stopped = raft.shutdown().await.map_err(raft_fault);
     let closed = log_store.close().await;
+    // What the log held back is free now.
+    spare::keep(&*disk, &directory).await;
     if let Some(answer) = answer {
         let _ = answer.send(stopped.and(closed));
     }

@@ -5,13 +5,16 @@
 //! `cargo xtask sim SEED`.
 //!
 //! [`world`] and [`network`] are the seams, [`delay`] gives the disk its time, [`scenario`] is what happens, [`history`]
-//! says whether it may have.
+//! says whether it may have. [`life`] is a longer story, in which each operation of the disk can be the one at which
+//! something goes wrong.
 
 mod delay;
 mod history;
+mod life;
 mod network;
 mod scenario;
 mod world;
 
 pub use history::{Acknowledged, Finding, check};
+pub use life::{Life, Lived, Trouble, live};
 pub use scenario::{Options, Outcome, run};

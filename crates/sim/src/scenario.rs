@@ -67,10 +67,21 @@ struct Run {
     findings: Mutex<Vec<Finding>>,
 }
 
-impl Run {
+/// Keeps what happens, in order, with its moment.
+pub(crate) trait Note {
+    /// Where it is kept.
+    fn events(&self) -> &Mutex<Vec<String>>;
+
+    /// Takes a note.
     fn note(&self, event: impl Display) {
         let now = turmoil::sim_elapsed().unwrap_or_default().as_micros();
-        lock(&self.events).push(format!("{now:>10}us {event}"));
+        lock(self.events()).push(format!("{now:>10}us {event}"));
+    }
+}
+
+impl Note for Run {
+    fn events(&self) -> &Mutex<Vec<String>> {
+        &self.events
     }
 }
 

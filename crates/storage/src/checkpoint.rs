@@ -19,6 +19,7 @@ use ottla_types::{Offset, PartitionIndex, TopicName, TopicPartition};
 
 use crate::disk::{Disk, FileHandle, Open};
 use crate::fault::{StorageFault, Trying};
+use crate::sown::{self, Bug};
 
 /// One offset for each of some partitions.
 pub type PartitionOffsets = BTreeMap<TopicPartition, Offset>;
@@ -131,9 +132,14 @@ async fn write_beside(disk: &dyn Disk, path: &Path, content: Bytes) -> Result<(P
 /// Replaces a small file as a whole, durably.
 pub(crate) async fn replace(disk: &dyn Disk, path: &Path, content: Bytes) -> Result<(), StorageFault> {
     let (temporary, file) = write_beside(disk, path, content).await?;
-    file.sync().await.trying("sync", &temporary)?;
+    if !sown::is(Bug::RenameWithoutSync) {
+        file.sync().await.trying("sync", &temporary)?;
+    }
     disk.rename(&temporary, path).await.trying("rename", &temporary)?;
     let directory = path.parent().expect("a file is in a directory");
+    if sown::is(Bug::NameOfReplacedNotSynced) {
+        return Ok(());
+    }
     disk.sync_directory(directory).await.trying("sync", directory)
 }
 

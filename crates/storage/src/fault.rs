@@ -7,14 +7,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ottla_types::{ErrorCode, Offset};
+use ottla_types::{ErrorCode, Offset, Uuid};
 use rustix::io::Errno;
 
 /// A failure of the disk or of what is on it. Cheap to clone, for everyone who waits on a log is told.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StorageFault {
     /// The operating system refused an operation.
-    #[error("cannot {action} {}: {error}", path.display())]
+    #[error("cannot {action} {}: {error}{}", path.display(), remedy(error))]
     Io {
         /// What was tried, as an infinitive: "write", "sync".
         action: &'static str,
@@ -44,6 +44,27 @@ pub enum StorageFault {
         got: String,
         /// What it should say.
         expected: String,
+    },
+    /// A log directory that held partitions is not there, or is empty.
+    #[error(
+        "{} was the log directory with directory.id={id}, and is empty or not there now: mount its disk and start again. If \
+         what it held is lost for good, take its line out of {}",
+        path.display(),
+        known.display()
+    )]
+    Vanished {
+        /// The directory.
+        path: PathBuf,
+        /// Its id, when it was there.
+        id: Uuid,
+        /// The file that knows it.
+        known: PathBuf,
+    },
+    /// Something else stands where a log directory should be.
+    #[error("{} is not a directory: log.dirs must name directories", path.display())]
+    NoDirectoryThere {
+        /// The path.
+        path: PathBuf,
     },
     /// Another process works in the log directory.
     #[error("the log directory {} is in use by another process, which holds its .lock", path.display())]
@@ -117,6 +138,22 @@ impl StorageFault {
     }
 }
 
+/// What can be done about an error of the system, where that is the same for every file. Begins with a semicolon.
+#[must_use]
+pub fn remedy(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::NOSPC | Errno::DQUOT) => "; free some space",
+        Some(Errno::ACCESS | Errno::PERM) => "; the user that runs the broker must be able to read and write it",
+        Some(Errno::ROFS) => {
+            "; the kernel makes a file system read-only when its device fails, and its log (dmesg) tells"
+        }
+        Some(Errno::IO) => "; the device fails, and the kernel's log (dmesg) tells more",
+        Some(Errno::MFILE) => "; raise the broker's limit of open files (ulimit -n)",
+        Some(Errno::NFILE) => "; raise the system's limit of open files (fs.file-max)",
+        _ => "",
+    }
+}
+
 /// Adds what was tried and where to the system's answer.
 pub(crate) trait Trying<T> {
     /// `action` is an infinitive: "write".
@@ -149,6 +186,18 @@ mod tests {
             assert!(failed("write").is_err_and(|fault| fault.is_full()));
             assert!(!failed("sync").is_err_and(|fault| fault.is_full()));
         }
+    }
+
+    #[test]
+    fn what_can_be_done_is_said() {
+        let told = |errno: Errno| {
+            let failed = Err::<(), _>(io::Error::from(errno)).trying("write", Path::new("/d/x"));
+            failed.expect_err("an error").to_string()
+        };
+        assert!(told(Errno::MFILE).ends_with("(os error 24); raise the broker's limit of open files (ulimit -n)"));
+        assert!(told(Errno::ACCESS).contains("the user that runs the broker"));
+        assert!(told(Errno::IO).contains("dmesg") && told(Errno::ROFS).contains("read-only"));
+        assert!(told(Errno::NOENT).ends_with("(os error 2)"));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //!   `transaction_index` are those; `walk` and `scan` read batches from a file.
 //! - `producers` makes retries harmless (KIP-98), `leader_epochs` says which leader wrote what (KIP-101).
 //! - [`inspect`] decodes the small files for those who look at them from outside.
+//! - [`sown`] names the bugs that a build for tests can have.
 //! - `directory` is a log directory with its checkpoint files; `flush` shares flushes among its logs.
 //!
 //! Nothing here knows a runtime. Functions are `async` and await what the disk completes; whoever polls them decides on
@@ -24,6 +25,7 @@ mod fault;
 mod flush;
 mod index;
 pub mod inspect;
+mod known_directories;
 mod leader_epochs;
 mod log;
 mod meta_properties;
@@ -32,6 +34,7 @@ mod partition_metadata;
 mod producers;
 mod scan;
 mod segment;
+pub mod sown;
 #[cfg(test)]
 mod testing;
 mod time_index;
@@ -42,8 +45,9 @@ pub use checkpoint::PartitionOffsets;
 pub use directory::{
     ClaimedDirectory, LogDirectory, Move, MoveFailed, Moved, NewPartition, OpenOptions, Partition, can_be_moved,
 };
-pub use fault::StorageFault;
+pub use fault::{StorageFault, remedy};
 pub use flush::{DIRTY_BYTES_ENOUGH, DIRTY_BYTES_LITTLE, DirtObserver, DirtyLogs, FlushRound, Pacing, ROUND_INTERVAL};
+pub use known_directories::KnownDirectories;
 pub use leader_epochs::EpochEnd;
 pub use log::{
     AppendRefusal, Appended, Batch, Ends, Flush, Log, LogConfig, Progress, ReadRefusal, Recovery, Retention, Retired,

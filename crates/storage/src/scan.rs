@@ -17,7 +17,7 @@ use crate::producers::marker;
 use crate::segment::{Kind, Segment, SegmentFiles};
 use crate::time_index::TimeEntry;
 use crate::transaction_index::AbortedTransaction;
-use crate::walk::{SCAN, Step, Walk};
+use crate::walk::{self, SCAN, Step, Walk};
 
 /// A segment's indexes, in the order of [`Segment::index_writes`].
 const INDEXES: [Kind; 3] = [Kind::OffsetIndex, Kind::TimeIndex, Kind::TransactionIndex];
@@ -66,10 +66,17 @@ impl Scan {
         base: Offset,
         epochs: &mut LeaderEpochs,
     ) -> Result<Scanned, StorageFault> {
-        let Trusted { offsets, times, aborted } = self.trusted_entries(disk, &files, base).await?;
-        let start = offsets.last().map_or(0, |entry| u64::from(entry.position));
         let file = files.log().await?;
         let path = files.path(Kind::Log);
+        let mut trusted = self.trusted_entries(disk, &files, base).await?;
+        if let Some(last) = trusted.offsets.last()
+            && walk::sound_start(&file, &path, u64::from(last.position), self.bytes, last.offset).await? == 0
+        {
+            // Of the others nobody knows either. All batches are read, and the entries made anew.
+            (trusted.offsets, trusted.times) = (Vec::new(), Vec::new());
+        }
+        let Trusted { offsets, times, aborted } = trusted;
+        let start = offsets.last().map_or(0, |entry| u64::from(entry.position));
         let mut segment = Segment::found(files, start, Index::rebuilt(base, offsets), Index::rebuilt(base, times));
         segment.aborted = Index::rebuilt(base, aborted);
         if start > 0 {
@@ -116,11 +123,8 @@ impl Scan {
         base: Offset,
         end: Offset,
     ) -> Result<Result<(), String>, StorageFault> {
-        if header.base_offset < end {
-            return Ok(Err(format!("base offset {}, expected {end} or more", header.base_offset)));
-        }
-        if header.last_offset().0 - base.0 > i64::from(i32::MAX) {
-            return Ok(Err(format!("last offset {}, too far from {base}", header.last_offset())));
+        if let Err(reason) = check_offsets(header, base, end) {
+            return Ok(Err(reason));
         }
         if !self.check_crc {
             return Ok(Ok(()));
@@ -152,6 +156,17 @@ impl Scan {
         let aborted = all_entries(disk, files, Kind::TransactionIndex, base, sound).await?;
         Ok(Trusted { offsets, times, aborted })
     }
+}
+
+/// Whether a batch may have the offsets that it has, in the segment at `base`, behind the offset `end`.
+pub(crate) fn check_offsets(header: &BatchHeader, base: Offset, end: Offset) -> Result<(), String> {
+    if header.base_offset < end {
+        return Err(format!("base offset {}, expected {end} or more", header.base_offset));
+    }
+    if header.last_offset().0 - base.0 > i64::from(i32::MAX) {
+        return Err(format!("last offset {}, too far from {base}", header.last_offset()));
+    }
+    Ok(())
 }
 
 async fn all_entries<E: Entry>(

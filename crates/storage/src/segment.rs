@@ -305,9 +305,6 @@ impl Segment {
             return Place::At { position: 0, bytes: None };
         }
         match self.offsets.floor(offset.0) {
-            Found::Entry(entry) if entry.offset() == offset => {
-                Place::At { position: u64::from(entry.position), bytes: None }
-            }
             Found::Entry(entry) => Place::From(u64::from(entry.position)),
             Found::None => Place::From(0),
             Found::InFile { entries } => Place::InFile { entries },

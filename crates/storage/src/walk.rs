@@ -14,6 +14,7 @@ use ottla_types::Offset;
 
 use crate::disk::FileHandle;
 use crate::fault::{StorageFault, Trying};
+use crate::sown::{self, Bug};
 
 /// Bytes per read of a look-up: what an index entry covers, and a little.
 pub(crate) const LOOK_UP: usize = 8 << 10;
@@ -115,7 +116,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The first batch at or behind `at` that ends at `offset` or later; `None` if there is none before `end`.
+/// The first batch that ends at `offset` or later; `None` if there is none before `end`. An index says that it is at or
+/// behind `at`. If what is there cannot be what the index says, the file is gone through from its beginning.
 pub(crate) async fn find_batch(
     file: &FileHandle,
     path: &Path,
@@ -124,30 +126,76 @@ pub(crate) async fn find_batch(
     offset: Offset,
 ) -> Result<Option<(u64, BatchHeader)>, StorageFault> {
     let mut walk = Walk::new(file, path, at, end, LOOK_UP);
+    let mut step = walk.header().await?;
+    if at > 0 && !step.may_lead_to(offset) {
+        tracing::warn!(file = %path.display(), %offset, at, "an index points to another place; it is passed over");
+        walk = Walk::new(file, path, 0, end, LOOK_UP);
+        step = walk.header().await?;
+    }
     loop {
-        match walk.header().await? {
+        match step {
             Step::Batch { position, header } if header.last_offset() >= offset => return Ok(Some((position, header))),
             Step::Batch { .. } => {}
             Step::End => return Ok(None),
             Step::Bad { position, reason } => return Err(StorageFault::damaged(path, position, reason)),
+        }
+        step = walk.header().await?;
+    }
+}
+
+/// `at`, where an index says that a walk to `offset` may begin, or the beginning if that cannot be.
+pub(crate) async fn sound_start(
+    file: &FileHandle,
+    path: &Path,
+    at: u64,
+    end: u64,
+    offset: Offset,
+) -> Result<u64, StorageFault> {
+    let is_sound = at == 0 || Walk::new(file, path, at, end, BATCH_HEADER_BYTES).header().await?.may_lead_to(offset);
+    if !is_sound {
+        tracing::warn!(file = %path.display(), %offset, at, "an index points to another place; it is passed over");
+    }
+    Ok(if is_sound { at } else { 0 })
+}
+
+impl Step {
+    /// Whether a walk that begins with this meets the batch that holds `offset`: it begins at or below it.
+    fn may_lead_to(&self, offset: Offset) -> bool {
+        match self {
+            _ if sown::is(Bug::IndexNotChecked) => true,
+            Self::Batch { header, .. } => header.base_offset <= offset,
+            Self::End => true,
+            Self::Bad { .. } => false,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use ottla_types::LeaderEpoch;
+
     use super::*;
     use crate::disk::simulated::SimulatedDisk;
     use crate::disk::{Disk, Open, block_on};
+    use crate::testing::{batch, stored};
 
     #[test]
-    fn an_index_that_points_behind_the_end_is_a_fault_of_the_log() {
+    fn an_index_that_points_elsewhere_is_passed_over() {
         block_on(async {
             let path = Path::new("/x.log");
             let file = SimulatedDisk::new(1).open(path, Open::Create).await.expect("made");
-            let fault = find_batch(&file, path, 101, 100, Offset(5)).await.expect_err("nothing is there");
-            assert!(fault.to_string().contains("the log ends at byte 100"), "{fault}");
-            assert_eq!(find_batch(&file, path, 100, 100, Offset(5)).await.expect("the end"), None);
+            let batches = [(0, batch(1, 3, 10)), (3, batch(1, 3, 10)), (6, batch(1, 3, 10))];
+            let bytes: Vec<u8> = batches.iter().flat_map(|(at, it)| stored(it, Offset(*at), LeaderEpoch(0))).collect();
+            let (end, size) = (bytes.len() as u64, bytes.len() as u64 / 3);
+            file.write(0, vec![bytes.into()]).await.expect("written");
+            // Right, too far on, within a batch, behind the end.
+            for at in [0, size, 2 * size, size + 1, end + 1] {
+                let found = find_batch(&file, path, at, end, Offset(4)).await.expect("read").expect("there");
+                assert_eq!((found.0, found.1.base_offset), (size, Offset(3)), "from {at}");
+                let start = sound_start(&file, path, at, end, Offset(4)).await.expect("read");
+                assert_eq!(start, if at == size { size } else { 0 }, "from {at}");
+            }
+            assert_eq!(find_batch(&file, path, end, end, Offset(9)).await.expect("the end"), None);
         });
     }
 }

@@ -3,6 +3,8 @@
 //! Everything here takes the [`Form`] and the version from whoever holds the message: the `Message` trait of the
 //! `protocol` crate, or [`Record`](crate::Record).
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use ottla_types::Uuid;
 
@@ -70,13 +72,13 @@ impl Codec for String {
 
 /// A string that must be there.
 pub fn read_string(r: &mut Reader<'_>, form: Form) -> Result<String, DecodeError> {
-    Ok(r.string(form)?.to_owned())
+    r.text(form).map(Cow::into_owned)
 }
 
 /// A string, or null if `null_allowed`.
 pub fn read_string_or_null(r: &mut Reader<'_>, form: Form, null_allowed: bool) -> Result<Option<String>, DecodeError> {
     let start = r.position();
-    let value = r.nullable_string(form)?.map(str::to_owned);
+    let value = r.nullable_text(form)?.map(Cow::into_owned);
     null_check(value, null_allowed, start)
 }
 

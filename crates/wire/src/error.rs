@@ -30,6 +30,8 @@ pub enum DecodeErrorKind {
         /// Bytes that are left for them.
         remaining: usize,
     },
+    /// Its arrays have more elements together than the reader was told to take.
+    TooManyInAll,
     /// A varint does not end, or has more bits than its type.
     VarintTooLong,
     /// Null, where the version does not allow it.
@@ -56,6 +58,7 @@ impl fmt::Display for DecodeErrorKind {
             Self::TooManyElements { count, remaining } => {
                 write!(f, "an array of {count} elements cannot fit into the {remaining} bytes left")
             }
+            Self::TooManyInAll => f.write_str("more elements of arrays than are taken"),
             Self::VarintTooLong => f.write_str("a varint has more bits than its type"),
             Self::UnexpectedNull => f.write_str("null where the version does not allow it"),
             Self::NotUtf8 => f.write_str("a string is not UTF-8"),

@@ -1,5 +1,7 @@
 //! Takes values off a byte slice, front to back. Borrows what it can, allocates nothing, panics on nothing.
 
+use std::borrow::Cow;
+
 use ottla_types::Uuid;
 
 use crate::varint::unzigzag;
@@ -15,6 +17,8 @@ pub struct Reader<'a> {
     bytes: &'a [u8],
     /// The next byte. Invariant: `position <= bytes.len()`.
     position: usize,
+    /// How many elements of arrays may still come.
+    elements_left: usize,
 }
 
 macro_rules! numbers {
@@ -32,7 +36,15 @@ impl<'a> Reader<'a> {
     /// A reader at the start of `bytes`.
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, position: 0 }
+        Self { bytes, position: 0, elements_left: usize::MAX }
+    }
+
+    /// The same for bytes of which arrays may have `elements_max` elements, all of them together. A few bytes of an
+    /// element may be hundreds in memory, so that a length in proportion to what was received is not bound enough.
+    #[must_use]
+    pub const fn with_elements_max(mut self, elements_max: usize) -> Self {
+        self.elements_left = elements_max;
+        self
     }
 
     /// Bytes read so far, that is, the index of the next one.
@@ -109,7 +121,7 @@ impl<'a> Reader<'a> {
     pub fn sub_reader(&mut self, length: usize) -> Result<Self, DecodeError> {
         let start = self.position;
         self.slice(length)?;
-        Ok(Self { bytes: &self.bytes[..self.position], position: start })
+        Ok(Self { bytes: &self.bytes[..self.position], position: start, elements_left: self.elements_left })
     }
 
     /// Seven bits a byte, 32 bits in all. More than five bytes, or more than 32 bits, are refused; zeros in front of
@@ -148,21 +160,37 @@ impl<'a> Reader<'a> {
         self.nullable_string(form)?.ok_or(unexpected_null(start))
     }
 
-    /// A string or null. Longer ones than [`STRING_SIZE_MAX`] are refused.
+    /// A string or null; any negative length is null. Longer ones than [`STRING_SIZE_MAX`] are refused, as is what is not
+    /// UTF-8.
     pub fn nullable_string(&mut self, form: Form) -> Result<Option<&'a str>, DecodeError> {
+        let Some(text) = self.nullable_string_bytes(form)? else { return Ok(None) };
+        let not_utf8 = |_| DecodeError { position: self.position - text.len(), kind: DecodeErrorKind::NotUtf8 };
+        std::str::from_utf8(text).map(Some).map_err(not_utf8)
+    }
+
+    /// A string that must be there; see [`nullable_text`](Self::nullable_text).
+    pub fn text(&mut self, form: Form) -> Result<Cow<'a, str>, DecodeError> {
+        let start = self.position;
+        self.nullable_text(form)?.ok_or(unexpected_null(start))
+    }
+
+    /// A string or null, but what is not UTF-8 is read as U+FFFD, as Kafka does: clients in other encodings give themselves names.
+    pub fn nullable_text(&mut self, form: Form) -> Result<Option<Cow<'a, str>>, DecodeError> {
+        Ok(self.nullable_string_bytes(form)?.map(String::from_utf8_lossy))
+    }
+
+    /// A string as it came, whether it is UTF-8 or not, or null.
+    pub fn nullable_string_bytes(&mut self, form: Form) -> Result<Option<&'a [u8]>, DecodeError> {
         let start = self.position;
         let length = match form {
-            Form::Plain => self.plain_length(i64::from(self.clone().i16()?), 2)?,
+            Form::Plain => self.i16().map(|length| usize::try_from(length).ok())?,
             Form::Compact => self.compact_length()?,
         };
         let Some(length) = length else { return Ok(None) };
         if length > STRING_SIZE_MAX {
             return Err(DecodeError { position: start, kind: DecodeErrorKind::InvalidLength(length as i64) });
         }
-        let text = self.slice(length)?;
-        let text = std::str::from_utf8(text)
-            .map_err(|_| DecodeError { position: self.position - length, kind: DecodeErrorKind::NotUtf8 })?;
-        Ok(Some(text))
+        self.slice(length).map(Some)
     }
 
     /// Bytes that must be there.
@@ -196,31 +224,24 @@ impl<'a> Reader<'a> {
             let kind = DecodeErrorKind::TooManyElements { count, remaining };
             return Err(DecodeError { position: start, kind });
         }
+        let Some(elements_left) = self.elements_left.checked_sub(count) else {
+            return Err(DecodeError { position: start, kind: DecodeErrorKind::TooManyInAll });
+        };
+        self.elements_left = elements_left;
         Ok(Some(count))
     }
 
+    /// Any negative length is null, as Kafka reads it.
     fn nullable_length(&mut self, form: Form) -> Result<Option<usize>, DecodeError> {
         match form {
-            Form::Plain => self.plain_length(i64::from(self.clone().i32()?), 4),
+            Form::Plain => self.i32().map(|length| usize::try_from(length).ok()),
             Form::Compact => self.compact_length(),
         }
     }
 
-    /// Moves past a length field of `width` bytes that holds `length`.
-    fn plain_length(&mut self, length: i64, width: usize) -> Result<Option<usize>, DecodeError> {
-        if length < -1 {
-            return Err(self.error(DecodeErrorKind::InvalidLength(length)));
-        }
-        self.position += width;
-        Ok(usize::try_from(length).ok())
-    }
-
+    /// One less than what stands there, in 32 bits with a sign, as Kafka counts; any negative length is null.
     fn compact_length(&mut self) -> Result<Option<usize>, DecodeError> {
-        let start = self.position;
-        let length = i64::from(self.unsigned_varint()?) - 1;
-        if length > i64::from(i32::MAX) {
-            return Err(DecodeError { position: start, kind: DecodeErrorKind::InvalidLength(length) });
-        }
+        let length = self.unsigned_varint()?.cast_signed().wrapping_sub(1);
         Ok(usize::try_from(length).ok())
     }
 

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ottla_types::Uuid;
-use ottla_wire::{DecodeError, DecodeErrorKind, EncodeError, Form, Reader, Writer};
+use ottla_wire::{DecodeError, DecodeErrorKind, EncodeError, Form, Reader, Writer, codec};
 use ottla_wire::{unsigned_varint_size, unsigned_varlong_size, varint_size, varlong_size};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -29,7 +29,7 @@ fn read<'a, T>(bytes: &'a [u8], read: impl FnOnce(&mut Reader<'a>) -> Result<T, 
 /// Calls every word of the reader on the same bytes. Positions never leave the bytes and never go back.
 fn use_every_word(bytes: &[u8]) {
     type Word = fn(&mut Reader<'_>) -> Result<(), DecodeError>;
-    let words: [Word; 22] = [
+    let words: [Word; 23] = [
         |r| r.i8().map(drop),
         |r| r.i16().map(drop),
         |r| r.i32().map(drop),
@@ -45,6 +45,7 @@ fn use_every_word(bytes: &[u8]) {
         |r| r.varlong().map(drop),
         |r| r.string(Form::Plain).map(drop),
         |r| r.nullable_string(Form::Compact).map(drop),
+        |r| r.text(Form::Plain).map(drop),
         |r| r.bytes(Form::Compact).map(drop),
         |r| r.nullable_bytes(Form::Plain).map(drop),
         |r| r.array_length(Form::Plain, 3).map(drop),
@@ -181,11 +182,14 @@ fn arrays_that_cannot_fit_are_refused_before_anyone_allocates() {
 }
 
 #[test]
-fn lengths_below_null_and_beyond_the_type_are_refused() {
-    assert_eq!(kind(Reader::new(&[0xff, 0xfe]).string(Form::Plain)), DecodeErrorKind::InvalidLength(-2));
-    assert_eq!(kind(Reader::new(&[0x80, 0, 0, 0]).bytes(Form::Plain)), DecodeErrorKind::InvalidLength(-2_147_483_648));
+fn lengths_below_null_are_null_in_both_forms() {
+    assert_eq!(Reader::new(&[0xff, 0xfe]).nullable_string(Form::Plain), Ok(None));
+    assert_eq!(Reader::new(&[0x80, 0, 0, 0]).nullable_bytes(Form::Plain), Ok(None));
+    assert_eq!(Reader::new(&[0xff, 0xff, 0xff, 0xfe]).nullable_array_length(Form::Plain, 1), Ok(None));
+    assert_eq!(kind(Reader::new(&[0xff, 0xfe]).string(Form::Plain)), DecodeErrorKind::UnexpectedNull);
     let beyond = [0xff, 0xff, 0xff, 0xff, 0x0f];
-    assert_eq!(kind(Reader::new(&beyond).bytes(Form::Compact)), DecodeErrorKind::InvalidLength(4_294_967_294));
+    assert_eq!(Reader::new(&beyond).nullable_bytes(Form::Compact), Ok(None));
+    assert_eq!(kind(Reader::new(&beyond).bytes(Form::Compact)), DecodeErrorKind::UnexpectedNull);
 }
 
 #[test]
@@ -199,6 +203,9 @@ fn null_is_refused_where_a_value_must_be() {
 fn strings_are_utf8_and_bounded() {
     let refused = Reader::new(&[3, 0xff, 0xff]).string(Form::Compact).unwrap_err();
     assert_eq!(refused, DecodeError { position: 1, kind: DecodeErrorKind::NotUtf8 });
+    assert_eq!(read(&[3, b'a', 0xff], |r| r.nullable_text(Form::Compact)).as_deref(), Some("a\u{fffd}"));
+    assert_eq!(read(&[0, 2, 0xc3, 0xa4], |r| codec::read_string(r, Form::Plain)), "\u{e4}");
+    assert_eq!(read(&[0, 1, 0xc3], |r| codec::read_string(r, Form::Plain)), "\u{fffd}");
     let longest = "x".repeat(32_767);
     for form in FORMS {
         let bytes = written(|w| w.string(form, &longest).unwrap());

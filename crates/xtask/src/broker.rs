@@ -3,6 +3,7 @@
 //! What is asked of the binary: `ottla start listeners=PLAINTEXT://127.0.0.1:PORT log.dirs=FOLDER`, a line with
 //! `listening on 127.0.0.1:PORT` on stdout once it serves (port 0: any free one), and a clean end on SIGTERM.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -21,6 +22,35 @@ pub(crate) struct Broker {
     running: Running,
     port: u16,
     log: Vec<String>,
+    panics: usize,
+}
+
+/// A broker that runs no longer.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// How it ended.
+    pub(crate) how: String,
+    /// Its exit code, if it ended by itself.
+    pub(crate) code: Option<i32>,
+    /// The last lines it wrote.
+    pub(crate) log: String,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n{}", self.how, self.log)
+    }
+}
+
+/// What starts `binary` on these directories, named with commas between; `port` 0 takes any free one.
+pub(crate) fn command(binary: &Path, log_dirs: &str, port: u16, settings: &[&str]) -> Result<Command, String> {
+    if !binary.exists() {
+        return Err(format!("{} is not there: cargo build --release builds it", binary.display()));
+    }
+    let mut command = Command::new(binary);
+    command.arg("start").arg(format!("listeners=PLAINTEXT://127.0.0.1:{port}"));
+    command.arg(format!("log.dirs={log_dirs}")).arg("ottla.http.listener=").args(settings);
+    Ok(command)
 }
 
 /// The binary that a release build makes.
@@ -39,21 +69,20 @@ impl Broker {
         Self::launch(binary, &folder.display().to_string(), port, settings)
     }
 
-    /// Starts `binary` on several log directories.
-    pub(crate) fn start_on(binary: &Path, log_dirs: &[PathBuf], port: u16) -> Result<Self, String> {
+    /// Starts `binary` on several log directories, with `settings` as `KEY=VALUE`.
+    pub(crate) fn start_on(binary: &Path, log_dirs: &[PathBuf], port: u16, settings: &[&str]) -> Result<Self, String> {
         let log_dirs: Vec<_> = log_dirs.iter().map(|path| path.display().to_string()).collect();
-        Self::launch(binary, &log_dirs.join(","), port, &[])
+        Self::launch(binary, &log_dirs.join(","), port, settings)
     }
 
     fn launch(binary: &Path, log_dirs: &str, port: u16, settings: &[&str]) -> Result<Self, String> {
-        if !binary.exists() {
-            return Err(format!("{} is not there: cargo build --release builds it", binary.display()));
-        }
-        let mut command = Command::new(binary);
-        command.arg("start").arg(format!("listeners=PLAINTEXT://127.0.0.1:{port}"));
-        command.arg(format!("log.dirs={log_dirs}")).arg("ottla.http.listener=").args(settings);
-        let running = Running::start(&mut command, true)?;
-        let mut broker = Self { running, port, log: Vec::new() };
+        let mut command = command(binary, log_dirs, port, settings)?;
+        Self::listening(Running::start(&mut command, true)?, port).map_err(|ended| ended.to_string())
+    }
+
+    /// Waits until a broker that was started by its [`command`] listens.
+    pub(crate) fn listening(running: Running, port: u16) -> Result<Self, Ended> {
+        let mut broker = Self { running, port, log: Vec::new(), panics: 0 };
         let end = Instant::now() + START_MAX;
         loop {
             match broker.running.next(end.saturating_duration_since(Instant::now())) {
@@ -65,13 +94,56 @@ impl Broker {
                         return Ok(broker);
                     }
                 }
-                Next::End => return Err(format!("the broker ended before it listened\n{}", broker.log())),
+                Next::End => return Err(broker.ended(STOP_MAX)),
                 Next::Timeout => {
                     let seconds = START_MAX.as_secs();
-                    return Err(format!("the broker did not listen within {seconds} s\n{}", broker.log()));
+                    let log = broker.log();
+                    return Err(Ended {
+                        how: format!("the broker did not listen within {seconds} s"),
+                        code: None,
+                        log,
+                    });
                 }
             }
         }
+    }
+
+    /// Waits until it writes a line that holds these words, or finds it among the last that it wrote.
+    pub(crate) fn says(&mut self, words: &str, within: Duration) -> Result<String, String> {
+        let end = Instant::now() + within;
+        while let Some(line) = self.running.ready() {
+            self.keep(line);
+        }
+        loop {
+            if let Some(line) = self.log.iter().rfind(|line| line.contains(words)) {
+                return Ok(line.clone());
+            }
+            match self.running.next(end.saturating_duration_since(Instant::now())) {
+                Next::Line(line) => self.keep(line),
+                Next::End => return Err(format!("the broker ended without a word of \"{words}\"")),
+                Next::Timeout => return Err(format!("the broker did not say \"{words}\" within {within:?}")),
+            }
+        }
+    }
+
+    /// Forgets what it wrote so far; answers how many lines that were.
+    pub(crate) fn forget(&mut self) -> usize {
+        while let Some(line) = self.running.ready() {
+            self.keep(line);
+        }
+        std::mem::take(&mut self.log).len()
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn ended(&mut self, within: Duration) -> Ended {
+        let mut lines = Vec::new();
+        let status = self.running.finish(within, |line| lines.push(line));
+        lines.into_iter().for_each(|line| self.keep(line));
+        let (how, code) = match status {
+            Ok(status) => (format!("the broker ended with {status}"), status.code()),
+            Err(why) => (format!("the broker {why}"), None),
+        };
+        Ended { how, code, log: self.log() }
     }
 
     /// `HOST:PORT` for clients.
@@ -103,6 +175,11 @@ impl Broker {
         if lines.is_empty() { "  broker | (wrote nothing)\n".to_owned() } else { lines }
     }
 
+    /// How often it panicked, as far as its output was looked into: all of it once it has stopped.
+    pub(crate) fn panics(&self) -> usize {
+        self.panics
+    }
+
     /// `kill -9`: no chance to write anything more.
     pub(crate) fn kill(&mut self) {
         self.running.kill();
@@ -122,6 +199,7 @@ impl Broker {
     }
 
     fn keep(&mut self, line: String) {
+        self.panics += usize::from(line.contains("panicked at"));
         if self.log.len() == LOG_LINES_MAX {
             self.log.remove(0);
         }

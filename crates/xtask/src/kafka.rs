@@ -1,6 +1,7 @@
 //! A real Kafka of one release, alone in KRaft mode, run from the jars that `interop/install.sh tools-RELEASE` fetches.
 //!
-//! It is what a move begins with and ends at; it is never under test itself.
+//! What a move begins with and ends at, what scripts of requests are asked of, and who writes the files that Ottla's are
+//! compared with; it is never under test itself.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -32,11 +33,12 @@ pub(crate) struct Kafka {
     log: Vec<String>,
 }
 
-/// Formats a new log directory `data` for a Kafka of `release`, with `more` lines of settings; the path of its settings,
-/// which lie beside it.
-pub(crate) fn format(release: &str, data: &Path, more: &[&str]) -> Result<PathBuf, String> {
-    let settings = data.with_extension("properties");
-    let own = format!("process.roles=broker,controller\nnode.id=1\nlog.dirs={}\n{}", data.display(), more.join("\n"));
+/// Formats new log directories `data` for a Kafka of `release`, with `more` lines of settings; the path of its
+/// settings, which lie beside the first.
+pub(crate) fn format(release: &str, data: &[PathBuf], more: &[&str]) -> Result<PathBuf, String> {
+    let settings = data.first().ok_or("a Kafka has a log directory")?.with_extension("properties");
+    let data: Vec<_> = data.iter().map(|path| path.display().to_string()).collect();
+    let own = format!("process.roles=broker,controller\nnode.id=1\nlog.dirs={}\n{}", data.join(","), more.join("\n"));
     with_addresses(&own, &settings)?;
     let mut command = java(release, "kafka.tools.StorageTool");
     command.args(["format", "--cluster-id", CLUSTER, "--config"]).arg(&settings);
@@ -96,6 +98,11 @@ impl Kafka {
     /// `HOST:PORT` for clients.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// `kill -9`: no chance to write anything more.
+    pub(crate) fn kill(&mut self) {
+        self.running.kill();
     }
 
     /// The last lines it wrote.

@@ -6,17 +6,22 @@ mod broker;
 mod check;
 mod connections;
 mod diff;
+mod disks;
 mod docs;
 mod fix;
 mod fuzz;
+mod hostile;
 mod interop;
 mod kafka;
 mod kill;
+mod load;
+mod logs;
 mod moving;
 mod partitions;
 mod process;
 mod schemas;
 mod sim;
+mod sown;
 mod suites;
 mod tidy;
 mod tools;
@@ -30,17 +35,24 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   codegen [--check]    the message types, from their schemas
   schemas RELEASE CLASSPATH [--write]    the schemas' facts, printed anew from Kafka's jars
   fuzz [DECODER...] [--seconds N]   every decoder against bytes that nobody meant
+  hostile [--seconds N | --minutes N] [SCENARIO...] [--binary PATH]    everything that a peer may do over TCP
+  hostile --record [CLIENT...]    what real clients send, kept to be damaged
   diff [SCRIPT...] [--kafka] [--rewrite] [--binary PATH]    the same requests, answered as Kafka answers them
   docs [--check]    docs/configuration.md, from the tables of keys
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
-  suites [rdkafka|rskafka] [--bootstrap HOST:PORT] [--binary PATH]    the tests that client crates carry
+  suites [SUITE...] [--bootstrap HOST:PORT] [--binary PATH] [--alone]    the tests that four clients carry
   tools [RELEASE|TOOL...] [--binary PATH] [--bootstrap HOST:PORT --data FOLDER] [--rewrite]    Kafka's own tools
+  logs [RELEASE/SCRIPT...] [--write]    the files that real Kafkas write, and Ottla's beside them
   moving [3.9.1|4.3.1|ottla...] [--binary PATH]    from a real Kafka to Ottla, and on to a real Kafka
   kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count
+  disks [SCENARIO...] [--binary PATH]    disks that fill up, fail and vanish under a broker
   connections [N] [--binary PATH] [--bootstrap ADDRESS:PORT --pid PID]    what N connections cost a broker
   partitions [N] [--topics N] [--binary PATH] [--server COMMAND --bootstrap HOST:PORT]    what N partitions cost
   sim [SEED [POWER-FAILURES]]    the simulation of one seed, with its trace
-  sown       bugs put in on purpose, and whether the simulation finds them";
+  lives [SEEDS]    a broker's life, in which each operation of its disk in turn meets a trouble
+  model [SEEDS]    a log against a list of batches, by as many seeds
+  flips      every bit of every file of a log directory, turned over before a start
+  sown [BUG...]    bugs put in on purpose, and whether the tests that must find them do";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -53,17 +65,23 @@ fn main() -> ExitCode {
         "codegen" => xtask::codegen::run(&rest),
         "schemas" => schemas::run(&rest),
         "fuzz" => fuzz::run(&rest),
+        "hostile" => hostile::run(&rest),
         "diff" => diff::run(&rest),
         "docs" => docs::run(&rest),
         "interop" => interop::run(&rest),
         "suites" => suites::run(&rest),
         "tools" => tools::run(&rest),
+        "logs" => logs::run(&rest),
         "moving" => moving::run(&rest),
         "kill" => kill::run(&rest),
+        "disks" => disks::run(&rest),
         "connections" => connections::run(&rest),
         "partitions" => partitions::run(&rest),
         "sim" => sim::run(&rest),
-        "sown" => sim::sown(),
+        "lives" => sim::lives(&rest),
+        "model" => sim::model(&rest),
+        "flips" => sim::flips(),
+        "sown" => sown::run(&rest),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

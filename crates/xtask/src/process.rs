@@ -1,6 +1,6 @@
 //! Running other programs: to their end, within a time, or line by line. Knows nothing of what they are.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -120,6 +120,12 @@ impl Running {
     /// Whether the program itself is gone; its output may have ended before.
     pub(crate) fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Writes a line to the program's input.
+    pub(crate) fn tell(&mut self, line: &str) -> Result<(), String> {
+        let input = self.child.stdin.as_mut().ok_or("the program's input is closed")?;
+        writeln!(input, "{line}").and_then(|()| input.flush()).map_err(|error| error.to_string())
     }
 
     /// Ends the program's input, which many programs take as the sign to finish.

@@ -1,7 +1,9 @@
-//! `cargo xtask sim [SEED [CRASHES]]` runs the simulation of one seed and prints its trace; `cargo xtask sown` checks
-//! that the simulation finds bugs that were put in on purpose.
-
-use std::process::Stdio;
+//! What runs the simulation, and tests of storage at full length.
+//!
+//! - `cargo xtask sim [SEED [CRASHES]]`: one seed, with its trace.
+//! - `cargo xtask lives [SEEDS]`: a broker's life, with each operation of its disk in turn meeting each trouble.
+//! - `cargo xtask model [SEEDS]`: a log against a list of batches, by many seeds.
+//! - `cargo xtask flips`: every bit of every file of a directory, turned over before a start.
 
 use crate::process::{self, cargo};
 
@@ -11,21 +13,29 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     process::run(simulation.args(arguments)).map_err(|_| "the run found something; its last line says what".to_owned())
 }
 
-/// The bugs, each a feature of the simulation's crate, and what it does.
-const SOWN: &[(&str, &str)] = &[("sown-no-flush", "a flush that flushes nothing")];
+/// Lives, each with one trouble at one operation.
+pub(crate) fn lives(arguments: &[String]) -> Result<(), String> {
+    let mut lives = cargo(&["run", "--quiet", "--package", "ottla-sim", "--bin", "lives", "--"]);
+    process::run(lives.args(arguments)).map_err(|_| "a life found something; what it says above shows it".to_owned())
+}
 
-/// Builds the simulation with each bug in turn and expects its test to fail.
-pub(crate) fn sown() -> Result<(), String> {
-    for (feature, what) in SOWN {
-        let test = ["test", "--package", "ottla-sim", "--test", "power_failures", "--features", feature];
-        // Built first, so that a build that fails is not taken for a test that does.
-        let mut build = cargo(&test);
-        process::run(build.arg("--no-run"))?;
-        let test = cargo(&test).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        if test.map_err(|error| format!("cannot run cargo: {error}"))?.success() {
-            return Err(format!("the test of a build with {what} passed; it must fail"));
-        }
-        println!("sown: {what} was found");
-    }
-    Ok(())
+/// The model of a log, with as many seeds.
+pub(crate) fn model(arguments: &[String]) -> Result<(), String> {
+    let seeds = match arguments {
+        [] => "1900",
+        [seeds] if seeds.parse::<u64>().is_ok() => seeds,
+        _ => return Err("usage: cargo xtask model [SEEDS]".to_owned()),
+    };
+    storage_test("log::tests::model", ("OTTLA_MODEL_SEEDS", seeds))
+}
+
+/// Every bit.
+pub(crate) fn flips() -> Result<(), String> {
+    storage_test("directory::damage", ("OTTLA_BITS", "1"))
+}
+
+/// Tests of storage, optimised, with something in the environment.
+fn storage_test(filter: &str, (name, value): (&str, &str)) -> Result<(), String> {
+    let mut test = cargo(&["test", "--release", "--package", "ottla-storage", "--lib", filter, "--", "--nocapture"]);
+    process::run(test.env(name, value))
 }

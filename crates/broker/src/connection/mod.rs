@@ -22,7 +22,7 @@ use tracing::debug;
 
 pub(crate) use frames::FrameFault;
 use frames::Frames;
-use send::{finish, send};
+use send::{SendFault, finish, send};
 
 use crate::answer::{Answer, Hangup, Response};
 use crate::connections::{Peer, Place};
@@ -33,14 +33,17 @@ use crate::node::Node;
 /// Requests of one connection whose answers may wait at a time; the next one stays in the socket.
 const IN_FLIGHT_MAX: usize = 64;
 
+/// While answers that are ready hold more than this in memory, no further request is begun: the peer may never read them.
+const READY_BYTES_MAX: usize = 64 * 1024;
+
 #[derive(Debug, Error)]
 enum Ended {
     #[error(transparent)]
     Frame(#[from] FrameFault),
     #[error(transparent)]
     Hangup(#[from] Hangup),
-    #[error("the answer could not be sent: {0}")]
-    Send(std::io::Error),
+    #[error(transparent)]
+    Send(#[from] SendFault),
 }
 
 /// Serves `socket` until either side ends it, or the broker stops and everything begun is answered.
@@ -49,7 +52,7 @@ pub(crate) async fn serve(node: Arc<Node>, socket: Box<dyn Socket>, place: Place
     let peer = place.peer.clone();
     let memory = node.connections.memory.clone();
     let frames = Frames::new(node.buffers.clone(), memory, peer.clone(), request_bytes_max);
-    let mut connection = Connection { node, socket, frames, peer, current: None, waiting: VecDeque::new() };
+    let mut connection = Connection { node, socket, frames, peer, current: None, waiting: Answers::default() };
     tokio::select! {
         biased;
         // Whatever it is at: a peer that does not read its answers is no reason to keep it.
@@ -68,7 +71,15 @@ struct Connection {
     /// The request at work.
     current: Option<Current>,
     /// Answers in the order of their requests.
-    waiting: VecDeque<(Times, Waiting)>,
+    waiting: Answers,
+}
+
+/// Answers that wait to be sent.
+#[derive(Default)]
+struct Answers {
+    queue: VecDeque<(Times, Waiting)>,
+    /// What those that are ready hold in memory.
+    ready_bytes: usize,
 }
 
 struct Current {
@@ -91,6 +102,7 @@ impl Connection {
         let peer = self.peer.address;
         match ended {
             Ok(()) => debug!(%peer, "connection closed"),
+            Err(Ended::Send(fault @ SendFault::Records { .. })) => self.node.connections.tell_unread(&fault),
             Err(reason) => debug!(%peer, %reason, "connection ended"),
         }
     }
@@ -99,18 +111,18 @@ impl Connection {
         let stop = self.node.stop.clone();
         let mut stopping = false;
         loop {
-            if stopping && self.current.is_none() && self.waiting.is_empty() {
+            if stopping && self.current.is_none() && self.waiting.queue.is_empty() {
                 return Ok(());
             }
-            self.peer.set_at_work(self.current.is_some() || !self.waiting.is_empty());
-            let reads = !stopping && self.current.is_none() && self.waiting.len() < IN_FLIGHT_MAX;
+            self.peer.set_at_work(self.current.is_some() || !self.waiting.queue.is_empty());
+            let reads = !stopping && self.current.is_none() && self.waiting.has_room();
             tokio::select! {
                 biased;
                 (times, answer) = at_work(&mut self.current) => {
                     self.current = None;
                     self.take(times, answer?);
                 }
-                (times, response) = next_response(&mut self.waiting), if !(reads && self.frames.holds_frame()) => {
+                (times, response) = self.waiting.next(), if !(reads && self.frames.holds_frame()) => {
                     self.send(Some((times, response?))).await?;
                 }
                 () = stop.cancelled(), if !stopping => stopping = true,
@@ -132,8 +144,8 @@ impl Connection {
     fn take(&mut self, mut times: Times, answer: Answer) {
         times.worked = self.now();
         match answer {
-            Answer::Now(response) => self.waiting.push_back((times, Waiting::Ready(response))),
-            Answer::Later(response) => self.waiting.push_back((times, Waiting::Later(response))),
+            Answer::Now(response) => self.waiting.add(times, Waiting::Ready(response)),
+            Answer::Later(response) => self.waiting.add(times, Waiting::Later(response)),
             Answer::None => {
                 times.answered_at(times.worked);
                 self.node.metrics.requests.add(&times, times.worked);
@@ -157,7 +169,7 @@ impl Connection {
                 Some(response) => Some(response),
                 None => tokio::select! {
                     biased;
-                    response = next_response(&mut self.waiting) => Some(response),
+                    response = self.waiting.next() => Some(response),
                     () = ready(()) => None,
                 },
             };
@@ -166,29 +178,46 @@ impl Connection {
                     times.answered_at(self.now());
                     self.node.metrics.requests.add_errors(times.api, &response.errors);
                     sent.push(times);
-                    send(response, &mut *self.socket, &mut gathered, &progress).await.map_err(Ended::Send)?;
+                    send(response, &mut *self.socket, &mut gathered, &progress).await?;
                 }
                 Some((_, Err(hangup))) => break Err(hangup.into()),
                 None => break Ok(()),
             }
         };
-        finish(&mut *self.socket, &gathered).await.map_err(Ended::Send)?;
+        finish(&mut *self.socket, &gathered).await.map_err(SendFault::from)?;
         let now = self.now();
         sent.iter().for_each(|times| self.node.metrics.requests.add(times, now));
         ended
     }
 }
 
-/// The first answer in line, once it is there; never while there is none in line. Cancelling it loses nothing.
-async fn next_response(waiting: &mut VecDeque<(Times, Waiting)>) -> (Times, Result<Response, Hangup>) {
-    if let Some((times, Waiting::Later(response))) = waiting.front_mut() {
-        let (times, response) = (*times, response.await);
-        waiting.pop_front();
-        return (times.waited(), response);
+impl Answers {
+    /// Whether there may be one more.
+    fn has_room(&self) -> bool {
+        self.queue.len() < IN_FLIGHT_MAX && self.ready_bytes <= READY_BYTES_MAX
     }
-    match waiting.pop_front() {
-        Some((times, Waiting::Ready(response))) => (times, Ok(response)),
-        _ => pending().await,
+
+    fn add(&mut self, times: Times, answer: Waiting) {
+        if let Waiting::Ready(response) = &answer {
+            self.ready_bytes += response.memory_bytes();
+        }
+        self.queue.push_back((times, answer));
+    }
+
+    /// The first in line, once it is there; never while there is none in line. Cancelling it loses nothing.
+    async fn next(&mut self) -> (Times, Result<Response, Hangup>) {
+        if let Some((times, Waiting::Later(response))) = self.queue.front_mut() {
+            let (times, response) = (*times, response.await);
+            self.queue.pop_front();
+            return (times.waited(), response);
+        }
+        match self.queue.pop_front() {
+            Some((times, Waiting::Ready(response))) => {
+                self.ready_bytes -= response.memory_bytes();
+                (times, Ok(response))
+            }
+            _ => pending().await,
+        }
     }
 }
 
@@ -196,5 +225,28 @@ async fn at_work(current: &mut Option<Current>) -> (Times, Result<Answer, Hangup
     match current {
         Some(current) => (current.times, (&mut current.work).await),
         None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::ErrorCounts;
+
+    #[tokio::test]
+    async fn answers_that_wait_in_memory_leave_room_for_others_only_while_they_are_small() {
+        let mut answers = Answers::default();
+        let add = |answers: &mut Answers, bytes: usize| {
+            let response = Response::bytes(vec![0; bytes].into(), ErrorCounts::default());
+            answers.add(Times::begin(0, 0, Instant::START, Instant::START), Waiting::Ready(response));
+        };
+        add(&mut answers, READY_BYTES_MAX);
+        assert!(answers.has_room());
+        add(&mut answers, 1);
+        assert!(!answers.has_room());
+        answers.next().await.1.expect("an answer");
+        assert!(answers.has_room());
+        (0..IN_FLIGHT_MAX).for_each(|_| add(&mut answers, 0));
+        assert!(!answers.has_room());
     }
 }

@@ -11,15 +11,17 @@ use arc_swap::ArcSwap;
 use ottla_config::BrokerConfig;
 use ottla_runtime::Runtime;
 use ottla_storage::disk::Disk;
-use ottla_storage::{ClaimedDirectory, LogConfig, LogDirectory, MetaProperties, OpenOptions, StorageFault};
+use ottla_storage::{ClaimedDirectory, KnownDirectories, LogDirectory, MetaProperties, OpenOptions, StorageFault};
 use ottla_types::{TopicPartition, Uuid};
 use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{Directories, Preferred, Slot, State};
+use crate::partition;
+use crate::takeover;
 
 /// Why the log directories cannot be used together.
 #[derive(Debug, Error)]
@@ -54,6 +56,21 @@ pub enum DirectoriesFault {
         first: PathBuf,
         /// Another one.
         second: PathBuf,
+    },
+    /// There are partitions, but no metadata log that knows them.
+    #[error(
+        "{} holds partitions, but the cluster's metadata is not in {}, where metadata.log.dir or the first of log.dirs says \
+         it is: mount its disk and start again, or have log.dirs name the directory that holds {folder}",
+        holder.display(),
+        expected.display()
+    )]
+    MetadataNowhere {
+        /// Where it should be.
+        expected: PathBuf,
+        /// The folder's name.
+        folder: String,
+        /// A directory that holds partitions.
+        holder: PathBuf,
     },
     /// The metadata log is in another directory than the configuration says.
     #[error(
@@ -94,12 +111,13 @@ impl Directories {
             true => None,
             false => Some(ClaimedDirectory::claim(&**disk, &metadata_path, meta()).await?),
         };
-        // What a topic says of its own is known only later, and opening needs none of it.
-        let log_config = |_: &TopicPartition| LogConfig::default();
+        // What a topic says of its own is known only later. Of that a recovery would need the index's interval.
+        let defaults = partition::log_config(&config.topic_defaults);
+        let log_config = |_: &TopicPartition| defaults;
         let options =
             || OpenOptions { meta: meta(), config: &log_config, recovery_threads: config.recovery_threads_per_dir };
         let wanted = paths.iter().map(|path| (path.clone(), options())).collect();
-        let opened = LogDirectory::open_several(disk, wanted).await;
+        let opened = open_known(disk, wanted, &metadata_path.join(metadata_folder)).await?;
         let slots = slots(paths, opened, &metadata_path, stop)?;
         let lost = slots.iter().filter(|slot| slot.online().is_none()).count();
         let (lost, _) = watch::channel(lost);
@@ -108,6 +126,21 @@ impl Directories {
         all.cordon(&config.cordoned_log_dirs);
         all.agree(runtime).await?;
         Ok(all)
+    }
+
+    /// Notes in the metadata's folder which directories there are. One that is offline stays as it was known.
+    pub(crate) async fn remember(&self, disk: &dyn Disk, metadata: &Path) {
+        let known = KnownDirectories::read(disk, metadata).await.unwrap_or_default();
+        let id = |slot: &Slot| match slot.online() {
+            Some(directory) => directory.meta().directory_id,
+            None => known.0.get(&slot.path).copied(),
+        };
+        let now = KnownDirectories(self.slots.iter().filter_map(|slot| Some((slot.path.clone(), id(slot)?))).collect());
+        if now != known
+            && let Err(fault) = now.write(disk, metadata).await
+        {
+            warn!(%fault, "which log directories there are could not be noted: one that is not mounted may pass for a new one");
+        }
     }
 
     /// Whether no two have the same id or the same partition. A partition that a move left in two is removed where it came
@@ -166,6 +199,37 @@ async fn settle(
     Ok(true)
 }
 
+/// Opens the directories, but for those that were log directories and hold nothing now: what a broker takes for a new disk
+/// may be the place where one is not mounted, and partitions made there anew would be another truth. Answers in their
+/// order.
+async fn open_known(
+    disk: &Arc<dyn Disk>,
+    wanted: Vec<(PathBuf, OpenOptions<'_>)>,
+    metadata: &Path,
+) -> Result<Vec<Result<LogDirectory, StorageFault>>, StorageFault> {
+    let known = match KnownDirectories::read(&**disk, metadata).await {
+        // Something else stands where the metadata's directory should be; claiming it says so.
+        Err(StorageFault::Io { error, .. }) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            Ok(Default::default())
+        }
+        known => known,
+    }?;
+    let (mut present, mut vanished) = (Vec::new(), Vec::new());
+    for (at, (path, options)) in wanted.into_iter().enumerate() {
+        match known.0.get(&path) {
+            Some(id) if matches!(MetaProperties::read(&**disk, &path).await, Ok(None)) => {
+                vanished.push((at, StorageFault::Vanished { path, id: *id, known: KnownDirectories::path(metadata) }));
+            }
+            _ => present.push((path, options)),
+        }
+    }
+    let mut opened: Vec<_> = LogDirectory::open_several(disk, present).await;
+    for (at, fault) in vanished {
+        opened.insert(at, Err(fault));
+    }
+    Ok(opened)
+}
+
 pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
@@ -221,6 +285,17 @@ async fn metadata_is_where_it_should_be(
     for path in paths {
         if disk.list(&path.join(folder)).await.is_ok() {
             return Err(DirectoriesFault::MetadataElsewhere { found: path.clone(), expected: expected.to_owned() });
+        }
+    }
+    // A Kafka's is taken over.
+    if disk.list(&expected.join(takeover::FOLDER)).await.is_ok() {
+        return Ok(());
+    }
+    for path in paths {
+        let entries = disk.list(path).await.unwrap_or_default();
+        if entries.iter().any(|entry| entry.is_directory && TopicPartition::from_directory(&entry.name).is_some()) {
+            let (expected, folder, holder) = (expected.to_owned(), folder.to_owned(), path.clone());
+            return Err(DirectoriesFault::MetadataNowhere { expected, folder, holder });
         }
     }
     Ok(())

@@ -20,6 +20,7 @@ use ottla_protocol::{ApiKey, TopicKey};
 use ottla_types::{ErrorCode, Instant, Offset, TopicPartition};
 
 use super::Api;
+use super::named::by_topic;
 use crate::node::{Lookup, Node};
 
 pub(super) const API: Api = Api {
@@ -41,34 +42,33 @@ const INTERNAL: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__sha
 async fn handle(node: &Node, body: &DeleteRecordsRequest) -> DeleteRecordsResponse {
     let patience = Duration::from_millis(u64::try_from(body.timeout_ms).unwrap_or_default());
     let deadline = node.runtime.clock.now() + patience;
-    let mut moved = Vec::new();
-    let mut answers = Vec::new();
-    for topic in &body.topics {
-        for asked in &topic.partitions {
-            let answer = delete(node, &topic.name, asked, deadline).await.map(|(name, start)| {
-                moved.push(name.clone());
-                (name, start)
-            });
+    let named = body.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |asked| (topic, asked)));
+    let topics = by_topic(named.map(|(topic, asked)| (topic.name.as_str(), asked.partition_index, asked)));
+    let (mut moved, mut answers) = (Vec::new(), Vec::new());
+    for (name, partitions) in &topics {
+        for partition in partitions {
+            let answer = delete(node, name, partition.asked, deadline).await;
+            moved.extend(answer.as_ref().ok().map(|(name, _)| name.clone()));
             answers.push(answer);
         }
     }
     let unsaved = if moved.is_empty() { Vec::new() } else { node.directories.save_log_starts(&moved).await };
     let mut answers = answers.into_iter();
-    let mut results = Vec::with_capacity(body.topics.len());
-    for topic in &body.topics {
-        let partitions = topic.partitions.iter().zip(&mut answers).map(|(asked, answer)| {
+    let mut results = Vec::with_capacity(topics.len());
+    for (name, partitions) in topics {
+        let partitions = partitions.iter().zip(&mut answers).map(|(partition, answer)| {
             let saved = answer.and_then(|(name, start)| match unsaved.contains(&name) {
                 true => Err(ErrorCode::KafkaStorageError),
                 false => Ok(start),
             });
             let (error, low_watermark) = saved.map_or_else(|error| (error, Offset(-1)), |at| (ErrorCode::None, at));
             DeleteRecordsPartitionResult {
-                partition_index: asked.partition_index,
+                partition_index: partition.asked.partition_index,
                 low_watermark: low_watermark.0,
                 error_code: error.raw(),
             }
         });
-        results.push(DeleteRecordsTopicResult { name: topic.name.clone(), partitions: partitions.collect() });
+        results.push(DeleteRecordsTopicResult { name: name.to_owned(), partitions: partitions.collect() });
     }
     DeleteRecordsResponse { topics: results, ..DeleteRecordsResponse::default() }
 }

@@ -6,6 +6,8 @@
 //! Errors by resource: UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION, INVALID_REQUEST (another broker, no name, an
 //! unknown type: that one is answered for the whole request, as Kafka does). What is described how is `ottla-config`'s.
 
+use std::collections::BTreeSet;
+
 use ottla_config::{
     ConfigSource, Described, DescribedSynonym, Refusal, describe_broker_config, describe_client_metrics_config,
     describe_cluster_default_config, describe_group_config, describe_topic_config,
@@ -19,6 +21,7 @@ use ottla_protocol::describe_configs::{
 use ottla_types::{ErrorCode, TopicName};
 
 use super::Api;
+use crate::answer::Hangup;
 use crate::log_levels::BROKER_LOGGER;
 use crate::node::Node;
 use crate::settings::overrides;
@@ -26,17 +29,27 @@ use crate::settings::overrides;
 pub(super) const API: Api = Api {
     key: ApiKey::DescribeConfigs,
     served: 0..=4,
-    handle: |node, request| {
+    handle: |node, mut request| {
         Box::pin(async move {
-            let body = request.decode()?;
-            request.answer(&handle(&node, &body, request.version))
+            let body: DescribeConfigsRequest = request.decode()?;
+            // A few bytes may ask for all settings of a broker.
+            let described = DESCRIBED_MAX.min(body.resources.len().saturating_mul(SETTINGS_OF_ONE));
+            request.make_room_for_elements(&node.connections.memory, described).await;
+            request.answer(&handle(&node, &body, request.version).await?)
         })
     },
 };
 
-fn handle(node: &Node, body: &DescribeConfigsRequest, version: i16) -> DescribeConfigsResponse {
+/// Settings in one answer: those of ten thousand topics, with some to spare.
+const DESCRIBED_MAX: usize = 500_000;
+/// A broker's settings are so many, or a few more.
+const SETTINGS_OF_ONE: usize = 250;
+
+/// The answer; an error if it would have more settings than [`DESCRIBED_MAX`].
+async fn handle(node: &Node, body: &DescribeConfigsRequest, version: i16) -> Result<DescribeConfigsResponse, Hangup> {
     let unknown = body.resources.iter().find(|resource| !is_known(resource.resource_type));
-    let results = body.resources.iter().map(|resource| {
+    let (mut results, mut count) = (Vec::new(), 0);
+    for resource in &body.resources {
         let described = match unknown {
             Some(unknown) => Err(invalid(format!("no resource has the type {}", unknown.resource_type))),
             None => describe(node, resource),
@@ -45,28 +58,33 @@ fn handle(node: &Node, body: &DescribeConfigsRequest, version: i16) -> DescribeC
             Ok(described) => (ErrorCode::None.raw(), None, described),
             Err(Refusal { code, message }) => (code.raw(), Some(message), Vec::new()),
         };
-        let wanted = described.into_iter().filter(|one| is_wanted(resource, &one.name));
-        DescribeConfigsResult {
+        count += described.len();
+        if count > DESCRIBED_MAX {
+            return Err(Hangup::Malformed(format!("the answer would have more than {DESCRIBED_MAX} settings")));
+        }
+        let keys = wanted_keys(resource);
+        let wanted = described.into_iter().filter(|one| keys.as_ref().is_none_or(|keys| keys.contains(&*one.name)));
+        results.push(DescribeConfigsResult {
             error_code,
             error_message,
             resource_type: resource.resource_type,
             resource_name: resource.resource_name.clone(),
             configs: wanted.map(|one| printed(one, body, version)).collect(),
-        }
-    });
-    DescribeConfigsResponse { results: results.collect(), ..DescribeConfigsResponse::default() }
+        });
+        // The settings of many take a while, and others wait for this thread.
+        tokio::task::yield_now().await;
+    }
+    Ok(DescribeConfigsResponse { results, ..DescribeConfigsResponse::default() })
 }
 
 fn is_known(resource_type: i8) -> bool {
     resource_type == BROKER_LOGGER || ResourceKind::from_raw(resource_type).is_some()
 }
 
-/// No keys at all mean every key.
-fn is_wanted(resource: &DescribeConfigsResource, name: &str) -> bool {
-    match &resource.configuration_keys {
-        Some(keys) if !keys.is_empty() => keys.iter().any(|key| key == name),
-        _ => true,
-    }
+/// No keys at all mean every key: `None`.
+fn wanted_keys(resource: &DescribeConfigsResource) -> Option<BTreeSet<&str>> {
+    let keys = resource.configuration_keys.as_ref().filter(|keys| !keys.is_empty())?;
+    Some(keys.iter().map(String::as_str).collect())
 }
 
 fn describe(node: &Node, resource: &DescribeConfigsResource) -> Result<Vec<Described>, Refusal> {

@@ -22,12 +22,20 @@ pub(super) const API: Api = Api {
     handle: |node, request| {
         Box::pin(async move {
             let body = request.decode()?;
-            request.answer(&handle(&node, body).await)
+            let mut answer = handle(&node, body).await;
+            if request.version == 0 {
+                // It has no place for an error of the whole; each partition has it.
+                answer.error_code = ErrorCode::None.raw();
+            }
+            request.answer(&answer)
         })
     },
 };
 
 async fn handle(node: &Node, body: ElectLeadersRequest) -> ElectLeadersResponse {
+    if body.topic_partitions.as_ref().is_some_and(Vec::is_empty) {
+        return ElectLeadersResponse::default();
+    }
     let election = match body.election_type {
         0 => Election::Preferred,
         1 => Election::Unclean,

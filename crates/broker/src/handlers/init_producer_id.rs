@@ -1,11 +1,11 @@
 //! `InitProducerId` (key 22): gives an idempotent producer its id (KIP-98).
 //!
-//! - v2: flexible. v3: the producer's present id and epoch (KIP-360), which matter to transactions only.
-//! - v4: PRODUCER_FENCED may be answered. v6 is not stable in any Kafka and not served.
+//! - v2: flexible. v3: the producer's present id and epoch (KIP-360), which matter to transactions only; one of them without
+//!   the other is refused in any case.
+//! - v4: clients know that they may be fenced (KIP-588). v6 is not stable in any Kafka and not served.
 //!
 //! Errors: UNSUPPORTED_VERSION for a transactional id, since there are no transactions yet; INVALID_REQUEST for an
-//! empty one;
-//! COORDINATOR_LOAD_IN_PROGRESS when no ids can be had at the moment, so that the client tries again.
+//! empty one and for half a present id; COORDINATOR_LOAD_IN_PROGRESS when no ids can be had at the moment, so that the client tries again.
 
 use ottla_protocol::ApiKey;
 use ottla_protocol::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
@@ -26,6 +26,9 @@ pub(super) const API: Api = Api {
 };
 
 async fn handle(node: &Node, body: &InitProducerIdRequest) -> InitProducerIdResponse {
+    if (body.producer_id == ProducerId::NONE.0) != (body.producer_epoch == ProducerEpoch::NONE.0) {
+        return answer(ErrorCode::InvalidRequest, ProducerId::NONE, ProducerEpoch::NONE);
+    }
     if let Some(transactional_id) = &body.transactional_id {
         let error = if transactional_id.is_empty() { ErrorCode::InvalidRequest } else { ErrorCode::UnsupportedVersion };
         return answer(error, ProducerId::NONE, ProducerEpoch::NONE);

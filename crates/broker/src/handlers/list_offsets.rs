@@ -12,7 +12,6 @@
 //! INVALID_REQUEST for a partition that is named twice, UNSUPPORTED_VERSION for a negative number that the version does
 //! not know, KAFKA_STORAGE_ERROR.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ottla_protocol::list_offsets::{
@@ -23,6 +22,7 @@ use ottla_protocol::{ApiKey, TopicKey};
 use ottla_types::{ErrorCode, LeaderEpoch, Offset, Timestamp};
 
 use super::Api;
+use super::named::{Named, by_topic};
 use crate::node::{Lookup, Node};
 use crate::partition::Partition;
 
@@ -60,26 +60,32 @@ type Found = (Offset, Timestamp, LeaderEpoch);
 const NOT_FOUND: Found = (Offset(-1), Timestamp::NONE, LeaderEpoch::UNKNOWN);
 
 async fn handle(node: &Node, body: &ListOffsetsRequest, version: i16) -> ListOffsetsResponse {
-    let (mut once, mut twice) = (BTreeSet::new(), BTreeSet::new());
-    for (topic, partition) in body.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |p| (topic, p))) {
-        if !once.insert((&topic.name, partition.partition_index)) {
-            twice.insert((&topic.name, partition.partition_index));
-        }
+    if version == 0 {
+        return handle_old_style(node, body).await;
     }
+    let named = body.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |asked| (topic, asked)));
+    let named = named.map(|(topic, asked)| (topic.name.as_str(), asked.partition_index, asked));
+    let mut topics = Vec::with_capacity(body.topics.len());
+    for (name, named) in by_topic(named) {
+        let mut partitions = Vec::with_capacity(named.len());
+        for Named { asked, is_twice } in named {
+            let found = match is_twice {
+                true => Err(ErrorCode::InvalidRequest),
+                false => find(node, name, asked, body, version).await,
+            };
+            partitions.push(response(asked.partition_index, found, version));
+        }
+        topics.push(ListOffsetsTopicResponse { name: name.to_owned(), partitions });
+    }
+    ListOffsetsResponse { topics, ..ListOffsetsResponse::default() }
+}
+
+async fn handle_old_style(node: &Node, body: &ListOffsetsRequest) -> ListOffsetsResponse {
     let mut topics = Vec::with_capacity(body.topics.len());
     for topic in &body.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for asked in &topic.partitions {
-            if version == 0 {
-                partitions.push(old_style(node, &topic.name, asked, body.replica_id).await);
-                continue;
-            }
-            let found = if twice.contains(&(&topic.name, asked.partition_index)) {
-                Err(ErrorCode::InvalidRequest)
-            } else {
-                find(node, &topic.name, asked, body, version).await
-            };
-            partitions.push(response(asked.partition_index, found, version));
+            partitions.push(old_style(node, &topic.name, asked, body.replica_id).await);
         }
         topics.push(ListOffsetsTopicResponse { name: topic.name.clone(), partitions });
     }
@@ -189,8 +195,7 @@ async fn find(
                 _ => log.max_timestamp_offset().await,
             };
             let found = found.map_err(|_| ErrorCode::KafkaStorageError)?.filter(|found| found.offset < fetchable);
-            let epoch = |found: Offset| log.epoch_of(found).unwrap_or(LeaderEpoch::UNKNOWN);
-            Ok(found.map_or(NOT_FOUND, |found| (found.offset, found.timestamp, epoch(found.offset))))
+            Ok(found.map_or(NOT_FOUND, |found| (found.offset, found.timestamp, found.leader_epoch)))
         }
     }
 }

@@ -38,7 +38,10 @@ pub(super) const API: Api = Api {
 };
 
 async fn handle(node: &Node, body: MetadataRequest, listener: &str, version: i16) -> MetadataResponse {
-    let asked = body.topics.filter(|topics| version > 0 || !topics.is_empty()).map(|topics| wanted(topics, version));
+    if version < 12 && body.topics.iter().flatten().any(|topic| topic.name.is_none() || !topic.topic_id.is_zero()) {
+        return too_early(body.topics.unwrap_or_default());
+    }
+    let asked = body.topics.filter(|topics| version > 0 || !topics.is_empty()).map(wanted);
     let may_create = node.config().auto_create_topics && (version < 4 || body.allow_auto_topic_creation);
     let image = match &asked {
         Some(topics) if may_create => create_missing(node, topics).await,
@@ -50,7 +53,9 @@ async fn handle(node: &Node, body: MetadataRequest, listener: &str, version: i16
         Some(topics) => topics.iter().map(|topic| view.asked(topic)).collect(),
     };
     if body.include_topic_authorized_operations {
-        topics.iter_mut().for_each(|topic| topic.topic_authorized_operations = TOPIC_OPERATIONS);
+        // What a client may do with a topic is known where its name is.
+        let named = topics.iter_mut().filter(|topic| topic.name.is_some());
+        named.for_each(|topic| topic.topic_authorized_operations = TOPIC_OPERATIONS);
     }
     let cluster_operations = body.include_cluster_authorized_operations && version <= 10;
     MetadataResponse {
@@ -64,18 +69,19 @@ async fn handle(node: &Node, body: MetadataRequest, listener: &str, version: i16
 }
 
 /// What a list of topics asks for, as Kafka reads it: each once; and where one is named by its id, only those that are.
-fn wanted(topics: Vec<MetadataRequestTopic>, version: i16) -> Vec<MetadataRequestTopic> {
-    let by_id = version >= 12 && topics.iter().any(|topic| !topic.topic_id.is_zero());
+fn wanted(topics: Vec<MetadataRequestTopic>) -> Vec<MetadataRequestTopic> {
+    let by_id = topics.iter().any(|topic| !topic.topic_id.is_zero());
     let mut seen = BTreeSet::new();
     let mut first = |topic: &MetadataRequestTopic| seen.insert((topic.topic_id, topic.name.clone().filter(|_| !by_id)));
     topics.into_iter().filter(|topic| !by_id || !topic.topic_id.is_zero()).filter(|topic| first(topic)).collect()
 }
 
-/// Makes the topics that are asked for by name and do not exist, but for the brokers' own. What cannot be made is answered as unknown, or by what
-/// is wrong with its name.
+/// Makes the topics that are asked for by name alone and do not exist, but for the brokers' own. What cannot be made is
+/// answered as unknown, or by what is wrong with its name.
 async fn create_missing(node: &Node, asked: &[MetadataRequestTopic]) -> std::sync::Arc<Image> {
     let image = node.image();
-    let names = asked.iter().filter_map(|topic| topic.name.as_deref());
+    let named = asked.iter().filter(|topic| topic.topic_id.is_zero());
+    let names = named.filter_map(|topic| topic.name.as_deref());
     let missing: BTreeSet<_> = names.filter(|name| image.topic_by_name(name).is_none()).collect();
     let topics: Vec<_> = missing
         .into_iter()
@@ -119,10 +125,6 @@ impl View<'_> {
     }
 
     fn asked(&self, asked: &MetadataRequestTopic) -> MetadataResponseTopic {
-        if self.version < 12 && (asked.name.is_none() || !asked.topic_id.is_zero()) {
-            // The fields are there from v10, their meaning from v12.
-            return refused(Some(asked.name.as_deref().unwrap_or_default()), Uuid::ZERO, ErrorCode::InvalidRequest);
-        }
         if !asked.topic_id.is_zero() {
             return match self.seen.image.topic_by_id(asked.topic_id) {
                 Some(topic) => self.topic(topic),
@@ -169,6 +171,23 @@ impl View<'_> {
             isr_nodes: shown(&partition.isr),
             offline_replicas: raw(&seen.offline),
         }
+    }
+}
+
+/// The answer to topics without a name, or with an id, before v12: the fields are there from v10, their meaning is not. It
+/// says nothing about the cluster.
+fn too_early(topics: Vec<MetadataRequestTopic>) -> MetadataResponse {
+    let topics = topics.into_iter().map(|topic| MetadataResponseTopic {
+        error_code: ErrorCode::InvalidRequest.raw(),
+        name: Some(topic.name.unwrap_or_default()),
+        topic_id: topic.topic_id,
+        topic_authorized_operations: OPERATIONS_NOT_ASKED,
+        ..MetadataResponseTopic::default()
+    });
+    MetadataResponse {
+        topics: topics.collect(),
+        cluster_authorized_operations: OPERATIONS_NOT_ASKED,
+        ..MetadataResponse::default()
     }
 }
 

@@ -38,6 +38,7 @@ mod metadata;
 mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
+mod named;
 mod offset_for_leader_epoch;
 mod produce;
 mod push_telemetry;
@@ -147,7 +148,18 @@ pub(crate) fn dispatch(node: &Arc<Node>, frame: Bytes, peer: &Arc<Peer>) -> Resu
         return Err(Hangup::Malformed(format!("{} v{} is not served", api.key, request.version)));
     }
     let version = request.version;
-    Ok(Begun { place, version, work: (api.handle)(node.clone(), request) })
+    // Produce and Fetch are read in place, and find out themselves what they become.
+    let in_place = matches!(api.key, ApiKey::Produce | ApiKey::Fetch);
+    let work = if request.is_large() && !in_place {
+        let (node, handle, mut request) = (node.clone(), api.handle, request);
+        Box::pin(async move {
+            request.make_room(&node.connections.memory).await;
+            handle(node, request).await
+        })
+    } else {
+        (api.handle)(node.clone(), request)
+    };
+    Ok(Begun { place, version, work })
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_protocol::frame::{RequestHead, response_frame};
-use ottla_protocol::{ApiKey, Message, Response as AnyResponse};
+use ottla_protocol::{ApiKey, Message, REQUEST_ELEMENTS_MAX, Response as AnyResponse};
 use ottla_wire::Reader;
 
 use crate::answer::{Answer, Hangup, Response};
+use crate::buffers::capacity_for;
 use crate::connections::Peer;
+use crate::memory::{Memory, Room};
 use crate::metrics::ErrorCounts;
 
 /// One request. Its frame stays whole, so that records are sliced out of it instead of copied.
@@ -27,7 +29,16 @@ pub(crate) struct Request {
     frame: Bytes,
     /// Where the body begins in the frame.
     body_at: usize,
+    /// Memory for what it becomes, if that may be much. Kept until it is answered.
+    room: Option<Room>,
 }
+
+/// Requests up to this size are opened without asking for memory, in bytes.
+const OPENED_BYTES_MIN: usize = 64 * 1024;
+/// What an element of an array takes in memory at most, with what becomes of it in the answer.
+const ELEMENT_BYTES: u64 = 512;
+/// How often as large a request may be when it is decoded.
+const GROWTH: u64 = 24;
 
 impl Request {
     /// Reads the header of a frame (without its size).
@@ -37,12 +48,41 @@ impl Request {
         let (key, version, correlation_id) = (head.api_key, head.api_version, head.correlation_id);
         let body_at = head.body;
         let listener = peer.listener.clone();
-        Ok(Self { key, version, correlation_id, listener, peer, frame, body_at })
+        Ok(Self { key, version, correlation_id, listener, peer, frame, body_at, room: None })
     }
 
-    /// What the client calls itself.
+    /// What the client calls itself, with U+FFFD for what is not UTF-8.
     pub(crate) fn client_id(&self) -> Option<String> {
-        RequestHead::parse(&self.frame).ok()?.client_id.map(str::to_owned)
+        let name = RequestHead::parse(&self.frame).ok()?.client_id?;
+        Some(String::from_utf8_lossy(name).into_owned())
+    }
+
+    /// Whether it is so large that it is opened only when there is memory for it.
+    pub(crate) fn is_large(&self) -> bool {
+        self.frame.len() > OPENED_BYTES_MIN
+    }
+
+    /// Waits for the memory that it takes when it is decoded, if it is large.
+    pub(crate) async fn make_room(&mut self, memory: &Arc<Memory>) {
+        if self.is_large() {
+            let most = ELEMENT_BYTES * REQUEST_ELEMENTS_MAX as u64;
+            self.make_room_for(memory, most.min(GROWTH * self.frame.len() as u64)).await;
+        }
+    }
+
+    /// Waits for the memory that `elements` of its arrays take, if they are many.
+    pub(crate) async fn make_room_for_elements(&mut self, memory: &Arc<Memory>, elements: usize) {
+        let bytes = ELEMENT_BYTES * elements as u64;
+        if bytes > GROWTH * OPENED_BYTES_MIN as u64 {
+            self.make_room_for(memory, bytes).await;
+        }
+    }
+
+    /// Waits for `bytes` of memory for what becomes of it.
+    async fn make_room_for(&mut self, memory: &Arc<Memory>, bytes: u64) {
+        self.room = None;
+        let held = capacity_for(self.frame.len()) as u64;
+        self.room = Some(memory.room(self.peer.id, bytes, held).await);
     }
 
     /// The body's bytes, sharing the frame.
@@ -52,7 +92,8 @@ impl Request {
 
     /// The body as an owned message.
     pub(crate) fn decode<M: Message>(&self) -> Result<M, Hangup> {
-        M::decode(&mut Reader::new(&self.frame[self.body_at..]), self.version).map_err(|error| self.malformed(&error))
+        let body = &mut Reader::new(&self.frame[self.body_at..]).with_elements_max(REQUEST_ELEMENTS_MAX);
+        M::decode(body, self.version).map_err(|error| self.malformed(&error))
     }
 
     /// What to hang up with when the body cannot be read.

@@ -3,6 +3,8 @@
 //! - v1: a downgrade is safe or unsafe; only checking (KIP-778). v2: one error for all (KIP-1022), which older versions get
 //!   too, with a result for each feature where all went well.
 //!
+//! The request's timeout is not looked at, as by Kafka's controllers.
+//!
 //! Errors: INVALID_UPDATE_VERSION (an unknown feature or level, or the wrong direction), NOT_CONTROLLER, REQUEST_TIMED_OUT.
 
 use ottla_controller::{FeatureUpdate, Reply, Request as Ask, UpdateFeatures};
@@ -33,7 +35,7 @@ async fn handle(node: &Node, body: UpdateFeaturesRequest, version: i16) -> Updat
     let names: Vec<_> = body.feature_updates.iter().map(|update| update.feature.clone()).collect();
     let updates = body.feature_updates.into_iter().map(|update| wanted(update, version)).collect();
     let ask = Ask::UpdateFeatures(UpdateFeatures { updates, validate_only: body.validate_only });
-    let (error, message) = match node.controller.ask_within(ask, body.timeout_ms).await {
+    let (error, message) = match node.controller.ask(ask).await {
         Reply::UpdateFeatures(Ok(())) => {
             let result = |feature| UpdatableFeatureResult { feature, ..UpdatableFeatureResult::default() };
             let results = if version <= 1 { names.into_iter().map(result).collect() } else { Vec::new() };

@@ -78,7 +78,7 @@ pub(super) fn describe_quorum(session: &mut Session, command: &Command<'_>) -> S
     })
 }
 
-/// `NAME=LEVEL` or `NAME=LEVEL,TYPE`; for v0 the type `down` allows a downgrade.
+/// `NAME=LEVEL` or `NAME=LEVEL,TYPE`; for v0 the type `down` allows a downgrade. `at-once`: without time for an answer.
 pub(super) fn update_features(session: &mut Session, command: &Command<'_>) -> String {
     let version = command.parsed("v", 2);
     let update = |(name, wanted): &(&str, &str)| {
@@ -91,7 +91,7 @@ pub(super) fn update_features(session: &mut Session, command: &Command<'_>) -> S
         }
     };
     let request = UpdateFeaturesRequest {
-        timeout_ms: 10_000,
+        timeout_ms: if command.has("at-once") { 0 } else { 10_000 },
         feature_updates: command.arguments.iter().filter(|(key, _)| *key != "v").map(update).collect(),
         validate_only: command.has("validate-only"),
     };

@@ -8,6 +8,10 @@ use ottla_protocol::offset_for_leader_epoch::{
 use ottla_testkit::Command;
 
 use super::session::{Session, error, joined, now};
+use crate::support::{ListOffsetsOf, PATIENCE, list_offsets_of};
+
+/// What ListOffsets calls the beginning of a log.
+const EARLIEST: i64 = -2;
 
 /// `TOPIC/PARTITION@NUMBER`, or without the number.
 fn place(word: &str) -> (String, i32, i64) {
@@ -39,6 +43,22 @@ pub(super) fn delete_records(session: &mut Session, command: &Command<'_>) -> St
         lines.sort();
         joined(lines)
     })
+}
+
+/// Asks where the logs begin until it is where they should: how soon retention comes is the broker's business.
+pub(super) fn await_start(session: &mut Session, command: &Command<'_>) -> String {
+    let patience = std::time::Instant::now() + PATIENCE;
+    for (topic, partition, offset) in command.words.iter().map(|word| place(word)) {
+        let request = list_offsets_of(&ListOffsetsOf { topic: &topic, partition, timestamp: EARLIEST });
+        loop {
+            let begins = session.client().ask(7, &request).topics[0].partitions[0].offset;
+            if begins == offset {
+                break;
+            }
+            assert!(std::time::Instant::now() < patience, "{topic}/{partition} begins at {begins}, not at {offset}");
+        }
+    }
+    String::new()
 }
 
 pub(super) fn epoch_end(session: &mut Session, command: &Command<'_>) -> String {

@@ -51,7 +51,7 @@ pub(super) fn elect_leaders(session: &mut Session, command: &Command<'_>) -> Str
     let request = ElectLeadersRequest {
         election_type: if command.has("unclean") { 1 } else { command.parsed("type", 0) },
         topic_partitions: (!command.has("all")).then(named),
-        timeout_ms: 10_000,
+        timeout_ms: command.parsed("timeout", 10_000),
     };
     session.ask(version, &request, |_, answer| {
         let mut lines = if version >= 1 { vec![error(answer.error_code, None)] } else { Vec::new() };

@@ -89,7 +89,7 @@ fn recipe(command: &Command<'_>, records: &str) -> Recipe {
         Some((letter, count)) => Some(letter.repeat(count.parse().expect("a count"))),
         None => Some(text.to_owned()).filter(|text| text != "~"),
     };
-    let record = |record: &str| {
+    let record = |record: &'_ str| {
         let (key, value) = record.split_once(':').expect("a key, a colon, a value");
         (text(key), text(value))
     };
@@ -100,6 +100,11 @@ fn recipe(command: &Command<'_>, records: &str) -> Recipe {
         recipe.timestamp = Timestamp(after.map_or_else(|| time.parse().expect("a time"), |after: i64| now() + after));
     } else {
         recipe.timestamp = Timestamp(now());
+    }
+    recipe.step_ms = command.parsed("step", 1);
+    if let Some(headers) = command.argument("headers") {
+        let header = |(key, value): (Option<String>, _)| (key.expect("a header has a key"), value);
+        recipe.headers = headers.split(',').map(record).map(header).collect();
     }
     if let Some(producer) = command.argument("producer") {
         let numbers: Vec<i64> = producer.split(',').map(|number| number.parse().expect("a number")).collect();

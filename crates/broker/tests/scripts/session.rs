@@ -18,7 +18,7 @@ use super::{admin, cluster, configs, directories, fetch, list_offsets, log, part
 use crate::support::{Client, Running, WALL};
 
 /// Names another broker to ask.
-const ORACLE: &str = "OTTLA_ORACLE";
+pub(crate) const ORACLE: &str = "OTTLA_ORACLE";
 
 /// How often in a row that one must describe its topics alike before it counts as having made known what it decided.
 const ORACLE_SETTLED: u32 = 1000;
@@ -34,7 +34,7 @@ pub(super) fn now() -> i64 {
 }
 
 /// The state of one script.
-pub(super) struct Session {
+pub(crate) struct Session {
     running: Option<Running>,
     address: SocketAddr,
     client: Option<Client>,
@@ -47,7 +47,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         if let Ok(oracle) = std::env::var(ORACLE) {
             let address = oracle.parse().expect("an address and a port");
             return Self {
@@ -71,10 +71,11 @@ impl Session {
         }
     }
 
-    pub(super) fn run(&mut self, command: &Command<'_>) -> String {
+    pub(crate) fn run(&mut self, command: &Command<'_>) -> String {
         match command.name {
             "start" => self.start(command),
             "restart" => self.restart(),
+            "kill" => self.kill(),
             "power-loss" => self.lose_power(),
             "copy" => self.copy(command),
             "create-topics" => admin::create_topics(self, command),
@@ -103,6 +104,7 @@ impl Session {
             "fetch" => fetch::fetch(self, command),
             "list-offsets" => list_offsets::list_offsets(self, command),
             "delete-records" => log::delete_records(self, command),
+            "await-start" => log::await_start(self, command),
             "epoch-end" => log::epoch_end(self, command),
             "describe-producers" => log::describe_producers(self, command),
             name => panic!("no command is called {name}"),
@@ -110,7 +112,7 @@ impl Session {
     }
 
     /// Another broker may say that it is done before all of it knows.
-    pub(super) fn settle(&self) {
+    pub(crate) fn settle(&self) {
         if self.running.is_some() {
             return;
         }
@@ -138,6 +140,16 @@ impl Session {
     fn restart(&mut self) -> String {
         if let Some(running) = &mut self.running {
             running.stop();
+            running.start_again();
+            self.address = running.address();
+            self.client = None;
+        }
+        String::new()
+    }
+
+    fn kill(&mut self) -> String {
+        if let Some(running) = &mut self.running {
+            running.kill();
             running.start_again();
             self.address = running.address();
             self.client = None;
@@ -176,6 +188,13 @@ impl Session {
         let id = self.client().ask(12, &request).topics[0].topic_id;
         self.note_id(name, id);
         String::new()
+    }
+
+    /// Stops the broker and hands it out with its disk.
+    pub(crate) fn end(self) -> Running {
+        let mut running = self.running.expect("a broker of its own");
+        running.stop();
+        running
     }
 
     /// Where the broker listens.

@@ -1,7 +1,7 @@
 //! Batches as producers send them, and as none should.
 
 use bytes::Bytes;
-use ottla_record::{BATCH_HEADER_BYTES, BatchBuilder, BatchHeader, BatchOptions, Codec, Compressor};
+use ottla_record::{BATCH_HEADER_BYTES, BatchBuilder, BatchHeader, BatchOptions, Codec, Compressor, Header};
 use ottla_types::{ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 use super::WALL;
@@ -11,15 +11,19 @@ use super::WALL;
 pub(crate) struct Recipe {
     /// Keys and values.
     pub(crate) records: Vec<(Option<String>, Option<String>)>,
-    /// The first record's timestamp; each next one is a millisecond later.
+    /// The first record's timestamp.
     pub(crate) timestamp: Timestamp,
+    /// By how many milliseconds each next one is later.
+    pub(crate) step_ms: i64,
+    /// The headers of every record.
+    pub(crate) headers: Vec<(String, Option<String>)>,
     pub(crate) options: BatchOptions,
 }
 
 impl Default for Recipe {
     fn default() -> Self {
         let records = vec![(Some("k".to_owned()), Some("v".to_owned()))];
-        Self { records, timestamp: WALL, options: BatchOptions::default() }
+        Self { records, timestamp: WALL, step_ms: 1, headers: Vec::new(), options: BatchOptions::default() }
     }
 }
 
@@ -27,6 +31,11 @@ impl Recipe {
     /// `count` records whose values have `bytes` bytes.
     pub(crate) fn of(count: usize, bytes: usize) -> Self {
         Self { records: vec![(Some("k".to_owned()), Some("v".repeat(bytes))); count], ..Self::default() }
+    }
+
+    /// The timestamp of the record at `index`.
+    pub(crate) fn time_of(&self, index: usize) -> Timestamp {
+        Timestamp(self.timestamp.0 + self.step_ms * i64::try_from(index).expect("few records"))
     }
 
     /// From an idempotent producer.
@@ -41,9 +50,15 @@ impl Recipe {
 /// The batch of a recipe.
 pub(crate) fn built(recipe: &Recipe) -> Bytes {
     let mut builder = BatchBuilder::new(recipe.options);
-    for ((key, value), at) in recipe.records.iter().zip(recipe.timestamp.0..) {
+    let headers: Vec<_> = recipe
+        .headers
+        .iter()
+        .map(|(key, value)| Header { key: key.as_bytes(), value: value.as_deref().map(str::as_bytes) })
+        .collect();
+    for (index, (key, value)) in recipe.records.iter().enumerate() {
         let bytes = |text: &Option<String>| text.as_ref().map(|text| text.clone().into_bytes());
-        builder.append(Timestamp(at), bytes(key).as_deref(), bytes(value).as_deref(), &[]).expect("small");
+        let at = recipe.time_of(index);
+        builder.append(at, bytes(key).as_deref(), bytes(value).as_deref(), &headers).expect("small");
     }
     builder.build(&mut Compressor::default()).expect("a batch with records")
 }

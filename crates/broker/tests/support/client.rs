@@ -88,6 +88,24 @@ impl Client {
         heard.is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
     }
 
+    /// Says that nothing more comes.
+    pub(crate) fn finish(&self) {
+        // It fails where the broker has hung up already.
+        drop(self.socket.shutdown(std::net::Shutdown::Write));
+    }
+
+    /// Reads whatever comes until the broker hangs up; whether it did, and did not keep silent.
+    pub(crate) fn hears_the_end(&mut self) -> bool {
+        let mut bytes = vec![0; 1 << 16];
+        loop {
+            match self.socket.read(&mut bytes) {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(error) => return is_hang_up(error.kind()),
+            }
+        }
+    }
+
     /// Reads whatever comes until the broker hangs up, and says how many bytes it was.
     pub(crate) fn drain(&mut self) -> usize {
         let mut bytes = vec![0; 1 << 20];

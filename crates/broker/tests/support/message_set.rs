@@ -62,7 +62,8 @@ fn set(magic: OldMagic, codec: Codec, recipe: &Recipe) -> Vec<u8> {
     let mut builder = MessageSetBuilder::new(magic, packing, None).expect("not zstd");
     for ((key, value), index) in recipe.records.iter().zip(0..) {
         let bytes = |text: &Option<String>| text.as_ref().map(|text| text.clone().into_bytes());
-        let time = Timestamp(recipe.timestamp.0 + index);
+        let time = recipe.time_of(index);
+        let index = i64::try_from(index).expect("few records");
         builder.append(Offset(index), time, bytes(key).as_deref(), bytes(value).as_deref()).expect("small");
     }
     let mut out = Vec::new();

@@ -7,6 +7,7 @@ mod http;
 mod loggers;
 mod message_set;
 mod otlp;
+mod panics;
 mod requests;
 mod running;
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ottla_broker::{Broker, RunFault, StartFault};
@@ -11,7 +11,7 @@ use ottla_runtime::{Runtime, SeededRandom, TokioClock, WallClock, system};
 use ottla_storage::disk::simulated::{Faults, SimulatedDisk};
 use ottla_types::Timestamp;
 
-use super::{Client, Loggers};
+use super::{Client, Loggers, panics};
 
 /// The date, for the broker: it stands still, unless a test moves it.
 pub(crate) const WALL: Timestamp = Timestamp(1_700_000_000_000);
@@ -19,11 +19,16 @@ pub(crate) const WALL: Timestamp = Timestamp(1_700_000_000_000);
 /// What every test's broker has in its `server.properties`.
 const PROPERTIES: &str = "node.id=1\nlisteners=PLAINTEXT://127.0.0.1:0\nlog.dirs=/kafka\nottla.http.listener=\n";
 
-/// A broker and the disk that outlives it.
+/// How many brokers were made: each has threads of its own name.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
+/// A broker and the disk that outlives it. None of its tasks may panic.
 pub(crate) struct Running {
     pub(crate) disk: Arc<SimulatedDisk>,
     properties: String,
     seed: u64,
+    /// What its threads are called.
+    threads: String,
     /// By how much the calendar was moved on, in milliseconds.
     later_ms: Arc<AtomicI64>,
     alive: Option<Alive>,
@@ -55,7 +60,10 @@ impl Running {
 
     /// The same, not started yet.
     pub(crate) fn stopped(disk: Arc<SimulatedDisk>, properties: &str) -> Self {
-        Self { disk, properties: format!("{PROPERTIES}{properties}"), seed: 0, later_ms: Arc::default(), alive: None }
+        panics::watch();
+        let threads = format!("broker-{}", MADE.fetch_add(1, Ordering::Relaxed));
+        let properties = format!("{PROPERTIES}{properties}");
+        Self { disk, properties, seed: 0, threads, later_ms: Arc::default(), alive: None }
     }
 
     /// Where it listens.
@@ -124,6 +132,7 @@ impl Running {
         self.seed += 1;
         let executor = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
+            .thread_name(&self.threads)
             .enable_all()
             .build()
             .expect("the test's executor");
@@ -151,6 +160,14 @@ impl Running {
     pub(crate) fn begin_stop(&mut self) -> std::thread::JoinHandle<()> {
         let Alive { executor, broker } = self.alive.take().expect("it runs");
         std::thread::spawn(move || executor.block_on(broker.stop()).expect("a clean stop"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.alive = None;
+        let panics = panics::take(&self.threads);
+        assert!(panics.is_empty() || std::thread::panicking(), "the broker panicked: {}", panics.join("; "));
     }
 }
 

@@ -186,7 +186,7 @@ fn amended(
                     rules.list_default(kind, key).ok_or_else(|| AlterConfigsRefusal::NotAList(key.clone()))?;
                 let mut items = items(old.get(key).unwrap_or(&default));
                 if *operation == APPEND {
-                    for item in items_of(value) {
+                    for item in added(value) {
                         if !items.iter().any(|there| there == item) {
                             items.push(item.to_owned());
                         }
@@ -204,6 +204,13 @@ fn amended(
 
 fn items_of(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').filter(|item| !item.is_empty())
+}
+
+/// What is to be added to a list, as Kafka reads it: an empty item is one, unless it stands at the end, or behind it.
+fn added(list: &str) -> impl Iterator<Item = &str> {
+    let kept = if list.contains(',') { list.trim_end_matches(',') } else { list };
+    let is_nothing = kept.is_empty() && !list.is_empty();
+    kept.split(',').filter(move |_| !is_nothing)
 }
 
 fn items(list: &str) -> Vec<String> {

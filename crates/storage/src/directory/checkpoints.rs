@@ -9,6 +9,7 @@ use super::{LogDirectory, Partition, TOGETHER_FROM, clean_stop};
 use crate::checkpoint::{self, PartitionOffsets};
 use crate::fault::{StorageFault, Trying};
 use crate::log::{Log, SavedPoint, Saving};
+use crate::sown::{self, Bug};
 
 pub(super) const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 pub(super) const LOG_STARTS: &str = "log-start-offset-checkpoint";
@@ -39,12 +40,20 @@ impl LogDirectory {
 
     /// Makes durable where some partitions' logs start, so that what lies below does not come back (DeleteRecords).
     pub async fn save_log_starts(&self, names: &[TopicPartition]) -> Result<(), StorageFault> {
+        if sown::is(Bug::LogStartNotSaved) {
+            return Ok(());
+        }
         let _turn = self.turns.next().await;
+        let mut starts = Vec::with_capacity(names.len());
         for (name, open) in names.iter().filter_map(|name| Some((name, self.get(name)?))) {
             let nothing = SavedPoint { recovery_point: Offset::ZERO, log_start_offset: Offset::ZERO };
-            self.saved.lock().entry(name.clone()).or_insert(nothing).log_start_offset = open.log.log_start_offset();
+            let start = open.log.log_start_offset();
+            self.saved.lock().entry(name.clone()).or_insert(nothing).log_start_offset = start;
+            starts.push((open.log, start));
         }
-        self.write_points().await
+        self.write_points().await?;
+        starts.iter().for_each(|(log, start)| log.start_saved(*start));
+        Ok(())
     }
 
     /// Closes all logs, writes the checkpoint files and, last, the mark of a clean stop; that one only if every log
@@ -55,7 +64,7 @@ impl LogDirectory {
         let how = Saved { leaving: true, threads: self.threads };
         for (name, closed) in self.save(&self.partitions(), how).await {
             failed = failed.or(closed.as_ref().err().cloned());
-            self.note(&name, closed);
+            self.note(&name, closed.map(|point| self.said_by_segments(&name, point)));
         }
         self.write_points().await?;
         self.write_high_watermarks(high_watermarks).await?;
@@ -114,6 +123,17 @@ impl LogDirectory {
         if wanted { self.disk.sync_all(self.path()).await.trying("sync", self.path()) } else { Ok(()) }
     }
 
+    /// A closed log's point without a start that its first segment's name says: it needs no line, as with Kafka. Before a
+    /// log is closed a crash may bring the segments back that have left.
+    fn said_by_segments(&self, name: &TopicPartition, point: SavedPoint) -> SavedPoint {
+        let first = self.get(name).and_then(|partition| partition.log.segment_bases().first().copied());
+        if first < Some(point.log_start_offset) {
+            point
+        } else {
+            SavedPoint { log_start_offset: Offset::ZERO, ..point }
+        }
+    }
+
     fn is_saved(&self, name: &TopicPartition, log: &Log) -> bool {
         let ends = log.ends();
         let now = SavedPoint { recovery_point: ends.log_end, log_start_offset: ends.log_start };
@@ -125,7 +145,13 @@ impl LogDirectory {
             Ok(point) => {
                 self.saved.lock().insert(name.clone(), point);
             }
-            Err(fault) => tracing::warn!(partition = %name, %fault, "not saved"),
+            Err(fault) => {
+                tracing::warn!(partition = %name, %fault, "not saved");
+                // Files that are gone, or that the device refuses: what is written to them from now on would be lost.
+                if let Some(open) = self.get(name).filter(|_| fault.is_the_devices()) {
+                    open.log.fail(fault);
+                }
+            }
         }
     }
 
@@ -136,7 +162,6 @@ impl LogDirectory {
                 saved.iter().map(|(name, point)| (name.clone(), offset(point))).collect()
             };
             let mut log_starts = each(|point| point.log_start_offset);
-            // As Kafka: only what a segment's name does not say.
             log_starts.retain(|_, start| *start > Offset::ZERO);
             (each(|point| point.recovery_point), log_starts)
         };

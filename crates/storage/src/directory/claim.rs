@@ -28,7 +28,12 @@ impl ClaimedDirectory {
         expected: MetaProperties,
     ) -> Result<Self, StorageFault> {
         let path = path.as_ref().to_owned();
-        disk.create_directory(&path).await.trying("make", &path)?;
+        match disk.create_directory(&path).await {
+            Err(error) if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory) => {
+                return Err(StorageFault::NoDirectoryThere { path });
+            }
+            made => made.trying("make", &path)?,
+        }
         let lock = lock(disk, &path).await?;
         let meta = identify(disk, &path, expected).await?;
         Ok(Self { path, meta, _lock: lock })

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::checkpoint;
 use crate::disk::Disk;
 use crate::fault::{StorageFault, Trying};
+use crate::sown::{self, Bug};
 
 const FILE: &str = ".kafka_cleanshutdown";
 /// Kafka keeps its broker epoch here (KIP-966); -1 says that none is known.
@@ -25,6 +26,9 @@ pub(super) async fn write(disk: &dyn Disk, directory: &Path) -> Result<(), Stora
 /// Removes the mark, durably: from here on a crash is one.
 pub(super) async fn remove(disk: &dyn Disk, directory: &Path) -> Result<(), StorageFault> {
     let path = directory.join(FILE);
+    if sown::is(Bug::CleanMarkStays) {
+        return Ok(());
+    }
     disk.remove(&path).await.trying("remove", &path)?;
     disk.sync_directory(directory).await.trying("sync", directory)
 }

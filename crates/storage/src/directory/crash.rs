@@ -6,7 +6,7 @@ use ottla_types::{BrokerId, Offset, PartitionIndex, ProducerId, TopicId, TopicNa
 
 use super::*;
 use crate::disk::block_on;
-use crate::disk::simulated::{Faults, SimulatedDisk};
+use crate::disk::simulated::{Failure, Faults, SimulatedDisk};
 use crate::testing::{produced, put};
 use crate::{LogConfig, OpenOptions};
 
@@ -165,6 +165,26 @@ fn what_was_saved_together_is_there_when_the_device_keeps_torn_parts_of_the_rest
     for seed in 0..3 {
         crash_everywhere(1000 * seed, &Faults::adverse());
     }
+}
+
+#[test]
+fn what_is_left_of_a_partition_that_could_not_be_made_does_not_come_back() {
+    block_on(async {
+        for seed in 0..20 {
+            for operation in 1..20 {
+                let disk = SimulatedDisk::with_faults(seed, Faults::adverse());
+                let directory = open(&disk).await.expect("opened");
+                let fail_at = Some((disk.operations() + operation, Failure::Device));
+                disk.set_faults(Faults { fail_at, ..Faults::adverse() });
+                let made = directory.create(&name(0), id(), config()).await;
+                drop(directory);
+                disk.set_faults(Faults::adverse());
+                disk.crash();
+                let directory = open(&disk).await.expect("opened again");
+                assert!(made.is_ok() || directory.count() == 0, "operation {operation}, seed {seed}: {made:?}");
+            }
+        }
+    });
 }
 
 #[test]

@@ -77,8 +77,10 @@ impl LogDirectory {
         match &made {
             Ok(log) => self.adopt(&new.name, log.clone(), Some(new.topic_id)),
             Err(_) => {
-                // Half of a partition must not be found here when the whole one is made elsewhere.
+                // Half of a partition must not be found here when the whole one is made elsewhere, after a power loss
+                // neither.
                 let _ = self.disk.remove_directory(&directory).await;
+                let _ = self.disk.sync_directory(self.path()).await;
             }
         }
         made

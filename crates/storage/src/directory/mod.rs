@@ -197,4 +197,6 @@ mod crash;
 #[cfg(test)]
 mod crash_moves;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod tests;

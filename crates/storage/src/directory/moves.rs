@@ -25,6 +25,7 @@ use crate::checkpoint;
 use crate::fault::{StorageFault, Trying};
 use crate::log::{Log, LogConfig, LogCopy, Recovery, SavedPoint, remove};
 use crate::partition_metadata;
+use crate::sown::{self, Bug};
 
 /// The ending of a partition's directory that is being filled.
 pub(super) const FUTURE: &str = "future";
@@ -158,7 +159,7 @@ impl Move {
             return Err(StorageFault::damaged(&path, 0, reason));
         }
         drop(tried);
-        if let Some(id) = self.source.meta().directory_id {
+        if let Some(id) = self.source.meta().directory_id.filter(|_| !sown::is(Bug::CopyWithoutOrigin)) {
             checkpoint::replace(&**disk, &path.join(MOVED_FROM), Bytes::from(id.to_string())).await?;
         }
         self.target.saved.lock().insert(self.name.clone(), closed);

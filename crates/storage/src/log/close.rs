@@ -9,6 +9,7 @@ use crate::checkpoint;
 use crate::fault::{StorageFault, Trying};
 use crate::producers::snapshot;
 use crate::segment::Kind;
+use crate::sown::{self, Bug};
 
 /// What is to be saved of a log in its directory's checkpoint files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,7 +68,7 @@ impl Log {
     async fn save_all(&self) -> Result<SavedPoint, StorageFault> {
         self.write_rest().await?;
         let (end, log_start_offset, snapshot, epochs, bases) = self.state.lock().unsaved();
-        let recovery_point = self.flush().await?;
+        let recovery_point = if sown::is(Bug::CheckpointBeforeFlush) { end } else { self.flush().await? };
         for base in bases {
             self.write_indexes(base).await?;
             self.sync_indexes(base).await?;
@@ -112,7 +113,9 @@ impl Log {
         let Some((files, kinds, entries)) = wanted else { return Ok(()) };
         for kind in kinds {
             let path = files.path(kind);
-            self.open_index(&path).await?.sync().await.trying("sync", &path)?;
+            let synced = self.open_index(&path).await?.sync().await.trying("sync", &path);
+            // What it should have covered is not covered by the next one either.
+            synced.map_err(|fault| self.take_offline(fault))?;
             if let Some(segment) = self.state.lock().segment(base) {
                 segment.index_synced(kind, entries);
             }
@@ -124,7 +127,7 @@ impl Log {
     async fn sync_new_names(&self) -> Result<(), StorageFault> {
         let names = {
             let state = self.state.lock();
-            if state.names_changed == state.names_synced {
+            if state.names_changed == state.names_synced || sown::is(Bug::NoSyncOfNewNames) {
                 return Ok(());
             }
             state.names_changed
@@ -159,8 +162,10 @@ impl State {
         let is_saved = self.snapshots.last().copied().unwrap_or(self.segments[0].base) == self.end;
         // The end is the written end, or else the queue holds batches of which the snapshot must not know.
         let snapshot = (!is_saved && self.end == self.written).then(|| snapshot::encode(&self.producers));
-        // An epoch without a record is not worth a file: a restart leads in another one, from the same offset on.
-        let has_records = self.epochs.latest_start().is_some_and(|start| start < self.end);
+        // An epoch without a record is not worth a file: a restart leads in another one, from the same offset on. Unless
+        // all records were deleted, for the file names epochs that had some.
+        let (end, emptied) = (self.end, self.log_start > Offset::ZERO && self.log_start == self.end);
+        let has_records = self.epochs.latest_start().is_some_and(|start| start < end || emptied);
         let epochs = (!self.epochs_saved && has_records).then(|| self.epochs.encode());
         let lacks = |segment: &&crate::segment::Segment| segment.created && segment.has_unsaved_index();
         let bases = self.segments.iter().filter(lacks).map(|segment| segment.base).collect();

@@ -313,7 +313,7 @@ impl Log {
             first
         };
         if first {
-            tracing::error!(directory = %self.directory.display(), %fault, "log is offline");
+            tracing::error!(directory = %self.directory.display(), %fault, "the log takes no records until the next start, and is still read");
             if let Some(progress) = self.progress.get() {
                 progress.failed(&fault);
             }

@@ -19,6 +19,7 @@ use crate::leader_epochs::{self, LeaderEpochs};
 use crate::producers::{Producers, replay};
 use crate::scan::{self, Scan, Scanned};
 use crate::segment::{IndexEntries, Kind, Segment, SegmentFiles};
+use crate::sown::{self, Bug};
 
 /// What is known of a log before it is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -138,7 +139,7 @@ impl Loader {
             self.start_anew(self.recovery.log_start_offset).await?;
         }
         self.epochs.truncate_from_end(self.end);
-        self.epochs.truncate_from_start(self.segments[0].base);
+        self.epochs.truncate_from_start(self.log_start());
         let producers = self.load_producers().await?;
         let epochs_saved = saved_epochs == self.epochs;
         if let Some(active) = self.segments.last() {
@@ -221,14 +222,17 @@ impl Loader {
 
     /// After an unclean stop: segments below the recovery point as they are, the others scanned.
     async fn recover(&mut self, bases: &[Offset]) -> Result<(), StorageFault> {
-        let first = bases.partition_point(|base| *base <= self.recovery.recovery_point).saturating_sub(1);
+        // The one before a segment that begins at the recovery point may have been closed after that was saved: the last
+        // entry of its time index was not durable then.
+        let is_before = |base: &Offset| *base < self.recovery.recovery_point || sown::is(Bug::RecoveryFromWrongPoint);
+        let first = bases.partition_point(is_before).saturating_sub(1);
         for base in &bases[..first.min(bases.len())] {
             self.load_trusted(*base, false).await?;
         }
         for (i, base) in bases.iter().enumerate().skip(first) {
             // A log rolls at its end, so another base means that the end of the segment before was lost, or that this one
             // was cut away and is back.
-            if i > first && *base != self.end {
+            if i > first && *base != self.end && !sown::is(Bug::SegmentsBehindHole) {
                 tracing::warn!(directory = %self.directory.display(), %base, end = %self.end, "segments do not meet");
                 return self.forget(&bases[i..]).await;
             }
@@ -248,7 +252,7 @@ impl Loader {
         let path = files.path(Kind::Log);
         let file = files.log().await?;
         let bytes = file.length().await.trying("measure", &path)?;
-        let how = self.how(bytes, self.recovery.recovery_point, true);
+        let how = self.how(bytes, self.recovery.recovery_point, !sown::is(Bug::NoCrcAtRecovery));
         let scanned = how.run(&*self.disk, files, base, &mut self.epochs).await?;
         let Scanned { mut segment, end, bad, aborts } = scanned;
         if let Some((position, reason)) = &bad {
@@ -290,7 +294,25 @@ impl Loader {
         if nothing && is_empty(Kind::OffsetIndex) && is_empty(Kind::TimeIndex) && !has_aborted {
             return Ok(());
         }
-        scan::write_indexes(&*self.disk, segment, self.syncs).await
+        let written = scan::write_indexes(&*self.disk, segment, self.syncs).await;
+        self.without_room(written, segment).await
+    }
+
+    /// On a full device the entries stay in memory, as those of a segment that is being written do, and come into the files
+    /// when there is room: what can be read should be. Half of a file is no index, so the files are emptied.
+    async fn without_room(&self, written: Result<(), StorageFault>, segment: &Segment) -> Result<(), StorageFault> {
+        let is_bearable = |fault: &StorageFault| fault.is_full() && segment.entries().aborted == 0;
+        let Some(fault) = written.as_ref().err().filter(|fault| is_bearable(fault)) else { return written };
+        tracing::warn!(%fault, "no room for an index; it is kept in memory");
+        for kind in [Kind::OffsetIndex, Kind::TimeIndex] {
+            let path = segment.files.path(kind);
+            match self.disk.open(&path, Open::Write).await {
+                Ok(file) => file.truncate(0).await.trying("cut", &path)?,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error).trying("open", &path),
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn how(&self, bytes: u64, trusted_below: Offset, check_crc: bool) -> Scan {
@@ -299,8 +321,16 @@ impl Loader {
 
     /// The segment that was scanned last is not the active one: its time index ends with its largest timestamp.
     async fn close_scanned(&mut self) -> Result<(), StorageFault> {
-        let Some(segment) = self.segments.last_mut() else { return Ok(()) };
+        let Some(mut segment) = self.segments.pop() else { return Ok(()) };
         segment.close_times();
+        let written = self.write_rest(&mut segment).await;
+        let bearable = self.without_room(written, &segment).await;
+        self.segments.push(segment);
+        bearable
+    }
+
+    /// Brings the index entries of a segment to its files that are not there yet.
+    async fn write_rest(&self, segment: &mut Segment) -> Result<(), StorageFault> {
         let entries = segment.entries();
         for write in segment.index_writes().into_iter().flatten() {
             let path = write.path;
@@ -371,7 +401,7 @@ impl Loader {
             }
         }
         // Nothing was ever saved and the stop was clean: a log from before snapshots, whose producers are long gone.
-        if self.snapshots.is_empty() && self.recovery.clean {
+        if (self.snapshots.is_empty() && self.recovery.clean) || sown::is(Bug::ProducersForgotten) {
             return Ok(Producers::default());
         }
         let (disk, segments) = (&*self.disk, self.segments.as_slice());

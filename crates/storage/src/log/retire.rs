@@ -16,10 +16,12 @@ use ottla_types::{Offset, Timestamp};
 use super::retention::{Bounds, Leaving, SegmentSummary, decide};
 use super::truncate::remove;
 use super::{Log, State};
+use crate::checkpoint;
 use crate::disk::Open;
 use crate::fault::{StorageFault, Trying};
-use crate::producers::snapshot;
+use crate::producers::{replay, snapshot};
 use crate::segment::{Kind, Segment, SegmentFiles};
+use crate::sown::{self, Bug};
 
 /// The ending of files that are to be removed.
 pub(super) const ENDING: &str = ".deleted";
@@ -50,6 +52,15 @@ impl Log {
         }
         state.log_start = start.max(offset);
         Ok(())
+    }
+
+    /// The log starts at `offset` or later for good: no crash brings the start back. So the epochs before it are not asked
+    /// for any more.
+    pub(crate) fn start_saved(&self, offset: Offset) {
+        let mut state = self.state.lock();
+        if state.epochs.truncate_from_start(offset) {
+            state.epochs_saved = false;
+        }
     }
 
     /// Lets the segments leave that the configuration does not keep at the time `now`. `None` if all stay.
@@ -136,19 +147,28 @@ impl Log {
     }
 
     /// Makes the producers durable as of the first segment that stays. As long as the segments before it are there, the
-    /// snapshot is only a shortcut.
+    /// snapshot is only a shortcut; where a power loss took it, or its bytes, it is made anew from them.
     async fn keep_producers(&self, leaving: Leaving) -> Result<(), StorageFault> {
-        let first = {
+        let (first, leaving, snapshots) = {
             let state = self.state.lock();
-            let first = state.segments[state.can_leave(leaving.count())].base;
-            Some(first).filter(|base| state.snapshots.contains(base))
+            let leaving = &state.segments[..state.can_leave(leaving.count())];
+            (state.segments[leaving.len()].base, leaving.to_vec(), state.snapshots.clone())
         };
-        let Some(first) = first else { return Ok(()) };
+        let (disk, directory) = (&*self.disk, &*self.directory);
         let path = self.path(Kind::Snapshot.name(first));
-        match self.disk.open(&path, Open::Read).await.trying("open", &path) {
-            Ok(file) => file.sync().await.trying("sync", &path),
-            Err(fault) if fault.is_not_found() => Ok(()),
-            Err(fault) => Err(fault),
+        let source = replay::Source { disk, directory, segments: &leaving, looks_back: false };
+        if snapshots.contains(&first) && source.has_snapshot(first).await? {
+            let file = disk.open(&path, Open::Read).await.trying("open", &path)?;
+            return file.sync().await.trying("sync", &path);
+        }
+        if leaving.is_empty() {
+            return Ok(());
+        }
+        let (producers, _) = source.producers_at(&snapshots, first).await?;
+        match checkpoint::replace(disk, &path, snapshot::encode(&producers)).await {
+            // Those who leave make room; until then the producers are only in memory.
+            Err(fault) if fault.is_full() => Ok(()),
+            made => made.map(|()| self.state.lock().has_snapshot(first)),
         }
     }
 
@@ -164,6 +184,7 @@ impl Log {
             let (gone, snapshots) = state.take_oldest(leaving.count());
             (gone, snapshots, delay_ms)
         };
+        let gone = if sown::is(Bug::RetiredFromWrongEnd) { gone.into_iter().rev().collect() } else { gone };
         let (Some(first), Some(last)) = (gone.first(), gone.last()) else { return Ok(None) };
         tracing::info!(
             directory = %self.directory.display(),
@@ -202,6 +223,12 @@ impl Log {
 }
 
 impl State {
+    fn has_snapshot(&mut self, at: Offset) {
+        if let Err(place) = self.snapshots.binary_search(&at) {
+            self.snapshots.insert(place, at);
+        }
+    }
+
     /// How many of `count` segments can go: the last one stays, as does one behind which nothing is on the disk yet.
     fn can_leave(&self, count: usize) -> usize {
         self.segments.windows(2).take(count).take_while(|pair| pair[1].created).count()

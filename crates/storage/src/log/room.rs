@@ -21,6 +21,7 @@ use super::{Appended, Log, State};
 use crate::disk::Open;
 use crate::fault::{StorageFault, Trying};
 use crate::segment::{Kind, Segment, SegmentFiles};
+use crate::sown::{self, Bug};
 
 /// How long the door stays shut after the first failure, in milliseconds; twice as long after each further one.
 const SHUT_MS_MIN: i64 = 50;
@@ -199,7 +200,9 @@ impl State {
     /// Returns to what is written. `None` if nothing is queued (the log went offline meanwhile).
     fn take_back_queued(&mut self, fault: &StorageFault) -> Option<(Leftovers, bool)> {
         let (first, undos) = self.queue.take_back()?;
-        undos.into_iter().rev().for_each(|undo| self.producers.take_back(undo));
+        if !sown::is(Bug::ProducersNotTakenBack) {
+            undos.into_iter().rev().for_each(|undo| self.producers.take_back(undo));
+        }
         self.recent.clear();
         self.end = self.written;
         // Segments behind the first chunk's exist only here.

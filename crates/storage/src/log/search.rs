@@ -11,7 +11,7 @@ use crate::fault::{StorageFault, Trying};
 use crate::index::{self, Entry, Found};
 use crate::segment::{Kind, Place, Segment, SegmentFiles};
 use crate::time_index::TimeEntry;
-use crate::walk::{LOOK_UP, Step, Walk};
+use crate::walk::{self, LOOK_UP, Step, Walk};
 
 /// The most that a batch may have when uncompressed, in bytes. What was appended was checked against less.
 const RECORDS_BYTES_MAX: usize = 1 << 30;
@@ -119,10 +119,13 @@ impl Log {
             let mut state = self.state.lock();
             state.segment(candidate.base).map_or(Place::From(0), |segment| segment.place(offset))
         };
-        match place {
-            Place::At { position, .. } | Place::From(position) => Ok(position),
-            Place::InFile { entries } => self.search_offsets(&candidate.files, candidate.base, entries, offset).await,
-        }
+        let near = match place {
+            Place::At { position, .. } => return Ok(position),
+            Place::From(position) => position,
+            Place::InFile { entries } => self.search_offsets(&candidate.files, candidate.base, entries, offset).await?,
+        };
+        let (file, path) = (candidate.files.log().await?, candidate.files.path(Kind::Log));
+        walk::sound_start(&file, &path, near, candidate.written, offset).await
     }
 
     async fn open_to_read(&self, path: &std::path::Path) -> Result<FileHandle, StorageFault> {

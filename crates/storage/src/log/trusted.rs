@@ -119,7 +119,10 @@ async fn end_of(file: &FileHandle, path: &Path, start: u64, bytes: u64, base: Of
     let mut end = base;
     loop {
         match walk.header().await? {
-            Step::Batch { header, .. } => end = header.next_offset(),
+            Step::Batch { position, header } => {
+                scan::check_offsets(&header, base, end).map_err(|why| StorageFault::damaged(path, position, why))?;
+                end = header.next_offset();
+            }
             Step::End => return Ok(end),
             Step::Bad { position, reason } => return Err(StorageFault::damaged(path, position, reason)),
         }

@@ -14,7 +14,7 @@ use crate::index;
 use crate::offset_index::OffsetEntry;
 use crate::segment::{Kind, Place, Segment};
 use crate::transaction_index::AbortedTransaction;
-use crate::walk::{LOOK_UP, SCAN, Step, Walk};
+use crate::walk::{self, LOOK_UP, SCAN, Step, Walk};
 
 /// Where to read from.
 pub(crate) struct Source<'a> {
@@ -66,6 +66,14 @@ impl Source<'_> {
         self.replay(&mut producers, from, end).await
     }
 
+    /// Whether there is a snapshot at that offset, and all of it.
+    pub(crate) async fn has_snapshot(&self, at: Offset) -> Result<bool, StorageFault> {
+        match self.snapshot(at).await {
+            Err(StorageFault::Damaged { .. }) => Ok(false),
+            found => found.map(|found| found.is_some()),
+        }
+    }
+
     async fn snapshot(&self, at: Offset) -> Result<Option<Producers>, StorageFault> {
         let path = self.directory.join(Kind::Snapshot.name(at));
         match checkpoint::read(self.disk, &path).await? {
@@ -101,7 +109,7 @@ impl Source<'_> {
     ) -> Result<(), StorageFault> {
         let file = segment.files.log().await?;
         let path = segment.files.path(Kind::Log);
-        let start = self.start(segment, from).await?;
+        let start = walk::sound_start(&file, &path, self.start(segment, from).await?, segment.written, from).await?;
         let mut walk = Walk::new(&file, &path, start, segment.written, piece(&file, start, segment.written));
         loop {
             let (position, header) = match walk.header().await? {

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! It holds the state as of its name's offset, exclusive. Of each producer only the last batch is kept, so that after
-//! a clean restart only that one is recognised as a retry. Producers are written by rising id; Kafka's order is its hash map's.
+//! a clean restart only that one is recognised as a retry. Producers stand in the order of the hash map that Kafka has
+//! them in, so that the file is the same ([`place`]).
 
 use std::path::Path;
 
@@ -24,7 +25,9 @@ const ENTRY_BYTES: usize = 46;
 
 /// The file's bytes.
 pub(crate) fn encode(producers: &Producers) -> Bytes {
-    let all = producers.sorted();
+    let mut all = producers.sorted();
+    let buckets = buckets(all.len());
+    all.sort_by_key(|(id, _)| place(*id, buckets));
     let mut body = BytesMut::with_capacity(4 + all.len() * ENTRY_BYTES);
     body.put_i32(all.len() as i32);
     for (id, entry) in all {
@@ -43,6 +46,24 @@ pub(crate) fn encode(producers: &Producers) -> Bytes {
     out.put_u32(crc32c(&body));
     out.put(body);
     out.freeze()
+}
+
+/// How many buckets a Java `HashMap` of `count` entries has that was never larger: 16, doubled whenever more than three
+/// quarters are taken.
+fn buckets(count: usize) -> u64 {
+    let mut buckets = 16;
+    while count as u64 * 4 > buckets * 3 {
+        buckets *= 2;
+    }
+    buckets
+}
+
+/// The bucket of an id in such a map. Entries of one bucket follow by rising id here, and as they came there; ids are
+/// handed out in rising order.
+fn place(id: ProducerId, buckets: u64) -> u64 {
+    // The halves of the id folded into 32 bits, and the halves of these into their lower one.
+    let hash = (id.0 ^ (id.0 >> 32)) as u32;
+    u64::from(hash ^ (hash >> 16)) & (buckets - 1)
 }
 
 /// Reads a file's bytes; `path` is only named in faults.
@@ -140,6 +161,25 @@ mod tests {
         assert_eq!(decode(&bytes, Path::new("x")).expect("good"), some());
         let none = encode(&Producers::default());
         assert_eq!(decode(&none, Path::new("x")).expect("good"), Producers::default());
+    }
+
+    #[test]
+    fn producers_stand_where_javas_hash_map_has_them() {
+        // As Java 17 prints the keys of a map of them.
+        let order = |ids: &[i64]| {
+            let mut ids: Vec<_> = ids.iter().map(|id| ProducerId(*id)).collect();
+            ids.sort_unstable();
+            let buckets = buckets(ids.len());
+            ids.sort_by_key(|id| place(*id, buckets));
+            ids.iter().map(|id| id.0).collect::<Vec<_>>()
+        };
+        assert_eq!(order(&[1000, 17, 33, 1, 1024, 2000]), [1024, 2000, 1, 17, 33, 1000]);
+        let far = [1 << 32, (1 << 32) + 5, 70000, 65536, 1 << 40, i64::MAX, 5, 21];
+        assert_eq!(order(&far), [1 << 40, i64::MAX, 65536, 70000, 1 << 32, (1 << 32) + 5, 5, 21]);
+        let twelve: Vec<i64> = [0, 1000, 2000].into_iter().chain(3000..3009).collect();
+        assert_eq!(order(&twelve)[..5], [0, 2000, 3008, 1000, 3000]);
+        let thirteen: Vec<i64> = twelve.into_iter().chain([3009]).collect();
+        assert_eq!(order(&thirteen)[..6], [0, 3008, 3009, 1000, 2000, 3000]);
     }
 
     #[test]

@@ -45,18 +45,8 @@ impl Writer<'_> {
             }
         }
         if self.is_flexible {
-            if let Some(Value::List(more)) = named("tags") {
-                for tag in more {
-                    tagged.push(unknown(tag)?);
-                }
-            }
-            tagged.sort_by_key(|(tag, _)| *tag);
-            varint(out, tagged.len());
-            for (tag, bytes) in tagged {
-                varint(out, tag as usize);
-                varint(out, bytes.len());
-                out.extend(bytes);
-            }
+            tagged.extend(unknown_of(fields)?);
+            out.extend(written(tagged));
         }
         Ok(())
     }
@@ -118,6 +108,30 @@ impl Writer<'_> {
         out.extend(bytes);
         Ok(())
     }
+}
+
+/// What `tags=[…]` among the fields stands for, as it stands behind a struct or a header.
+pub(super) fn tagged(fields: &Fields) -> Result<Vec<u8>, String> {
+    Ok(written(unknown_of(fields)?))
+}
+
+fn unknown_of(fields: &Fields) -> Result<Vec<(u32, Vec<u8>)>, String> {
+    match fields.iter().find(|(name, _)| name == "tags") {
+        Some((_, Value::List(more))) => more.iter().map(unknown).collect(),
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn written(mut tagged: Vec<(u32, Vec<u8>)>) -> Vec<u8> {
+    let mut out = Vec::new();
+    tagged.sort_by_key(|(tag, _)| *tag);
+    varint(&mut out, tagged.len());
+    for (tag, bytes) in tagged {
+        varint(&mut out, tag as usize);
+        varint(&mut out, bytes.len());
+        out.extend(bytes);
+    }
+    out
 }
 
 /// An element of `tags=[{tag=5 bytes=hex"00"}]`: a tagged field that no schema knows.

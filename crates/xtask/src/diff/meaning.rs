@@ -1,18 +1,22 @@
 //! What words and functions of a script stand for: its values, worked out into plain ones.
 //!
-//! - `$v` within a text: the version that the scene is at;
-//! - `pid#1`, `session#2`…: the number that an answer of this scene showed under that name;
+//! - `$v` within a text: the version that the scene is at; `$DATA`: the brokers' folder;
+//! - `pid#1`, `session#2`…: the number or id that an answer of this scene showed under that name;
 //! - `id"NAME"`: the id of a topic, as an answer of this scene told it; `id"?"` one that none has, `id""` the zero id;
 //! - `batch{…}`: a record batch or message set, see [`super::records`];
 //! - `patch(BYTES, AT, BYTES)`: other bytes from a position on, counted from the end if it is negative;
 //!   `cut(BYTES, N)`: without the last N; `join(BYTES…)`; `sealed(BYTES)`: with the right CRC; `zeros(N)`;
 //!   `repeat(BYTES, N)`; `gzip(BYTES)`: compressed, for wrappers made by hand; `int32(N)` and such: big-endian numbers;
-//! - `error(NAME)`: an error's number;
+//! - `sized(BYTES)`: the same with the length that stands in its first four made right, for a request that was cut;
+//! - `error(NAME)`: an error's number; `now(N)`: the clock's milliseconds and N more;
 //! - `many(N, VALUE)`: a list of N values, in whose texts `$i` counts from 0;
-//! - `request(API@VERSION, {fields})`: a whole request with its length in front, for `! send`; `correlation=` and `client=`
-//!   among its fields' neighbours: `request(API@VERSION, {fields}, {correlation=7 client="x"})`.
+//! - `request(API@VERSION, {fields})`: a whole request with its length in front, for `! send`; what its header says
+//!   stands behind: `request(API@VERSION, {fields}, {correlation=7 client="x" header=1 tags=[{tag=5 bytes=hex"00"}]})`;
+//!   `message(…)`: the same without the length; `framed(BYTES)`: the length in front of any bytes.
 
-use super::encode::encode;
+use std::time::SystemTime;
+
+use super::encode::{encode, tagged};
 use super::masks::Names;
 use super::notation::{Fields, Value, line};
 use super::records;
@@ -36,7 +40,7 @@ impl Meaning<'_, '_> {
             Value::Fields(fields) => Value::Fields(self.fields(fields)?),
             // The words of a batch are read by its builder.
             Value::Word(word) if word.contains('#') => {
-                Value::Int(self.names.number(word).ok_or_else(|| format!("no answer showed {word} yet"))?)
+                self.names.named(word).ok_or_else(|| format!("no answer showed {word} yet"))?
             }
             Value::Call(name, arguments) => self.call(name, arguments)?,
             plain => plain.clone(),
@@ -81,6 +85,15 @@ impl Meaning<'_, '_> {
                 bytes
             }
             ("join", parts) => parts.iter().map(|part| self.bytes(part)).collect::<Result<Vec<_>, _>>()?.concat(),
+            ("sized", [bytes]) => {
+                let bytes = self.bytes(bytes)?;
+                let length = bytes.len().checked_sub(4).ok_or("a request is longer than its length")?;
+                patch(bytes, 0, &i32::try_from(length).map_err(|e| e.to_string())?.to_be_bytes())?
+            }
+            ("now", [Value::Int(more)]) => {
+                let now = SystemTime::UNIX_EPOCH.elapsed().map_err(|e| e.to_string())?;
+                return Ok(Value::Int(i64::try_from(now.as_millis()).map_err(|e| e.to_string())? + more));
+            }
             ("sealed", [bytes]) => records::sealed(self.bytes(bytes)?)?,
             ("gzip", [bytes]) => gzip(&self.bytes(bytes)?)?,
             ("zeros", [Value::Int(count)]) => vec![0; usize::try_from(*count).map_err(|e| e.to_string())?],
@@ -91,7 +104,11 @@ impl Meaning<'_, '_> {
             ("int16", [Value::Int(n)]) => i16::try_from(*n).map_err(|e| e.to_string())?.to_be_bytes().to_vec(),
             ("int32", [Value::Int(n)]) => i32::try_from(*n).map_err(|e| e.to_string())?.to_be_bytes().to_vec(),
             ("int64", [Value::Int(n)]) => n.to_be_bytes().to_vec(),
-            ("request", [Value::Word(api), Value::Fields(fields), more @ ..]) => self.frame(api, fields, more)?,
+            ("request", [Value::Word(api), Value::Fields(fields), more @ ..]) => {
+                framed(self.message(api, fields, more)?)?
+            }
+            ("message", [Value::Word(api), Value::Fields(fields), more @ ..]) => self.message(api, fields, more)?,
+            ("framed", [bytes]) => framed(self.bytes(bytes)?)?,
             ("error", [Value::Word(name)]) => {
                 let known = (-1..200).filter_map(ErrorCode::from_raw).find(|error| error.name() == name);
                 let known = known.ok_or_else(|| format!("no error is called {name}"))?;
@@ -114,24 +131,27 @@ impl Meaning<'_, '_> {
         Ok(Value::Bytes(bytes))
     }
 
-    fn frame(&mut self, api: &str, fields: &Fields, more: &[Value]) -> Result<Vec<u8>, String> {
+    fn message(&mut self, api: &str, fields: &Fields, more: &[Value]) -> Result<Vec<u8>, String> {
         let (api, version) = api_at(api)?;
         let version = version.unwrap_or(self.version);
-        let (mut correlation, mut client) = (1, Some("diff".to_owned()));
+        let mut head = Head { correlation: 1, ..Head::default() };
         if let [Value::Fields(more)] = more {
-            for (name, value) in more {
+            for (name, value) in self.fields(more)? {
                 match (name.as_str(), value) {
                     ("correlation", Value::Int(number)) => {
-                        correlation = i32::try_from(*number).map_err(|e| e.to_string())?
+                        head.correlation = i32::try_from(number).map_err(|e| e.to_string())?;
                     }
-                    ("client", Value::Text(name)) => client = Some(name.clone()),
-                    ("client", Value::Null) => client = None,
-                    _ => return Err(format!("a request's header has no {name}")),
+                    ("client", Value::Text(name)) => head.client = Some(name.into_bytes()),
+                    ("client", Value::Bytes(name)) => head.client = Some(name),
+                    ("client", Value::Null) => head.client = None,
+                    ("header", Value::Int(version)) => head.version = Some(version),
+                    ("tags", tags @ Value::List(_)) => head.tags = vec![("tags".to_owned(), tags)],
+                    _ => return Err(format!("a request's header has no {name} of that kind")),
                 }
             }
         }
         let body = self.fields(fields)?;
-        frame(self.schemas, api, version, correlation, client.as_deref(), &body)
+        message(self.schemas, api, version, &head, &body)
     }
 }
 
@@ -146,35 +166,61 @@ pub(super) fn api_at(text: &str) -> Result<(&str, Option<i16>), String> {
     }
 }
 
+/// What stands before a request's body.
+pub(super) struct Head {
+    pub(super) correlation: i32,
+    /// What the client calls itself.
+    client: Option<Vec<u8>>,
+    /// The header's version, if it is not the one that is due.
+    version: Option<i64>,
+    /// `tags=[…]` or nothing.
+    tags: Fields,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self { correlation: 0, client: Some(b"diff".to_vec()), version: None, tags: Fields::new() }
+    }
+}
+
+/// A request with its header, without its length.
+fn message(schemas: &Schemas, api: &str, version: i16, head: &Head, fields: &Fields) -> Result<Vec<u8>, String> {
+    let schema = schemas.of(api)?;
+    let mut bytes = [schema.key().to_be_bytes(), version.to_be_bytes()].concat();
+    bytes.extend(head.correlation.to_be_bytes());
+    let due = if schema.is_flexible(version) { 2 } else { 1 };
+    let header = head.version.unwrap_or(due);
+    match &head.client {
+        _ if header == 0 => {}
+        None => bytes.extend((-1i16).to_be_bytes()),
+        Some(client) => {
+            bytes.extend(i16::try_from(client.len()).map_err(|e| e.to_string())?.to_be_bytes());
+            bytes.extend(client);
+        }
+    }
+    if header == 2 {
+        bytes.extend(tagged(&head.tags)?);
+    }
+    let body = encode(schema, &schema.request().body, version, fields);
+    bytes.extend(body.map_err(|why| format!("{api} v{version}: {why}"))?);
+    Ok(bytes)
+}
+
+/// Any bytes with their length in front.
+fn framed(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+    let length = i32::try_from(bytes.len()).map_err(|e| e.to_string())?;
+    Ok([length.to_be_bytes().to_vec(), bytes].concat())
+}
+
 /// A request with its header and its length in front.
-pub(super) fn frame(
+pub(super) fn request(
     schemas: &Schemas,
     api: &str,
     version: i16,
     correlation: i32,
-    client: Option<&str>,
     fields: &Fields,
 ) -> Result<Vec<u8>, String> {
-    let schema = schemas.of(api)?;
-    let mut frame = Vec::new();
-    frame.extend(schema.key().to_be_bytes());
-    frame.extend(version.to_be_bytes());
-    frame.extend(correlation.to_be_bytes());
-    match client {
-        None => frame.extend((-1i16).to_be_bytes()),
-        Some(client) => {
-            frame.extend(i16::try_from(client.len()).map_err(|e| e.to_string())?.to_be_bytes());
-            frame.extend(client.as_bytes());
-        }
-    }
-    if schema.is_flexible(version) {
-        frame.push(0);
-    }
-    frame.extend(
-        encode(schema, &schema.request().body, version, fields).map_err(|why| format!("{api} v{version}: {why}"))?,
-    );
-    let length = i32::try_from(frame.len()).map_err(|e| e.to_string())?;
-    Ok([length.to_be_bytes().to_vec(), frame].concat())
+    framed(message(schemas, api, version, &Head { correlation, ..Head::default() }, fields)?)
 }
 
 fn patch(mut bytes: Vec<u8>, at: i64, other: &[u8]) -> Result<Vec<u8>, String> {

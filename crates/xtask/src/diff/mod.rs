@@ -8,6 +8,7 @@
 //! Requests and answers go through a codec of this module (`encode`, `decode`), driven by the schemas as data; `masks`
 //! names what differs from run to run. interop/README.md tells how to write a script.
 
+mod coverage;
 mod decode;
 mod encode;
 mod masks;
@@ -18,7 +19,6 @@ mod schemas;
 mod script;
 mod talk;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -27,6 +27,7 @@ use crate::broker::{self, Broker};
 use crate::kafka::{self, Kafka};
 use crate::tools::{self, transcript};
 use crate::{interop, process};
+use coverage::{Seen, Served, Unseen};
 use masks::Masks;
 use schemas::Schemas;
 use script::{Answers, NEWEST, OLDER, Scene, Script};
@@ -82,8 +83,8 @@ struct Outcome {
     compared: usize,
     /// Those of them that differ, as docs/deviations.md says.
     deviations: usize,
-    /// APIs and versions that Ottla answered.
-    answered: BTreeSet<(i16, i16)>,
+    /// The script with the answers that are kept.
+    script: Option<Script>,
     /// What Ottla says that it serves, by key.
     served: Vec<(i64, i64, i64)>,
     told: Vec<String>,
@@ -106,7 +107,7 @@ fn names() -> Result<Vec<String>, String> {
     let entries = fs::read_dir(folder()).map_err(|e| format!("{}: {e}", folder().display()))?;
     let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
     let mut names: Vec<_> = names.filter_map(|name| name.strip_suffix(".txt").map(str::to_owned)).collect();
-    names.retain(|name| name != "masks");
+    names.retain(|name| name != "masks" && name != "errors");
     names.sort();
     Ok(names)
 }
@@ -144,7 +145,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
 /// Prints what was seen; an error if anything is not as it should be.
 fn report(shared: &Shared, done: &[(String, Result<Outcome, String>)]) -> Result<(), String> {
     let (mut failed, mut scenes, mut compared, mut deviations) = (0, 0, 0, 0);
-    let (mut answered, mut served) = (BTreeSet::<(i16, i16)>::new(), Vec::new());
+    let (mut seen, mut served) = (Seen::default(), Served::new());
     for (name, outcome) in done {
         match outcome {
             Err(why) => {
@@ -157,29 +158,35 @@ fn report(shared: &Shared, done: &[(String, Result<Outcome, String>)]) -> Result
                 scenes += outcome.scenes;
                 compared += outcome.compared;
                 deviations += outcome.deviations;
-                answered.extend(&outcome.answered);
-                served.clone_from(&outcome.served);
+                outcome.script.iter().for_each(|script| seen.add(script));
+                served.extend(outcome.served.iter().map(|(key, from, to)| {
+                    let name = shared.schemas.name_of(*key).unwrap_or("?");
+                    (name.to_owned(), (*from as i16, *to as i16))
+                }));
             }
         }
     }
-    let every = |&(key, from, to): &(i64, i64, i64)| (from..=to).map(move |version| (key, version));
-    let every: Vec<(i64, i64)> = served.iter().flat_map(every).collect();
-    let is_covered = |pair: &&(i64, i64)| answered.contains(&(pair.0 as i16, pair.1 as i16));
-    let missing: Vec<_> = every.iter().filter(|pair| !is_covered(pair)).collect();
     println!(
         "diff: {} scripts, {scenes} scenes, {compared} answers compared, {deviations} of them as docs/deviations.md says",
         done.len()
     );
     if !shared.options.kafka {
-        println!("      {} of {} API versions served were answered", every.len() - missing.len(), every.len());
+        let (answered, all) = seen.count(&served);
+        println!("      {answered} of {all} API versions served were answered");
+    }
+    let mut lacks = Vec::new();
+    if !shared.options.kafka && shared.options.names.is_empty() {
+        let unseen = Unseen::parse(&read(&path_of("errors"))?)?;
+        let handlers = served.keys().map(|api| Ok((api.clone(), coverage::handler(api)?)));
+        let handlers = handlers.collect::<Result<_, String>>()?;
+        lacks = coverage::lacks(&served, &handlers, &seen, &unseen);
+        lacks.iter().for_each(|lack| println!("      {lack}"));
     }
     if failed > 0 {
         return Err(format!("{failed} of {} scripts failed", done.len()));
     }
-    if !shared.options.kafka && shared.options.names.is_empty() && !missing.is_empty() {
-        let name = |key| shared.schemas.name_of(key).unwrap_or("?");
-        let missing: Vec<_> = missing.iter().map(|(key, version)| format!("{} v{version}", name(*key))).collect();
-        return Err(format!("no script has an answer of {}", missing.join(", ")));
+    if !lacks.is_empty() {
+        return Err("what Ottla serves is not covered".to_owned());
     }
     fs::remove_dir_all(&shared.scratch).map_err(|e| e.to_string())
 }
@@ -204,6 +211,7 @@ fn check(name: &str, shared: &Shared) -> Result<Outcome, String> {
     let answers = || script.scenes.iter().flat_map(|scene| &scene.steps).flat_map(|step| step.answers.values());
     outcome.compared = answers().count();
     outcome.deviations = answers().filter(|answers| answers.kafka != answers.ottla).count();
+    outcome.script = Some(script);
     Ok(outcome)
 }
 
@@ -219,7 +227,7 @@ fn ask_ottla(name: &str, script: &mut Script, shared: &Shared, outcome: &mut Out
     let settings: Vec<_> = script.settings().map(|line| line.replace("$DATA", &folder)).collect();
     let settings: Vec<_> = settings.iter().map(String::as_str).collect();
     let mut broker = Broker::start_with(&shared.options.binary, &data, 0, &settings)?;
-    let mut talk = Talk::with(&shared.schemas, &shared.masks, broker.address());
+    let mut talk = Talk::with(&shared.schemas, &shared.masks, broker.address(), folder.clone());
     let played = (|| {
         outcome.served = talk.accepted()?;
         for scene in &mut script.scenes {
@@ -230,19 +238,18 @@ fn ask_ottla(name: &str, script: &mut Script, shared: &Shared, outcome: &mut Out
         }
         Ok(())
     })();
-    outcome.answered = std::mem::take(&mut talk.answered);
     broker.stop().map_err(|why| format!("{why}\n{}", broker.log()))?;
     played
 }
 
-/// Starts a new Kafka of each release that decides; the newest first.
-fn start_kafkas(name: &str, script: &Script, shared: &Shared) -> Result<Vec<Kafka>, String> {
-    let start = |release: &str| {
+/// Starts a new Kafka of each release that decides, each with its folder; the newest first.
+fn start_kafkas(name: &str, script: &Script, shared: &Shared) -> Result<Vec<(Kafka, String)>, String> {
+    let start = |release: &str| -> Result<(Kafka, String), String> {
         let data = place(name, release, shared)?.join("data");
         let folder = data.display().to_string();
         let settings: Vec<_> = script.settings().map(|line| line.replace("$DATA", &folder)).collect();
         let settings: Vec<_> = settings.iter().map(String::as_str).collect();
-        Kafka::start(release, &kafka::format(release, &data, &settings)?)
+        Ok((Kafka::start(release, &kafka::format(release, std::slice::from_ref(&data), &settings)?)?, folder))
     };
     std::thread::scope(|scope| {
         let older = scope.spawn(|| start(OLDER));
@@ -252,8 +259,9 @@ fn start_kafkas(name: &str, script: &Script, shared: &Shared) -> Result<Vec<Kafk
 
 fn ask_kafka(name: &str, script: &mut Script, shared: &Shared, outcome: &mut Outcome) -> Result<(), String> {
     let mut kafkas = start_kafkas(name, script, shared)?;
-    let mut talks: Vec<_> =
-        kafkas.iter().map(|kafka| Talk::with(&shared.schemas, &shared.masks, kafka.address())).collect();
+    let talk =
+        |(kafka, folder): &(Kafka, String)| Talk::with(&shared.schemas, &shared.masks, kafka.address(), folder.clone());
+    let mut talks: Vec<_> = kafkas.iter().map(talk).collect();
     let mut accepted = talks.iter_mut().map(Talk::accepted).collect::<Result<Vec<_>, _>>()?;
     talks[0].added.clone_from(&accepted[1]);
     // 4.x says so of the first versions of Produce, for the sake of old clients that look for them, and closes then.
@@ -270,7 +278,9 @@ fn ask_kafka(name: &str, script: &mut Script, shared: &Shared, outcome: &mut Out
             keep(scene, version, answers, Side::Kafka { is_older }, &mut outcome.told);
         }
     }
-    kafkas.iter_mut().try_for_each(Kafka::stop)
+    // One that was told to forget itself does not end, and is killed. Their folders are not looked at again.
+    kafkas.iter_mut().for_each(|(kafka, _)| drop(kafka.stop()));
+    Ok(())
 }
 
 /// Whose answers they are.

@@ -55,10 +55,12 @@ pub(super) struct Step {
 pub(super) enum Act {
     /// `> API fields`: asks, and the answer is compared.
     Ask(Question),
-    /// `~ API fields`: asks until the answer holds this error, or none.
-    Prepare(Question, Option<String>),
+    /// `~ API fields`: asks until the answer is as it is wanted.
+    Prepare(Question, Until),
     /// `~ topic NAME partitions=2 KEY=VALUE`: makes a topic, and waits until it is served.
     Topic(String, Fields),
+    /// `~ settled`: waits until what was answered before is seen by every later request.
+    Settled,
     /// `! send BYTES`: writes these bytes and nothing else.
     Send(Value),
     /// `! end`: says that nothing more will be written.
@@ -67,6 +69,19 @@ pub(super) enum Act {
     Connect,
     /// `! receive API@VERSION`: reads an answer that is compared.
     Receive(String, Option<i16>),
+}
+
+/// What a question is repeated for.
+#[derive(PartialEq, Debug)]
+pub(super) enum Until {
+    /// An answer without any error.
+    NoError,
+    /// `=> NAME`: one with this error.
+    Error(String),
+    /// `=> with "TEXT"`: one that holds this text.
+    With(String),
+    /// `=> without "TEXT"`: one that does not.
+    Without(String),
 }
 
 /// A request.
@@ -276,11 +291,10 @@ fn act(lines: &[String]) -> Result<Act, String> {
             let (name, rest) = rest.split_once(' ').unwrap_or((rest, ""));
             Ok(Act::Topic(name.to_owned(), notation::fields(rest)?))
         }
+        "~ " if word == "settled" => Ok(Act::Settled),
         "~ " => match rest.split_once("=> ") {
-            None => Ok(Act::Prepare(question(word, rest)?, None)),
-            Some((fields, error)) => {
-                Ok(Act::Prepare(question(word, fields.trim_end())?, Some(error.trim().to_owned())))
-            }
+            None => Ok(Act::Prepare(question(word, rest)?, Until::NoError)),
+            Some((fields, wanted)) => Ok(Act::Prepare(question(word, fields.trim_end())?, until(wanted.trim())?)),
         },
         _ => match word {
             "send" => Ok(Act::Send(notation::value(rest)?)),
@@ -295,6 +309,19 @@ fn act(lines: &[String]) -> Result<Act, String> {
     }
 }
 
+fn until(text: &str) -> Result<Until, String> {
+    let (word, behind) = text.split_once(' ').unwrap_or((text, ""));
+    match (word, behind) {
+        (error, "") => Ok(Until::Error(error.to_owned())),
+        ("with" | "without", behind) => match notation::value(behind)? {
+            Value::Text(text) if word == "with" => Ok(Until::With(text)),
+            Value::Text(text) => Ok(Until::Without(text)),
+            _ => Err(format!("=> {word} takes a text")),
+        },
+        _ => Err(format!("=> {text} is none of an error, with \"TEXT\", without \"TEXT\"")),
+    }
+}
+
 fn question(word: &str, rest: &str) -> Result<Question, String> {
     let (api, version) = api_at(word)?;
     Ok(Question { api: api.to_owned(), version, fields: notation::fields(rest)? })
@@ -305,7 +332,7 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "# What stands for the file.\n# broker: a=b\n\n# Of the scene.\n== Metadata 0-2: a title\n\
-        ~ topic t-$v partitions=2 retention.ms=5\n# deviation: x\n> Metadata topics=[{name=\"t-$v\"}]\n\
+        ~ topic t-$v partitions=2 retention.ms=5\n~ settled\n# deviation: x\n> Metadata topics=[{name=\"t-$v\"}]\n\
         >   allow_auto_topic_creation=true\n@ v0 (3.9.1)\n- one\n@ v1-2\n  both\n+ ours\n\n== -: raw\n! send hex\"00\"\n! end\n\
         ! receive Metadata@1\n  (closed)\n# The end.\n";
 
@@ -314,7 +341,7 @@ mod tests {
         let script = Script::parse(TEXT, &Schemas::read().expect("they are there")).expect("legal");
         assert_eq!(script.render(), TEXT);
         assert_eq!(script.settings().collect::<Vec<_>>(), ["a=b"]);
-        let step = &script.scenes[0].steps[1];
+        let step = &script.scenes[0].steps[2];
         assert_eq!(step.answers[&0], Answers { is_older: true, kafka: vec!["one".to_owned()], ottla: Vec::new() });
         assert_eq!(step.answers[&2].ottla, ["both", "ours"]);
         assert_eq!(script.scenes[1].steps[2].act, Act::Receive("Metadata".to_owned(), Some(1)));
@@ -331,6 +358,14 @@ mod tests {
         let other = TEXT.replace("! end\n", "# deviation: x\n! end\n");
         let script = Script::parse(&other, &Schemas::read().expect("they are there")).expect("legal");
         assert_eq!(script.unexplained(&["x".to_owned()]).len(), 1);
+    }
+
+    #[test]
+    fn a_question_is_repeated_until_an_error_or_a_text() {
+        assert_eq!(until("NOT_CONTROLLER"), Ok(Until::Error("NOT_CONTROLLER".to_owned())));
+        assert_eq!(until("with \"a b\""), Ok(Until::With("a b".to_owned())));
+        assert_eq!(until("without \"a\""), Ok(Until::Without("a".to_owned())));
+        assert!(until("with a").is_err() && until("NONE or").is_err());
     }
 
     #[test]

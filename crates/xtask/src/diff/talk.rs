@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::decode::decode;
 use super::masks::{Masks, Names};
-use super::meaning::{Meaning, frame};
+use super::meaning::{Meaning, request};
 use super::notation::{self, Fields, Value};
 use super::schemas::Schemas;
-use super::script::{Act, Question, Scene};
+use super::script::{Act, Question, Scene, Until};
 
 /// How long an answer may take, and how long what a scene prepares may.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -25,10 +25,10 @@ pub(super) struct Talk<'a> {
     pub(super) schemas: &'a Schemas,
     pub(super) masks: &'a Masks,
     address: String,
+    /// The broker's folder.
+    data: String,
     stream: Option<TcpStream>,
     correlation: i32,
-    /// APIs and versions that were answered.
-    pub(super) answered: BTreeSet<(i16, i16)>,
     /// What another broker accepts, to be added to what ApiVersions answers.
     pub(super) added: Vec<(i64, i64, i64)>,
 }
@@ -37,13 +37,13 @@ pub(super) struct Talk<'a> {
 pub(super) type Broken = String;
 
 impl<'a> Talk<'a> {
-    pub(super) fn with(schemas: &'a Schemas, masks: &'a Masks, address: String) -> Self {
-        Self { schemas, masks, address, stream: None, correlation: 0, answered: BTreeSet::new(), added: Vec::new() }
+    pub(super) fn with(schemas: &'a Schemas, masks: &'a Masks, address: String, data: String) -> Self {
+        Self { schemas, masks, address, data, stream: None, correlation: 0, added: Vec::new() }
     }
 
     /// The versions of each API that the broker says it accepts, by key.
     pub(super) fn accepted(&mut self) -> Result<Vec<(i64, i64, i64)>, Broken> {
-        let mut names = Names::new(self.masks);
+        let mut names = Names::new(self.masks, &self.data);
         let question = Question { api: "ApiVersions".to_owned(), version: Some(0), fields: Fields::new() };
         let fields = self.ask(&question, 0, &mut names)?.map_err(|line| format!("ApiVersions: {line}"))?;
         let number = |fields: &Fields, wanted: &str| {
@@ -64,7 +64,7 @@ impl<'a> Talk<'a> {
 
     /// Plays a scene at one version; what was answered to each step that is, in order.
     pub(super) fn play(&mut self, scene: &Scene, version: i16) -> Result<Vec<Vec<String>>, Broken> {
-        let mut names = Names::new(self.masks);
+        let mut names = Names::new(self.masks, &self.data);
         let mut answers = Vec::new();
         self.stream = None;
         for step in &scene.steps {
@@ -73,10 +73,11 @@ impl<'a> Talk<'a> {
                 Act::Ask(question) => {
                     answers.push(lines(self.ask(question, version, &mut names).map_err(failed)?));
                 }
-                Act::Prepare(question, error) => {
-                    self.prepare(question, error.as_deref(), version, &mut names).map_err(failed)?;
+                Act::Prepare(question, until) => {
+                    self.prepare(question, until, version, &mut names).map_err(failed)?;
                 }
                 Act::Topic(name, fields) => self.topic(name, fields, version, &mut names).map_err(failed)?,
+                Act::Settled => self.settle(&mut names).map_err(failed)?,
                 Act::Send(value) => {
                     let mut meaning = Meaning { schemas: self.schemas, names: &mut names, version };
                     let bytes = meaning.bytes(value).map_err(failed)?;
@@ -116,7 +117,7 @@ impl<'a> Talk<'a> {
         let fields = Meaning { schemas: self.schemas, names, version }.fields(&question.fields)?;
         let version = question.version.unwrap_or(version);
         self.correlation += 1;
-        let bytes = frame(self.schemas, &question.api, version, self.correlation, Some("diff"), &fields)?;
+        let bytes = request(self.schemas, &question.api, version, self.correlation, &fields)?;
         // A broker that closed already is seen by the next to read.
         drop(self.stream()?.write_all(&bytes));
         if question.api == "Produce" && fields.iter().any(|(name, value)| name == "acks" && *value == Value::Int(0)) {
@@ -160,9 +161,6 @@ impl<'a> Talk<'a> {
         if correlation.is_none() {
             fields.insert(0, ("correlation".to_owned(), Value::Int(i64::from(answered))));
         }
-        if !is_unknown {
-            self.answered.insert((schema.key(), version));
-        }
         Ok(Ok(fields))
     }
 
@@ -193,11 +191,11 @@ impl<'a> Talk<'a> {
         })
     }
 
-    /// Asks until the answer holds `error`, or no error if that is `None`.
+    /// Asks until the answer is as it is wanted.
     fn prepare(
         &mut self,
         question: &Question,
-        error: Option<&str>,
+        until: &Until,
         version: i16,
         names: &mut Names<'_>,
     ) -> Result<(), Broken> {
@@ -205,9 +203,12 @@ impl<'a> Talk<'a> {
         loop {
             let answer = self.ask(question, version, names)?;
             let met = answer.as_ref().map(errors).unwrap_or_default();
-            let is_so = match error {
-                None => answer.is_ok() && met.is_empty(),
-                Some(error) => met.contains(error),
+            let told = answer.as_ref().map(|fields| notation::line(&Value::Fields(fields.clone())));
+            let is_so = match until {
+                Until::NoError => answer.is_ok() && met.is_empty(),
+                Until::Error(error) => met.contains(error),
+                Until::With(text) => told.is_ok_and(|told| told.contains(text)),
+                Until::Without(text) => told.is_ok_and(|told| !told.contains(text)),
             };
             if is_so {
                 return Ok(());
@@ -216,6 +217,24 @@ impl<'a> Talk<'a> {
                 return Err(format!("in vain: {}", lines(answer).join("\n")));
             }
         }
+    }
+
+    /// Waits until what was answered before is seen: settings are in effect after they are acknowledged, in order, and so
+    /// one is set and taken back again.
+    fn settle(&mut self, names: &mut Names<'_>) -> Result<(), Broken> {
+        let asked = |api: &str, version: i16, fields: String| -> Result<Question, String> {
+            Ok(Question { api: api.to_owned(), version: Some(version), fields: notation::fields(&fields)? })
+        };
+        let described = r#"resources=[{resource_type=4 configuration_keys=["settled"]}]"#;
+        let key = || "settled".to_owned();
+        for (operation, until) in [(0, Until::With(key())), (1, Until::Without(key()))] {
+            let operation = format!("config_operation={operation}");
+            let change =
+                format!(r#"resources=[{{resource_type=4 configs=[{{name="settled" {operation} value="1"}}]}}]"#);
+            self.prepare(&asked("IncrementalAlterConfigs", 1, change)?, &Until::NoError, 0, names)?;
+            self.prepare(&asked("DescribeConfigs", 4, described.to_owned())?, &until, 0, names)?;
+        }
+        Ok(())
     }
 
     fn topic(&mut self, name: &str, fields: &Fields, version: i16, names: &mut Names<'_>) -> Result<(), Broken> {
@@ -254,8 +273,8 @@ impl<'a> Talk<'a> {
             (0..partitions).map(|index| format!("{{partition_index={index} timestamp=-1}}")).collect();
         let ends = format!("topics=[{{name=\"{name}\" partitions=[{}]}}]", partitions.join(" "));
         let known = format!("topics=[{{name=\"{name}\"}}]");
-        self.prepare(&asked("Metadata", 12, &known)?, None, version, names)?;
-        self.prepare(&asked("ListOffsets", 7, &ends)?, None, version, names)
+        self.prepare(&asked("Metadata", 12, &known)?, &Until::NoError, version, names)?;
+        self.prepare(&asked("ListOffsets", 7, &ends)?, &Until::NoError, version, names)
     }
 }
 

@@ -21,8 +21,19 @@ const SOURCES: [&str; 3] = ["3.9.1", "4.3.1", OTTLA];
 const OTTLA: &str = "ottla";
 /// The release that every way ends on, and whose clients fill and tell.
 const LAST: &str = "4.3.1";
+/// The release that is the last to take what `OLD` sends.
+const SERVES_OLD: &str = "3.9.1";
+/// The release whose client sends messages of magic 1.
+const OLD: &str = "0.10.0.1";
+/// What a Kafka is told beside its addresses: a small log of transactions, and compaction that does not wait.
+const KAFKAS: &[&str] = &[
+    "transaction.state.log.num.partitions=2",
+    "transaction.state.log.replication.factor=1",
+    "transaction.state.log.min.isr=1",
+    "log.cleaner.backoff.ms=200",
+];
 /// How long filling, telling or adding may take.
-const STEP_MAX: Duration = Duration::from_secs(60);
+const STEP_MAX: Duration = Duration::from_secs(120);
 /// Records that `Moving add` gives each partition.
 const ADDED: usize = 20;
 
@@ -52,6 +63,7 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let options = parse(arguments)?;
     interop::install(&format!("java-{LAST}"))?;
+    interop::install(&format!("java-{OLD}"))?;
     interop::install(&format!("tools-{LAST}"))?;
     let scratch = interop::scratch("moving")?;
     for source in &options.sources {
@@ -67,10 +79,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
 
 /// One way: the source is filled, Ottla takes over or goes on, Kafka starts on the export.
 fn way(source: &str, binary: &Path, folder: &Path) -> Result<(), String> {
-    let ottla = folder.join("ottla");
+    let ottla = log_dirs(source, folder, "ottla");
     let told = if source == OTTLA {
-        let mut broker = Broker::start(binary, &ottla, 0)?;
-        let told = fill(&broker.address());
+        let mut broker = Broker::start_on(binary, &ottla, 0, &[])?;
+        let told = fill(&broker.address(), true).and_then(|()| tell(&broker.address()));
         end_broker(&mut broker, told)?
     } else {
         interop::install(&format!("tools-{source}"))?;
@@ -85,18 +97,28 @@ fn way(source: &str, binary: &Path, folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// A Kafka is filled, and Ottla takes over a copy of its directory; what Ottla holds in the end.
-fn from_kafka(release: &str, binary: &Path, folder: &Path, ottla: &Path) -> Result<Told, String> {
-    let data = folder.join("kafka");
-    let settings = kafka::format(release, &data, &[])?;
+/// The log directories on a way: one where it begins with the oldest Kafka, two on the others.
+fn log_dirs(source: &str, folder: &Path, name: &str) -> Vec<PathBuf> {
+    let numbers = if source == SERVES_OLD { 1..=1 } else { 1..=2 };
+    numbers.map(|number| folder.join(format!("{name}-{number}"))).collect()
+}
+
+/// A Kafka is filled, and Ottla takes over a copy of its directories; what Ottla holds in the end.
+fn from_kafka(release: &str, binary: &Path, folder: &Path, ottla: &[PathBuf]) -> Result<Told, String> {
+    let data = log_dirs(release, folder, "kafka");
+    let settings = kafka::format(release, &data, KAFKAS)?;
     let mut kafka = Kafka::start(release, &settings)?;
-    let filled = fill(&kafka.address());
+    let address = kafka.address();
+    let filled = fill(&address, release == SERVES_OLD).and_then(|()| moving("fill-kafka", &address));
+    let filled = filled.and_then(|_| tell(&address));
     let filled = end_kafka(&mut kafka, filled)?;
-    process::run(Command::new("cp").arg("-r").arg(&data).arg(ottla))?;
+    for (from, to) in data.iter().zip(ottla) {
+        process::run(Command::new("cp").arg("-r").arg(from).arg(to))?;
+    }
 
     // Kafka's own file, as a user would have it.
     let settings = settings.display().to_string();
-    let mut broker = Broker::start_with(binary, ottla, 0, &["--config", &settings])?;
+    let mut broker = Broker::start_on(binary, ottla, 0, &["--config", &settings])?;
     let log = broker.log();
     let counts = filled.counts();
     let found = format!("topics={} partitions={} settings={}", counts.topics, counts.partitions, counts.settings);
@@ -109,26 +131,34 @@ fn from_kafka(release: &str, binary: &Path, folder: &Path, ottla: &Path) -> Resu
     Ok(told)
 }
 
-/// Fills a broker; what it holds then.
-fn fill(address: &str) -> Result<Told, String> {
-    moving("fill", address)?;
-    Ok(Told(moving("tell", address)?))
+/// Fills a broker with what any can take; with message sets of magic 1 only if it still serves those.
+fn fill(address: &str, old: bool) -> Result<(), String> {
+    if old {
+        java(OLD, &["Moving010", address])?;
+    }
+    moving("fill", address).map(|_| ())
+}
+
+/// What a broker holds.
+fn tell(address: &str) -> Result<Told, String> {
+    moving("tell", address).map(Told)
 }
 
 /// Holds that a broker has what was told before, that it takes more, and that it has both then; what it holds then.
 fn station(address: &str, before: &Told) -> Result<Told, String> {
-    let arrived = Told(moving("tell", address)?);
+    let arrived = tell(address)?;
     before.is_same(&arrived)?;
     moving("add", address)?;
-    let grown = Told(moving("tell", address)?);
+    let grown = tell(address)?;
     arrived.has_grown(&grown, ADDED)?;
     Ok(grown)
 }
 
-/// Exports Ottla's directory; the file with the settings for Kafka that the command told.
-fn export(binary: &Path, from: &Path, into: &Path) -> Result<PathBuf, String> {
+/// Exports Ottla's directories; the file with the settings for Kafka that the command told.
+fn export(binary: &Path, from: &[PathBuf], into: &Path) -> Result<PathBuf, String> {
     let mut command = Command::new(binary);
-    command.arg("export").arg(into).arg(format!("log.dirs={}", from.display()));
+    let from: Vec<_> = from.iter().map(|path| path.display().to_string()).collect();
+    command.arg("export").arg(into).arg(format!("log.dirs={}", from.join(",")));
     let told = process::output(&mut command)?;
     let settings = into.with_extension("properties");
     std::fs::write(&settings, told).map_err(|e| format!("{}: {e}", settings.display()))?;
@@ -137,13 +167,19 @@ fn export(binary: &Path, from: &Path, into: &Path) -> Result<PathBuf, String> {
 
 /// Runs one command of `interop/java/Moving.java`; the lines it wrote.
 fn moving(what: &str, address: &str) -> Result<Vec<String>, String> {
-    let libs = interop::folder().join("java").join(LAST);
+    java(LAST, &["Moving", what, address])
+}
+
+/// Runs one of the programs in `interop/java` with the clients of a release; the lines it wrote.
+fn java(release: &str, program: &[&str]) -> Result<Vec<String>, String> {
+    let libs = interop::folder().join("java").join(release);
     let mut command = Command::new("java");
     command.args(["-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"]);
-    command.arg("-cp").arg(format!("{0}:{0}/*", libs.display())).args(["Moving", what, address]);
+    command.arg("-cp").arg(format!("{0}:{0}/*", libs.display())).args(program);
     let mut running = Running::start(&mut command, true)?;
     running.close_input();
     let mut lines = Vec::new();
+    let what = program.join(" ");
     let status = running.finish(STEP_MAX, |line| lines.push(line)).map_err(|why| format!("{what} {why}"))?;
     if status.success() {
         return Ok(lines);

@@ -13,7 +13,7 @@
 //! records for such a client, who asks again at once.
 
 use bytes::Bytes;
-use ottla_record::{BatchHeader, DownConverter, DownError, LOG_OVERHEAD, Limits, OldMagic, RecordBatch};
+use ottla_record::{BatchHeader, Codec, DownConverter, DownError, LOG_OVERHEAD, Limits, OldMagic, RecordBatch};
 use ottla_storage::Slice;
 use ottla_types::{ErrorCode, Offset};
 
@@ -56,7 +56,7 @@ pub(super) async fn for_version(node: &Node, version: i16, bytes_max: usize, par
         let wanted = partitions.followed(got.place).wanted;
         let bytes_max = wanted.bytes_max.min(left / waiting);
         let conversion = Conversion { magic, from: wanted.fetch_offset, bytes_max };
-        got.outcome = match conversion.run(slice, &share).await {
+        got.outcome = match conversion.run(slice, node, &share).await {
             Ok(records) => {
                 left = left.saturating_sub(records.len());
                 Outcome::Converted { bounds: *bounds, records }
@@ -76,16 +76,20 @@ struct Conversion {
 }
 
 impl Conversion {
-    async fn run(&self, slice: &Slice, share: &Share) -> Result<Bytes, ErrorCode> {
+    async fn run(&self, slice: &Slice, node: &Node, share: &Share) -> Result<Bytes, ErrorCode> {
         let mut converter = DownConverter::new(self.magic, self.from, Limits::default().records_bytes_max);
         let mut batches = BatchesInFile { slice, at: 0, piece: Bytes::new(), piece_at: 0 };
         let mut out = Vec::new();
         let mut first_bytes = 0;
+        let mut leave = None;
         while out.len() < self.bytes_max.max(1) {
             let Some(bytes) = batches.next().await? else { break };
-            let converted = RecordBatch::parse(&bytes)
-                .map_err(DownError::Batch)
-                .and_then(|batch| converter.convert(&batch, &mut out));
+            let batch = RecordBatch::parse(&bytes).map_err(DownError::Batch);
+            let compressed = batch.as_ref().is_ok_and(|batch| batch.header().codec() != Ok(Codec::None));
+            if compressed && leave.is_none() {
+                leave = node.conversions.leave_to_open().await;
+            }
+            let converted = batch.and_then(|batch| converter.convert(&batch, &mut out));
             match converted {
                 Ok(()) if first_bytes == 0 => first_bytes = out.len(),
                 Ok(()) => {}

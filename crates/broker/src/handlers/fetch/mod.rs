@@ -18,7 +18,8 @@
 //!
 //! Errors of the whole: FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR. By
 //! partition: UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, INCONSISTENT_TOPIC_ID, NOT_LEADER_OR_FOLLOWER,
-//! FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR.
+//! FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR, and UNSUPPORTED_COMPRESSION_TYPE
+//! for zstd up to v9.
 
 mod convert;
 mod lookup;
@@ -26,6 +27,8 @@ mod read;
 mod reply;
 mod session;
 mod wait;
+
+use std::time::Duration;
 
 use ottla_protocol::{ApiKey, FetchReply, FetchRequestView, Part as Piece};
 
@@ -41,17 +44,26 @@ use wait::Patience;
 pub(super) const API: Api = Api {
     key: ApiKey::Fetch,
     served: 0..=18,
-    handle: |node, request| Box::pin(async move { handle(&node, &request).await }),
+    handle: |node, mut request| Box::pin(async move { handle(&node, &mut request).await }),
 };
 
 /// The first version that names topics by id.
 const IDS_FROM: i16 = 13;
+/// A request so large that it holds memory that others wait for is not held back for longer than this.
+const LARGE_WAIT_MAX: Duration = Duration::from_secs(1);
 /// The isolation level of those who read only what was committed (KIP-98).
 const READ_COMMITTED: i8 = 1;
 
-async fn handle(node: &Node, request: &Request) -> Result<Answer, Hangup> {
+async fn handle(node: &Node, request: &mut Request) -> Result<Answer, Hangup> {
     let body = request.body();
     let view = FetchRequestView::parse(&body, request.version).map_err(|error| request.malformed(&error))?;
+    let mut idle_max = node.config().connections.idle_max;
+    if request.is_large() {
+        let elements = view.topics().map(|topic| 1 + topic.partitions().len()).sum();
+        request.make_room_for_elements(&node.connections.memory, elements).await;
+        idle_max = Some(idle_max.map_or(LARGE_WAIT_MAX, |idle_max| idle_max.min(LARGE_WAIT_MAX)));
+    }
+    let request = &*request;
     let mut context = match session::begin(node, &view, request.version) {
         Ok(context) => context,
         Err(error) => return respond(request, FetchReply { error_code: error.raw(), ..nothing() }),
@@ -68,7 +80,8 @@ async fn handle(node: &Node, request: &Request) -> Result<Answer, Hangup> {
         committed: view.isolation_level == READ_COMMITTED,
         tells_all: context.tells_all(),
     };
-    let patience = Patience::new(node.runtime.clock.now(), view.max_wait_ms, bytes(view.min_bytes).min(bytes_max));
+    let patience =
+        Patience::new(node.runtime.clock.now(), view.max_wait_ms, idle_max, bytes(view.min_bytes).min(bytes_max));
     let harvest = wait::read_enough(&reader, &patience, context.partitions(), &mut asked).await;
 
     let mut got = harvest.got;

@@ -24,10 +24,11 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// Until `max_wait_ms` from `now` on.
-    pub(super) fn new(now: Instant, max_wait_ms: i32, bytes_min: usize) -> Self {
+    /// Until `max_wait_ms` from `now` on, but for no longer than `idle_max`, for which a connection may be idle: while it
+    /// waits nobody notices that its client is gone, and Kafka closes it then.
+    pub(super) fn new(now: Instant, max_wait_ms: i32, idle_max: Option<Duration>, bytes_min: usize) -> Self {
         let max_wait = Duration::from_millis(u64::try_from(max_wait_ms).unwrap_or_default());
-        Self { bytes_min, deadline: now + max_wait }
+        Self { bytes_min, deadline: now + idle_max.map_or(max_wait, |idle_max| max_wait.min(idle_max)) }
     }
 }
 

@@ -6,10 +6,11 @@ use bytes::Bytes;
 use ottla_protocol::TopicKey;
 use ottla_record::BatchError;
 use ottla_storage::Batch;
-use ottla_types::{BrokerId, ErrorCode, Instant, LeaderEpoch, PartitionIndex};
+use ottla_types::{BrokerId, ErrorCode, Instant, LeaderEpoch, Offset, PartitionIndex};
 
-use super::Placed;
 use super::batch::batch_of;
+use super::{Placed, Request};
+use crate::handlers::seen::is_internal;
 use crate::node::{Lookup, Node};
 use crate::partition::{Acks, Partition};
 
@@ -22,16 +23,29 @@ pub(super) struct Refused {
     pub(super) record_errors: Vec<(i32, String)>,
     /// Who leads, if not this broker.
     pub(super) current_leader: (BrokerId, LeaderEpoch),
+    /// The log's start, where the log itself was asked; else -1.
+    pub(super) log_start: Offset,
 }
 
 impl Refused {
     pub(super) const fn because(error: ErrorCode) -> Self {
         let current_leader = (BrokerId::NONE, LeaderEpoch::UNKNOWN);
-        Self { error, message: None, record_errors: Vec::new(), current_leader }
+        Self { error, message: None, record_errors: Vec::new(), current_leader, log_start: Offset(-1) }
     }
 
     pub(super) fn saying(error: ErrorCode, message: String) -> Self {
         Self { message: Some(message), ..Self::because(error) }
+    }
+
+    /// The same with the log's start, which Kafka tells of most that is found out at the log.
+    pub(super) fn at(self, partition: &Partition) -> Self {
+        match self.error {
+            ErrorCode::CorruptMessage
+            | ErrorCode::KafkaStorageError
+            | ErrorCode::MessageTooLarge
+            | ErrorCode::RecordListTooLarge => self,
+            _ => Self { log_start: partition.log().log_start_offset(), ..self },
+        }
     }
 }
 
@@ -59,9 +73,13 @@ const EXCHANGES_MAX: usize = 3;
 pub(super) struct Asked<'a> {
     pub(super) topic: TopicKey<'a>,
     pub(super) index: i32,
-    pub(super) acks: Acks,
-    pub(super) version: i16,
+    /// `None` of a number that means nothing.
+    pub(super) acks: Option<Acks>,
+    pub(super) request: &'a Request,
 }
+
+/// The client that may write to the brokers' own topics: Kafka's admin client calls itself so.
+const ADMIN_CLIENT: &str = "__admin_client";
 
 /// Checks `records` and puts them into the partition's queue; nothing is written yet. `None` for an empty message set:
 /// that is fine, and goes nowhere.
@@ -71,7 +89,12 @@ pub(super) async fn append_one(
     records: Option<Bytes>,
     deadline: Instant,
 ) -> Result<Option<Placed>, Refused> {
-    let partition = match node.partition(&asked.topic, PartitionIndex(asked.index)) {
+    let place = node.partition(&asked.topic, PartitionIndex(asked.index));
+    // A topic that is not there is told of first.
+    if asked.acks.is_none() && !matches!(place, Lookup::Unknown(_)) {
+        return Err(Refused::because(ErrorCode::InvalidRequiredAcks));
+    }
+    let partition = match place {
         Lookup::Here(partition) => partition,
         Lookup::Elsewhere { leader, epoch } => {
             return Err(Refused {
@@ -81,6 +104,9 @@ pub(super) async fn append_one(
         }
         Lookup::Unknown(error) => return Err(Refused::because(error)),
     };
+    if is_internal(partition.name.topic.as_str()) && asked.request.client_id().as_deref() != Some(ADMIN_CLIENT) {
+        return Err(Refused::because(ErrorCode::InvalidTopicException));
+    }
     let records = records.unwrap_or_default();
     let mut exchanges = 0;
     loop {
@@ -97,21 +123,21 @@ pub(super) async fn append_one(
         };
         exchanges += 1;
         if exchanges > EXCHANGES_MAX || !partition.comes_again(&refusal, &node.runtime, deadline).await {
-            return Err(Refused::saying(refusal.error_code(), refusal.to_string()));
+            return Err(Refused::saying(refusal.error_code(), refusal.to_string()).at(&partition));
         }
     }
 }
 
 /// The batch that is to be appended, if it may be.
 fn admitted(node: &Node, partition: &Partition, records: &Bytes, asked: Asked<'_>) -> Result<Option<Batch>, Refused> {
-    let Some(batch) = batch_of(partition, records, asked.version, node.runtime.clock.wall())? else {
+    let Some(batch) = batch_of(partition, records, asked.request.version, node.runtime.clock.wall())? else {
         return Ok(None);
     };
     if batch.header.attributes.is_transactional() {
         return Err(Refused::saying(ErrorCode::InvalidTxnState, "transactions are not served yet".to_owned()));
     }
-    if asked.acks == Acks::All && !partition.has_enough_replicas() {
-        return Err(Refused::because(ErrorCode::NotEnoughReplicas));
+    if asked.acks == Some(Acks::All) && !partition.has_enough_replicas() {
+        return Err(Refused::because(ErrorCode::NotEnoughReplicas).at(partition));
     }
     Ok(Some(batch))
 }

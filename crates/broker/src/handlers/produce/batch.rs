@@ -7,8 +7,8 @@ use std::cell::RefCell;
 
 use bytes::Bytes;
 use ottla_record::{
-    BatchError, BatchHeader, Codec, Compressor, MessageSet, Scratch, check_and_recompress, check_batch, convert_up,
-    single_batch,
+    BatchError, BatchHeader, Codec, Compressor, HeaderFault, MessageSet, RefusedRecords, Scratch, check_and_recompress,
+    check_batch, convert_up, single_batch,
 };
 use ottla_storage::Batch;
 use ottla_types::{ErrorCode, Timestamp};
@@ -44,18 +44,34 @@ pub(super) fn batch_of(
     let set = if version < BATCHES_FROM { MessageSet::of(records)? } else { MessageSet::Current };
     CODECS.with_borrow_mut(|codecs| match set {
         MessageSet::Empty => Ok(None),
-        MessageSet::Old(sent) => Ok(Some(convert(partition, records, sent, now, codecs)?)),
+        MessageSet::Old(sent) => {
+            let made = convert(partition, records, sent, now, codecs);
+            made.map(Some).map_err(|error| Refused::from(error).at(partition))
+        }
         MessageSet::Current => {
             let bytes = single_batch(records)?;
             // One that is unknown is refused by the check, behind what weighs more.
-            let sent = BatchHeader::parse(bytes)?.codec().unwrap_or_default();
+            let header = BatchHeader::parse(bytes)?;
+            let sent = header.codec().unwrap_or_default();
             if sent == Codec::Zstd && (BATCHES_FROM..ZSTD_FROM).contains(&version) {
                 let message = format!("zstd needs Produce v{ZSTD_FROM}, this is v{version}");
                 return Err(Refused::saying(ErrorCode::UnsupportedCompressionType, message));
             }
-            Ok(Some(check(partition, records.slice_ref(bytes), sent, now, codecs)?))
+            let checked = check(partition, records.slice_ref(bytes), sent, now, codecs);
+            checked.map(Some).map_err(|error| refused(error, header).at(partition))
         }
     })
+}
+
+/// What a check says, as an answer. A wrong kind of timestamp is every record's fault.
+fn refused(error: BatchError, header: BatchHeader) -> Refused {
+    let records = match error {
+        BatchError::Header(HeaderFault::LogAppendTime) => header.record_count.min(RefusedRecords::ERRORS_MAX as i32),
+        _ => return error.into(),
+    };
+    let refused = Refused::from(error);
+    let message = refused.message.clone().unwrap_or_default();
+    Refused { record_errors: (0..records).map(|index| (index, message.clone())).collect(), ..refused }
 }
 
 fn convert(

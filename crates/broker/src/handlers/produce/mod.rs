@@ -7,12 +7,14 @@
 //! - v10: the present leader in errors (KIP-951). v12 joins transactions (KIP-890), of which there are none yet.
 //! - v13: topics by id (KIP-516).
 //!
-//! Checked and appended before the connection's next request is read; answered when acks asks for it is so. Errors by
-//! partition: INVALID_REQUIRED_ACKS, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, NOT_LEADER_OR_FOLLOWER,
-//! NOT_ENOUGH_REPLICAS, those of a bad batch (CORRUPT_MESSAGE, INVALID_RECORD, INVALID_TIMESTAMP, MESSAGE_TOO_LARGE,
-//! UNSUPPORTED_COMPRESSION_TYPE, UNSUPPORTED_FOR_MESSAGE_FORMAT), those of a bad sequence (OUT_OF_ORDER_SEQUENCE_NUMBER,
-//! INVALID_PRODUCER_EPOCH, …), INVALID_TXN_STATE for transactional batches, KAFKA_STORAGE_ERROR, REQUEST_TIMED_OUT. With acks=0
-//! an error closes the connection.
+//! Checked and appended before the connection's next request is read; answered when acks asks for it is so. With acks=0 an
+//! error closes the connection.
+//!
+//! Errors by partition: UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, INVALID_REQUIRED_ACKS, INVALID_TOPIC_EXCEPTION for the
+//! brokers' own topics, NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS; those of a bad batch (CORRUPT_MESSAGE, INVALID_RECORD,
+//! INVALID_TIMESTAMP, MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, UNSUPPORTED_COMPRESSION_TYPE); those of a bad sequence
+//! (OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH); TRANSACTIONAL_ID_AUTHORIZATION_FAILED for transactional batches
+//! without a transactional id, INVALID_TXN_STATE for others; KAFKA_STORAGE_ERROR, REQUEST_TIMED_OUT.
 
 mod append;
 mod batch;
@@ -25,6 +27,7 @@ use ottla_protocol::produce::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
 };
 use ottla_protocol::{ApiKey, ProduceRequestView, TopicKey};
+use ottla_record::BatchHeader;
 use ottla_types::{ErrorCode, Instant, Uuid};
 
 use super::{Api, Request};
@@ -38,6 +41,10 @@ pub(super) const API: Api = Api {
     served: 0..=13,
     handle: |node, request| Box::pin(async move { handle(&node, request).await }),
 };
+
+/// How long this broker's own disk may take, whatever the client's timeout: that one is meant for other replicas, and a
+/// client with a short one would send again what is being written.
+const OWN_DISK: Duration = Duration::from_secs(1);
 
 /// One topic of the request and what came of its partitions.
 struct Appended {
@@ -53,13 +60,17 @@ struct Placed {
     place: Place,
 }
 
-async fn handle(node: &Arc<Node>, request: Request) -> Result<Answer, Hangup> {
+async fn handle(node: &Arc<Node>, mut request: Request) -> Result<Answer, Hangup> {
     let body = request.body();
     let view = ProduceRequestView::parse(&body, request.version).map_err(|error| request.malformed(&error))?;
+    if request.is_large() {
+        let elements = view.topics().map(|topic| 1 + topic.partitions().len()).sum();
+        request.make_room_for_elements(&node.connections.memory, elements).await;
+    }
     let acks = Acks::from_raw(view.acks);
-    let patience = Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or_default());
+    let patience = Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or_default()).max(OWN_DISK);
     let deadline = node.runtime.clock.now() + patience;
-    let topics = append_all(node, &view, &body, acks, request.version, deadline).await;
+    let topics = append_all(node, &request, &view, &body, acks, deadline).await;
     let placed =
         topics.iter().flat_map(|topic| &topic.partitions).filter_map(|(_, placed)| placed.as_ref().ok()?.as_ref());
     // Here and now if it is quick, else on a task of its own.
@@ -81,12 +92,13 @@ async fn handle(node: &Arc<Node>, request: Request) -> Result<Answer, Hangup> {
 /// Appends what can be appended; nothing is written yet. It waits only for partitions that get another log at this moment.
 async fn append_all(
     node: &Node,
+    request: &Request,
     view: &ProduceRequestView<'_>,
     body: &Bytes,
     acks: Option<Acks>,
-    version: i16,
     deadline: Instant,
 ) -> Vec<Appended> {
+    let is_nameless = view.transactional_id.is_none() && has_transactional(view, body);
     let mut topics = Vec::new();
     for topic in view.topics() {
         let mut appended = Appended { name: String::new(), topic_id: Uuid::ZERO, partitions: Vec::new() };
@@ -96,21 +108,29 @@ async fn append_all(
         }
         for partition in topic.partitions() {
             let records = partition.records.map(|range| body.slice(range));
-            let placed = match acks {
-                Some(acks) => {
-                    let asked = Asked { topic: topic.topic, index: partition.index, acks, version };
-                    append_one(node, asked, records, deadline).await
-                }
-                None => Err(Refused::because(ErrorCode::InvalidRequiredAcks)),
+            let asked = Asked { topic: topic.topic, index: partition.index, acks, request };
+            let placed = match is_nameless {
+                true => Err(Refused::because(ErrorCode::TransactionalIdAuthorizationFailed)),
+                false => append_one(node, asked, records, deadline).await,
             };
             if placed.is_err() {
                 node.metrics.traffic.refused_produce();
             }
             appended.partitions.push((partition.index, placed));
         }
-        topics.push(appended);
+        // Who asks for nothing is told nothing.
+        if !appended.partitions.is_empty() {
+            topics.push(appended);
+        }
     }
     topics
+}
+
+/// Whether a partition's records begin with a batch of a transaction. Without a transactional id nobody may send one, and
+/// then nothing of the request is taken.
+fn has_transactional(view: &ProduceRequestView<'_>, body: &Bytes) -> bool {
+    let mut records = view.topics().flat_map(|topic| topic.partitions()).filter_map(|partition| partition.records);
+    records.any(|range| BatchHeader::parse(&body[range]).is_ok_and(|header| header.attributes.is_transactional()))
 }
 
 fn unacknowledged(topics: &[Appended]) -> Result<Answer, Hangup> {
@@ -174,6 +194,7 @@ fn refused_response(index: i32, refused: Refused) -> PartitionProduceResponse {
         base_offset: -1,
         record_errors: record_errors.collect(),
         error_message: refused.message,
+        log_start_offset: refused.log_start.0,
         current_leader: LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: epoch.0 },
         ..PartitionProduceResponse::default()
     }

@@ -4,6 +4,33 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::io::Errno;
+
+/// How one operation fails.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Failure {
+    /// The device has an error (EIO).
+    Device,
+    /// There is no room (ENOSPC). Only what may need some fails so: a write, a sync, a new name, space set aside.
+    NoRoom,
+}
+
+impl Failure {
+    /// Whether an operation can fail so, by its line in the trace.
+    pub(super) fn befalls(self, line: &str) -> bool {
+        let wants_room = ["write ", "sync", "rename ", "create_directory ", "reserve ", "lock "];
+        let makes = line.starts_with("open ") && (line.ends_with(" Create") || line.ends_with(" Truncate"));
+        self == Self::Device || makes || wants_room.iter().any(|verb| line.starts_with(verb))
+    }
+
+    pub(super) const fn errno(self) -> Errno {
+        match self {
+            Self::Device => Errno::IO,
+            Self::NoRoom => Errno::NOSPC,
+        }
+    }
+}
+
 /// The faults of a [`SimulatedDisk`](super::SimulatedDisk). The default loses at a crash everything that was not
 /// synced, cleanly and without dice; [`Faults::adverse`] loses parts of it, torn.
 #[derive(Clone, PartialEq, Debug)]
@@ -27,6 +54,9 @@ pub struct Faults {
     /// The number of the file sync, counted from 1 since the disk was made, that fails. As on Linux what it should have
     /// covered is then clean for the kernel: still read, never made durable by a later sync. Default: none.
     pub fail_sync_at: Option<u64>,
+    /// The number of the operation, counted from 1 since the disk was made, that fails, and how. A sync that fails loses
+    /// what it should have covered, as with `fail_sync_at`; anything else fails without an effect. Default: none.
+    pub fail_at: Option<(u64, Failure)>,
     /// A directory whose device is gone: everything in it, files that are open too, fails with an I/O error. Default: none.
     pub lost: Option<PathBuf>,
     /// The shortest time an operation takes, where a [`Delay`] is given. Default: 50 µs.
@@ -45,6 +75,7 @@ impl Default for Faults {
             full_after_bytes: None,
             names_need_room: false,
             fail_sync_at: None,
+            fail_at: None,
             lost: None,
             latency_min: Duration::from_micros(50),
             latency_max: Duration::from_millis(1),
@@ -57,6 +88,12 @@ impl Faults {
     #[must_use]
     pub fn adverse() -> Self {
         Self { keep_probability: 0.3, tear: true, ..Self::default() }
+    }
+
+    /// How operation `number` fails, if it does, by its line in the trace.
+    pub(super) fn failure(&self, number: u64, line: &impl Fn() -> String) -> Option<Failure> {
+        let (at, failure) = self.fail_at?;
+        (at == number && failure.befalls(&line())).then_some(failure)
     }
 
     /// Whether an operation meets the device that is gone, by its line in the trace.

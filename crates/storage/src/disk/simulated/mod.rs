@@ -38,7 +38,7 @@ use self::file::{Opened, SimulatedFile};
 use self::state::{Power, State};
 use super::{Disk, Entry, FileHandle, Lock, Open, Space, Submitted};
 
-pub use faults::{Delay, Faults};
+pub use faults::{Delay, Failure, Faults};
 
 /// A disk in memory. Clones are the same disk.
 #[derive(Clone, Debug)]
@@ -95,6 +95,12 @@ impl SimulatedDisk {
     #[must_use]
     pub fn operations(&self) -> u64 {
         self.0.state.lock().operations
+    }
+
+    /// Whether the power is on: not once [`SimulatedDisk::crash_after`] took it, until [`SimulatedDisk::crash`].
+    #[must_use]
+    pub fn has_power(&self) -> bool {
+        self.0.state.lock().power != Power::Off
     }
 
     /// Syncs of files, and of everything, so far: what [`Faults::fail_sync_at`] counts.
@@ -174,7 +180,17 @@ impl Shared {
             return Err(power_lost());
         }
         // A line names the paths that its operation touches.
-        let answer = if state.faults.is_lost(&line) { Err(Errno::IO.into()) } else { apply(&mut state) };
+        let failure = state.faults.failure(state.operations, &line);
+        let answer = match failure {
+            _ if state.faults.is_lost(&line) => Err(Errno::IO.into()),
+            // Done all the same: what it should have covered is lost.
+            Some(failure) if line().starts_with("sync ") || line().starts_with("sync_all ") => {
+                state.fails_next_sync = true;
+                apply(&mut state).and(Err(failure.errno().into()))
+            }
+            Some(failure) => Err(failure.errno().into()),
+            None => apply(&mut state),
+        };
         let is_cut = state.power == Power::Off;
         if let Some(trace) = &mut state.trace {
             trace.push(match &answer {

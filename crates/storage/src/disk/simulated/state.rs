@@ -23,6 +23,8 @@ pub(super) struct State {
     pub(super) life: u64,
     pub(super) operations: u64,
     pub(super) syncs: u64,
+    /// The sync that comes next loses what it should cover.
+    pub(super) fails_next_sync: bool,
     pub(super) locks: BTreeSet<PathBuf>,
     /// Writes that were submitted and have not completed, by their ticket.
     under_way: BTreeMap<u64, UnderWay>,
@@ -57,6 +59,7 @@ impl State {
             life: 0,
             operations: 0,
             syncs: 0,
+            fails_next_sync: false,
             locks: BTreeSet::new(),
             under_way: BTreeMap::new(),
             next_ticket: 0,
@@ -163,12 +166,16 @@ impl State {
             return Ok(()); // What it reaches is what a crash leaves.
         }
         self.syncs += 1;
-        if self.faults.fail_sync_at == Some(self.syncs) {
+        if self.next_sync_fails() {
             self.tree.content(file).fail_sync(mark);
             return Err(Errno::IO.into());
         }
         self.tree.content(file).sync(mark);
         Ok(())
+    }
+
+    fn next_sync_fails(&mut self) -> bool {
+        std::mem::take(&mut self.fails_next_sync) || self.faults.fail_sync_at == Some(self.syncs)
     }
 
     /// Everything on the device below `mark`, files and names. Counts as one sync of a file, and fails as one.
@@ -177,7 +184,7 @@ impl State {
             return Ok(());
         }
         self.syncs += 1;
-        let fails = self.faults.fail_sync_at == Some(self.syncs);
+        let fails = self.next_sync_fails();
         self.tree.sync_all(mark, fails);
         if fails { Err(Errno::IO.into()) } else { Ok(()) }
     }

@@ -1,6 +1,8 @@
 //! What a log promises, on a disk in memory.
 
 mod crash;
+mod faults;
+mod full_start;
 mod golden;
 mod model;
 mod old_formats;
@@ -18,7 +20,7 @@ use ottla_types::{LeaderEpoch, Offset, Timestamp};
 
 use crate::disk::simulated::SimulatedDisk;
 use crate::disk::{Disk, Open, block_on};
-use crate::testing::{batch, durable_root, produced, put};
+use crate::testing::{batch, durable_root, marker, produced, put, transactional};
 use crate::{DirtyLogs, Log, LogConfig, Recovery};
 
 const DIRECTORY: &str = "/d/t-0";
@@ -67,6 +69,55 @@ fn saved_indexes_and_producers_survive_a_power_loss() {
         let lost: Vec<_> = before.iter().filter(|(name, bytes)| after.get(*name) != Some(bytes)).collect();
         // A snapshot that a roll left behind is only a shortcut, and the one just saved stands for it.
         assert!(lost.iter().all(|(name, _)| name.ends_with(".snapshot") && **name != "00000000000000000030.snapshot"));
+    });
+}
+
+#[test]
+fn records_are_found_by_time_in_a_segment_that_was_closed_behind_a_save() {
+    block_on(async {
+        let disk = SimulatedDisk::new(1);
+        durable_root(&*disk).await;
+        let config = LogConfig { segment_ms: 1500, ..LogConfig::default() };
+        let log = Log::create(disk.clone(), DIRECTORY, config).await.expect("made");
+        for timestamp in [1000, 2000] {
+            put(&log, batch(timestamp, 1, 50)).await;
+        }
+        let point = log.save().await.expect("saved");
+        put(&log, batch(3000, 1, 50)).await;
+        log.flush().await.expect("flushed");
+        assert_eq!(log.segments().len(), 2);
+        drop(log);
+        disk.crash();
+        let recovery = Recovery { recovery_point: point.recovery_point, ..Recovery::UNKNOWN };
+        let log = Log::open(disk, DIRECTORY, config, recovery).await.expect("opened");
+        for (timestamp, offset) in [(1000, 0), (2000, 1), (3000, 2)] {
+            let found = log.find_by_timestamp(Timestamp(timestamp)).await.expect("read").expect("there");
+            assert_eq!(found.offset, Offset(offset));
+        }
+    });
+}
+
+#[test]
+fn an_index_that_a_save_makes_has_its_name_when_the_save_is_answered() {
+    block_on(async {
+        let disk = SimulatedDisk::new(1);
+        durable_root(&*disk).await;
+        let log = Log::create(disk.clone(), DIRECTORY, LogConfig::default()).await.expect("made");
+        for batch in [transactional(1, 0, 0), marker(1, 1, true)] {
+            log.append_given(batch, Timestamp(0)).expect("appended");
+        }
+        // As when another thread appends while the save looks what there is to save: the producers are not written, so
+        // that no sync of theirs covers the index's name.
+        log.state.lock().snapshots.push(Offset(2));
+        let point = log.save().await.expect("saved");
+        assert_eq!(point.recovery_point, Offset(2));
+        drop(log);
+        disk.crash();
+        // What is below the recovery point is not gone through: only the index says what was aborted.
+        let recovery = Recovery { recovery_point: point.recovery_point, ..Recovery::UNKNOWN };
+        let log = Log::open(disk, DIRECTORY, LogConfig::default(), recovery).await.expect("opened");
+        let slice = log.read(Offset(0), 1 << 20, Offset(2), true).await.expect("in range").expect("something");
+        assert_eq!(log.aborted_transactions(Offset(0), &slice).await.expect("read").len(), 1);
     });
 }
 

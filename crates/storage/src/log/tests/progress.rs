@@ -256,6 +256,30 @@ fn a_flush_that_was_under_way_during_a_cut_does_not_count() {
 }
 
 #[test]
+fn a_flush_behind_a_cut_covers_the_segments_below_it() {
+    let Bench { disk, log, .. } = bench(Faults::default());
+    block_on(async {
+        // Several segments, none of them flushed, and a cut within the last.
+        for _ in 0..12 {
+            append(&log);
+        }
+        log.write_queued().await.expect("written");
+        let last = log.segment_bases().last().copied().expect("one");
+        assert!(log.segments().len() > 2 && last.plus(1) < log.ends().log_end);
+        log.truncate_to(last.plus(1)).await.expect("cut");
+        append(&log);
+        log.write_queued().await.expect("written");
+        let flushed = log.flush().await.expect("flushed");
+        assert_eq!(flushed, last.plus(2));
+        drop(log);
+        disk.crash();
+        let config = LogConfig { segment_bytes: 1000, ..LogConfig::default() };
+        let log = Log::open(disk, DIRECTORY, config, Recovery::UNKNOWN).await.expect("opened");
+        assert_eq!(log.ends().log_end, flushed);
+    });
+}
+
+#[test]
 fn a_dropped_flush_is_done_by_the_next() {
     let Bench { log, .. } = bench(Faults::default());
     block_on(async {
