@@ -3,11 +3,9 @@
 //! A tour, from the socket inwards: [`listener`] accepts, [`connection`] reads frames and answers in order, [`handlers`]
 //! translate, [`partition`] appends and reads, [`partitions`] keeps them as the cluster's image says. Beside the way of a
 //! request stand the loops: [`controller`] drives the machine that decides, [`flusher`] makes written records durable,
-//! [`checkpoints`] notes how far, for each of the [`directories`], [`retention`] lets old segments leave, [`moves`] takes partitions from one directory to another. Nothing in here
-//! decides what can be decided without the world: that is in `controller`, `replication`, `record` and `metadata`.
-//! [`checkpoints`] notes how far, for each of the [`directories`], [`retention`] lets old segments leave; they begin in
-//! [`housekeeping`]. Nothing in here decides what can be decided without the world: that is in `controller`,
-//! `replication`, `record` and `metadata`.
+//! [`checkpoints`] notes how far, for each of the [`directories`], [`retention`] lets old segments leave, [`moves`] takes
+//! partitions from one directory to another; they begin in [`housekeeping`]. Nothing in here decides what can be decided
+//! without the world: that is in `controller`, `replication`, `record` and `metadata`.
 //!
 //! [`Broker::start`] brings it all up, in the order in which one thing needs another, and [`Broker::stop`] takes it down.
 

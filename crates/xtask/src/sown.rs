@@ -118,7 +118,8 @@ fn build() -> Result<Vec<Built>, String> {
 /// What a line of cargo's says that was built, if it does.
 fn built(line: &str) -> Option<Built> {
     let message: Value = serde_json::from_str(line).ok()?;
-    let path = PathBuf::from(message["executable"].as_str()?);
+    // A binary may have the name of a test.
+    let path = PathBuf::from(message["executable"].as_str().filter(|_| message["profile"]["test"] == true)?);
     let manifest = PathBuf::from(message["manifest_path"].as_str()?);
     let folder = manifest.parent()?.file_name()?.to_str()?;
     let name = message["target"]["name"].as_str()?.to_owned();
