@@ -16,6 +16,7 @@
 //!
 //! Read in this order: `shard`, `turn`, then `classic` and `offsets`.
 
+mod assignors;
 mod classic;
 mod fact;
 mod group;
@@ -29,6 +30,7 @@ mod shard;
 mod timers;
 mod turn;
 
+pub use assignors::{Assignment, Assignor, GroupSpec, MemberSpec, Targets, TopicsView, UnknownTopic};
 pub use classic::State;
 pub use fact::Fact;
 pub use offsets::CommittedOffset;
