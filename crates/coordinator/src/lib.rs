@@ -27,6 +27,7 @@ mod record;
 mod request;
 mod settings;
 mod shard;
+mod subscription;
 mod timers;
 mod turn;
 
@@ -42,4 +43,5 @@ pub use request::{
 };
 pub use settings::Settings;
 pub use shard::{AppendId, Input, Output, Shard};
+pub use subscription::{InvalidPattern, check as check_pattern, matching};
 pub use turn::Now;
