@@ -164,12 +164,17 @@ impl Session {
         String::new()
     }
 
+    /// After a start members are called anew, too: whoever speaks to another broker begins there.
+    fn forget_connections(&mut self) {
+        (self.client, self.aside, self.members) = (None, BTreeMap::new(), Members::default());
+    }
+
     fn restart(&mut self) -> String {
         if let Some(running) = &mut self.running {
             running.stop();
             running.start_again();
             self.address = running.address();
-            (self.client, self.aside) = (None, BTreeMap::new());
+            self.forget_connections();
         }
         String::new()
     }
@@ -179,7 +184,7 @@ impl Session {
             running.kill();
             running.start_again();
             self.address = running.address();
-            (self.client, self.aside) = (None, BTreeMap::new());
+            self.forget_connections();
         }
         String::new()
     }
@@ -189,7 +194,7 @@ impl Session {
             running.lose_power();
             running.start_again();
             self.address = running.address();
-            (self.client, self.aside) = (None, BTreeMap::new());
+            self.forget_connections();
         }
         String::new()
     }
@@ -218,7 +223,7 @@ impl Session {
             put_kafkas(&running.disk, name);
             running.start_again();
             self.address = running.address();
-            (self.client, self.aside) = (None, BTreeMap::new());
+            self.forget_connections();
         }
         let topic = MetadataRequestTopic { name: Some(name.to_owned()), ..<_>::default() };
         let request = MetadataRequest { topics: Some(vec![topic]), ..<_>::default() };
