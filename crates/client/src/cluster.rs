@@ -154,6 +154,12 @@ impl Cluster {
         Ok(topics)
     }
 
+    /// The brokers that are known now, by id.
+    #[must_use]
+    pub fn brokers(&self) -> BTreeMap<BrokerId, Address> {
+        self.lock().brokers.clone()
+    }
+
     /// The connection to a broker, opened if need be.
     pub async fn connection(&self, broker: BrokerId) -> Result<Arc<Connection>, ClientError> {
         let address = self.lock().brokers.get(&broker).cloned();
@@ -233,7 +239,8 @@ impl Cluster {
         clock.sleep_until(clock.now() + self.inner.settings.backoff(attempt, random.bits())).await;
     }
 
-    async fn connection_to(&self, address: &Address) -> Result<Arc<Connection>, ConnectionError> {
+    /// The connection to whoever is at `address`, opened if need be.
+    pub(crate) async fn connection_to(&self, address: &Address) -> Result<Arc<Connection>, ConnectionError> {
         let place = Arc::clone(self.lock().places.entry(address.clone()).or_default());
         let mut place = place.lock().await;
         if let Some(connection) = &*place

@@ -88,6 +88,12 @@ pub enum ClientError {
     /// The cluster has no such topic.
     #[error("there is no topic \"{0}\"")]
     UnknownTopic(String),
+    /// The cluster has no such group.
+    #[error("there is no group \"{0}\"")]
+    UnknownGroup(String),
+    /// The group has members, and may not have any for that.
+    #[error("group \"{0}\" has members; stop them first")]
+    GroupHasMembers(String),
     /// The topic has no such partition.
     #[error("topic \"{topic}\" has no partition {partition}, it has {count}")]
     UnknownPartition {

@@ -16,6 +16,7 @@ mod connection;
 mod cluster;
 
 mod admin;
+mod coordinator;
 mod offsets;
 
 mod murmur2;
@@ -25,11 +26,13 @@ pub mod consumer;
 
 pub use address::{Address, InvalidAddress};
 pub use admin::{
-    Admin, ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource, CreatedTopic, NewTopic,
+    Admin, ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource, CreatedTopic, DescribedGroup,
+    GroupKind, GroupMember, ListedGroup, NewTopic,
 };
 pub use cluster::{Cluster, Partition, Topic};
 pub use connection::{Connection, Reply};
 pub use consumer::{Consumer, ConsumerSettings, Fetched, OffsetReset, Start};
+pub use coordinator::{CommittedOffset, GroupOffsets};
 pub use error::{ClientError, ConnectionError, Refusal};
 pub use murmur2::{murmur2, partition_for_key};
 pub use offsets::OffsetSpec;
