@@ -181,7 +181,7 @@ mod tests {
     fn durations_are_numbers_with_units() {
         let seconds = |text: &str| duration(text).map(|read| read.as_secs()).ok();
         assert_eq!([seconds("90s"), seconds("2h30m"), seconds("1w1d")], [Some(90), Some(9000), Some(691_200)]);
-        for wrong in ["", "5", "m", "2h30", "-1s", "1y", "99999999999999999999s", "30000000000000w"] {
+        for wrong in ["", "5", "m", "2h30", "-1s", "1y", "99999999999999999999s", "40000000000000w"] {
             assert_eq!(seconds(wrong), None, "{wrong}");
         }
     }
