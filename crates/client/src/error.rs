@@ -124,6 +124,14 @@ pub enum ClientError {
         /// The offset asked for.
         offset: Offset,
     },
+    /// The group has committed nothing for the partition, and the policy is to say so.
+    #[error("{topic}-{partition} has no committed offset, and auto.offset.reset is none")]
+    NoCommittedOffset {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+    },
     /// A fetched batch cannot be read.
     #[error("the batch at offset {offset} of {topic}-{partition} cannot be read: {fault}")]
     Batch {

@@ -241,6 +241,9 @@ mod tests {
         assert_eq!(refusal("group reset-offsets g --to latest"), ErrorKind::MissingRequiredArgument);
         assert_eq!(refusal("group reset-offsets g --topic t --to latest --shift -1"), ErrorKind::ArgumentConflict);
         assert_eq!(refusal("group reset-offsets g --topic t --from-file f"), ErrorKind::ArgumentConflict);
+        assert_eq!(refusal("consume t --group g --offset 1"), ErrorKind::ArgumentConflict);
+        assert_eq!(refusal("consume t --group g --partition 1"), ErrorKind::ArgumentConflict);
+        assert_eq!(refusal("consume t --instance i"), ErrorKind::MissingRequiredArgument);
         assert_eq!(refusal("topic delete"), ErrorKind::MissingRequiredArgument);
         assert_eq!(refusal("topic alter t"), ErrorKind::MissingRequiredArgument);
         assert_eq!(refusal("produce t --key a -k :"), ErrorKind::ArgumentConflict);
