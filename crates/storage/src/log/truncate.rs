@@ -71,13 +71,14 @@ impl Log {
             (i, state.segments[i].base)
         };
         self.write_indexes(base).await?;
-        let cut = self.plan_cut(i, offset).await?;
+        let Some(cut) = self.plan_cut(i, offset).await? else { return self.cut_all(log_start).await };
         let removed = self.state.lock().cut_end(i, cut);
         self.finish_cut(removed).await.map_err(|fault| self.take_offline(fault))
     }
 
-    /// Reads what a cut at `offset`, in segment `i`, leaves.
-    async fn plan_cut(&self, i: usize, offset: Offset) -> Result<Cut, StorageFault> {
+    /// Reads what a cut at `offset`, in segment `i`, leaves. `None` if that ends below the log's start, which lies within the
+    /// batch that goes: then nothing is left that anybody may read, and a start would begin the log anew.
+    async fn plan_cut(&self, i: usize, offset: Offset) -> Result<Option<Cut>, StorageFault> {
         let (files, base, place, written, interval) = {
             let state = self.state.lock();
             let segment = &state.segments[i];
@@ -92,12 +93,14 @@ impl Log {
         };
         let found = crate::walk::find_batch(&file, &path, near, written, offset).await?;
         let (bytes, end) = found.map_or((written, offset), |(at, header)| (at, offset.min(header.base_offset)));
-        let end = end.max(self.log_start_offset());
+        if end < self.log_start_offset() {
+            return Ok(None);
+        }
         let scan = Scan { bytes, trusted_below: end, check_crc: false, index_interval_bytes: interval };
         let scanned = scan.run(&*self.disk, self.segment_files(base), base, &mut LeaderEpochs::default()).await?;
         scanned.segment.files.hold(file);
         let producers = self.producers_at(i, &scanned.segment, end).await?;
-        Ok(Cut { end, active: scanned.segment, producers })
+        Ok(Some(Cut { end, active: scanned.segment, producers }))
     }
 
     /// The producers as of `offset`, which lies in segment `i`, of which `cut` is what is left.
