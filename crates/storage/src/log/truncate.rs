@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use ottla_types::{Offset, Timestamp};
 
+use super::retention::Leaving;
 use super::{Log, State};
 use crate::disk::{Disk, Open};
 use crate::fault::{StorageFault, Trying};
@@ -161,6 +162,8 @@ impl Log {
         for at in removed.snapshots {
             remove(&*self.disk, &self.path(Kind::Snapshot.name(at))).await?;
         }
+        // A snapshot that came back beside the new segment would be believed.
+        self.disk.sync_directory(&self.directory).await.trying("sync", &self.directory)?;
         let files = self.state.lock().active().files.clone();
         files.hold(self.make_segment(&files).await?);
         self.save_epochs(String::from("0\n0\n")).await?;
@@ -171,7 +174,9 @@ impl Log {
 
     async fn cut_start(self: Arc<Self>, offset: Offset) -> Result<(), StorageFault> {
         self.raise_start(offset)?;
-        let (segments, snapshots) = self.state.lock().take_below_start();
+        let by_log_start = self.state.lock().below_start();
+        self.keep_producers(Leaving { by_log_start, ..Leaving::default() }).await?;
+        let (segments, snapshots) = self.state.lock().take_oldest(by_log_start);
         // The oldest first, so that what a crash leaves has no hole.
         for files in &segments {
             self.remove_segment(files).await?;
@@ -235,9 +240,8 @@ impl State {
         Removed { segments, snapshots: std::mem::take(&mut self.snapshots) }
     }
 
-    fn take_below_start(&mut self) -> (Vec<Arc<SegmentFiles>>, Vec<Offset>) {
-        let log_start = self.log_start;
-        let below = self.segments.windows(2).take_while(|pair| pair[1].base <= log_start).count();
-        self.take_oldest(below)
+    /// How many segments lie wholly below the log's start.
+    fn below_start(&self) -> usize {
+        self.segments.windows(2).take_while(|pair| pair[1].base <= self.log_start).count()
     }
 }

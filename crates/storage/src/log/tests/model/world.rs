@@ -124,8 +124,13 @@ impl World {
             Kind::RestartAt => self.restart_at(&mut dice).await,
             Kind::DeleteBefore => {
                 self.write().await;
-                self.start = (self.start + dice.below(5) as i64).min(self.end);
-                self.log.delete_before(Offset(self.start)).await.expect("deleted");
+                self.start = (self.start + dice.below(100) as i64).min(self.end);
+                if dice.below(2) == 0 {
+                    self.log.delete_before(Offset(self.start)).await.expect("deleted");
+                } else {
+                    // As partitions do: what lies below leaves with a later retirement.
+                    self.log.raise_start(Offset(self.start)).expect("raised");
+                }
             }
             Kind::Retire => self.retire(&mut dice).await,
             Kind::CopyOn => self.copy_on(&mut dice).await,
