@@ -123,9 +123,14 @@ impl World {
             Kind::Truncate => self.truncate(&mut dice).await,
             Kind::RestartAt => self.restart_at(&mut dice).await,
             Kind::DeleteBefore => {
+                let removes = dice.below(2) == 0;
+                if removes {
+                    // On a full disk nobody's producers are sure of their snapshot.
+                    self.make_room();
+                }
                 self.write().await;
                 self.start = (self.start + dice.below(100) as i64).min(self.end);
-                if dice.below(2) == 0 {
+                if removes {
                     self.log.delete_before(Offset(self.start)).await.expect("deleted");
                 } else {
                     // As partitions do: what lies below leaves with a later retirement.
