@@ -353,15 +353,7 @@ impl Partition {
         at_least_one: bool,
     ) -> Result<(Option<Slice>, Vec<AbortedTransaction>), ReadRefusal> {
         let up_to = bounds.last_stable_offset;
-        self.ask_log(|log| async move {
-            let slice = log.read(from, bytes_max, up_to, at_least_one).await?;
-            let aborted = match &slice {
-                Some(slice) => log.aborted_transactions(from, slice).await?,
-                None => Vec::new(),
-            };
-            Ok((slice, aborted))
-        })
-        .await
+        self.ask_log(|log| async move { log.read_committed(from, bytes_max, up_to, at_least_one).await }).await
     }
 
     /// Lets the segments leave that the topic does not keep. Their files are still to be removed.

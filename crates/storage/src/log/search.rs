@@ -40,15 +40,29 @@ impl Log {
     /// The first record, from the log's start on, whose timestamp is `timestamp` or later; `None` if there is none
     /// among what is written.
     pub async fn find_by_timestamp(&self, timestamp: Timestamp) -> Result<Option<TimestampedOffset>, StorageFault> {
-        let (candidate, log_start) = {
-            let state = self.state.lock();
-            let late = |segment: &&Segment| segment.largest.is_some_and(|largest| largest.timestamp >= timestamp);
-            let found = state.segments.iter().find(late).map(|segment| candidate(segment, timestamp));
-            (found, state.log_start)
-        };
-        let Some(candidate) = candidate else { return Ok(None) };
-        let near = self.search_times(&candidate, timestamp).await?;
-        let start = self.position_near(&candidate, near.max(log_start)).await?;
+        loop {
+            let (candidate, log_start) = {
+                let state = self.state.lock();
+                let late = |segment: &&Segment| segment.largest.is_some_and(|largest| largest.timestamp >= timestamp);
+                let found = state.segments.iter().find(late).map(|segment| candidate(segment, timestamp));
+                (found, state.log_start)
+            };
+            let Some(candidate) = candidate else { return Ok(None) };
+            let found = self.find_in(&candidate, log_start, timestamp).await;
+            if !candidate.files.is_replaced() {
+                return found;
+            }
+        }
+    }
+
+    async fn find_in(
+        &self,
+        candidate: &Candidate,
+        log_start: Offset,
+        timestamp: Timestamp,
+    ) -> Result<Option<TimestampedOffset>, StorageFault> {
+        let near = self.search_times(candidate, timestamp).await?;
+        let start = self.position_near(candidate, near.max(log_start)).await?;
         let file = candidate.files.log().await?;
         let path = candidate.files.path(Kind::Log);
         let mut walk = Walk::new(&file, &path, start, candidate.written, LOOK_UP);
@@ -71,7 +85,17 @@ impl Log {
     /// The first record with the largest timestamp of the log (ListOffsets with -3, KIP-734); `None` if no record has a
     /// timestamp.
     pub async fn max_timestamp_offset(&self) -> Result<Option<TimestampedOffset>, StorageFault> {
-        let found = {
+        loop {
+            let Some((candidate, largest)) = self.latest_candidate() else { return Ok(None) };
+            let found = self.find_largest(&candidate, largest).await;
+            if !candidate.files.is_replaced() {
+                return found;
+            }
+        }
+    }
+
+    /// The segment that has the largest timestamp.
+    fn latest_candidate(&self) -> Option<(Candidate, TimeEntry)> {
             let state = self.state.lock();
             let mut latest: Option<(&Segment, TimeEntry)> = None;
             for segment in &state.segments {
@@ -81,9 +105,14 @@ impl Log {
                 }
             }
             latest.map(|(segment, largest)| (candidate(segment, largest.timestamp), largest))
-        };
-        let Some((candidate, largest)) = found else { return Ok(None) };
-        let start = self.position_near(&candidate, largest.offset).await?;
+    }
+
+    async fn find_largest(
+        &self,
+        candidate: &Candidate,
+        largest: TimeEntry,
+    ) -> Result<Option<TimestampedOffset>, StorageFault> {
+        let start = self.position_near(candidate, largest.offset).await?;
         let file = candidate.files.log().await?;
         let path = candidate.files.path(Kind::Log);
         let mut walk = Walk::new(&file, &path, start, candidate.written, LOOK_UP);
