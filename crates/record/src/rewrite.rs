@@ -217,7 +217,12 @@ mod tests {
         let row = |record: crate::Record<'_>| {
             let headers = if header.producer_id == ProducerId::NONE { 0 } else { 2 };
             assert_eq!(record.headers.len(), headers);
-            (record.offset.0, record.timestamp.0, record.key.unwrap_or_default().to_vec(), record.value.map(<[u8]>::len))
+            (
+                record.offset.0,
+                record.timestamp.0,
+                record.key.unwrap_or_default().to_vec(),
+                record.value.map(<[u8]>::len),
+            )
         };
         (header, records.map(|record| row(record.expect("a record"))).collect())
     }
@@ -267,7 +272,7 @@ mod tests {
                 let mut builder = MessageSetBuilder::new(magic, packing, None).expect("a codec it has");
                 for i in 0..3i64 {
                     let at = (Offset(10 + i), Timestamp(10 * (1 + i)));
-                    builder.append(at.0, at.1, Some(&[b'k']), Some(b"value")).expect("small");
+                    builder.append(at.0, at.1, Some(b"k"), Some(b"value")).expect("small");
                 }
                 let mut bytes = Vec::new();
                 builder.build(&mut Compressor::default(), &mut bytes).expect("three messages");

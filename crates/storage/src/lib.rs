@@ -46,7 +46,8 @@ mod walk;
 pub use checkpoint::PartitionOffsets;
 pub use cleaner::{Cleanable, Cleaned, Cleaner, CleanerMemory, CompactionRules, MapMemory, Pace, Stopped};
 pub use directory::{
-    ClaimedDirectory, CleaningRound, LogDirectory, Move, MoveFailed, Moved, NewPartition, OpenOptions, Partition, can_be_moved,
+    ClaimedDirectory, CleaningRound, LogDirectory, Move, MoveFailed, Moved, NewPartition, OpenOptions, Partition,
+    can_be_moved,
 };
 pub use fault::{StorageFault, remedy};
 pub use flush::{DIRTY_BYTES_ENOUGH, DIRTY_BYTES_LITTLE, DirtObserver, DirtyLogs, FlushRound, Pacing, ROUND_INTERVAL};

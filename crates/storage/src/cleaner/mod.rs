@@ -18,6 +18,7 @@
 
 mod filter;
 mod offset_map;
+mod output;
 mod plan;
 mod round;
 #[cfg(test)]
@@ -148,14 +149,13 @@ pub(crate) async fn find_out(
     // Only then does anybody look at them: they cost a read of each.
     if rules.max_lag_ms < now.0 {
         let first_dirty = cleaned.unwrap_or(view.log_start);
-        let closed = view.segments.len() - 1;
         let first = view.segments.partition_point(|segment| segment.base <= first_dirty).saturating_sub(1);
-        for i in first..closed {
-            let segment = &view.segments[i];
-            if pieces[i].first_timestamp.is_none() && segment.bytes > 0 {
+        let closed = view.segments.split_last().map_or(&[][..], |(_, closed)| closed);
+        for (segment, piece) in closed.iter().zip(&mut pieces).skip(first) {
+            if piece.first_timestamp.is_none() && segment.bytes > 0 {
                 let (file, path) = (segment.files.log().await?, segment.files.path(Kind::Log));
                 let found = scan::first_header(&file, &path, segment.written).await?;
-                pieces[i].first_timestamp = found.map(|header| header.max_timestamp);
+                piece.first_timestamp = found.map(|header| header.max_timestamp);
             }
         }
     }

@@ -84,7 +84,8 @@ pub(crate) fn cleanable(pieces: &[Piece], standing: &Standing, rules: &Compactio
     let young = dirty.iter().find(|piece| rules.min_lag_ms > 0 && is_young(piece)).map(|piece| piece.base);
     let bound = standing.stable.min(active.base).min(young.unwrap_or(active.base)).max(first_dirty);
     // A segment is cleaned as a whole or not at all.
-    let end = if bound >= active.base { active.base } else { from(closed, bound).first().map_or(active.base, |p| p.base) };
+    let end =
+        if bound >= active.base { active.base } else { from(closed, bound).first().map_or(active.base, |p| p.base) };
     let bytes = |pieces: &[Piece]| pieces.iter().map(|piece| piece.bytes).sum();
     let clean_bytes = bytes(&pieces[..pieces.partition_point(|piece| piece.base < first_dirty)]);
     let before_end = &pieces[..pieces.partition_point(|piece| piece.base < end)];
@@ -121,9 +122,8 @@ pub(crate) fn group(pieces: &[Piece], bounds: &GroupBounds) -> Vec<usize> {
             let last_offset = pieces.get(at + 1).map_or(bounds.end, |behind| behind.base).0 - 1;
             let spans = next.bytes > 0 && last_offset - pieces[first].base.0 > i64::from(i32::MAX);
             let sums = (index_bytes.0 + next.index_bytes.0, index_bytes.1 + next.index_bytes.1);
-            let is_large = bytes + next.bytes > bounds.segment_bytes
-                || sums.0 > bounds.index_bytes
-                || sums.1 > bounds.index_bytes;
+            let is_large =
+                bytes + next.bytes > bounds.segment_bytes || sums.0 > bounds.index_bytes || sums.1 > bounds.index_bytes;
             if spans || is_large {
                 break;
             }
@@ -201,7 +201,10 @@ mod tests {
             cleanable(&log, &standing(40, Some(10)), &rules, Timestamp(300))
         };
         // The second was last written at 190, the third at 290.
-        assert_eq!([ask(10, 500).end.0, ask(11, 500).end.0, ask(110, 500).end.0, ask(111, 500).end.0], [30, 20, 20, 10]);
+        assert_eq!(
+            [ask(10, 500).end.0, ask(11, 500).end.0, ask(110, 500).end.0, ask(111, 500).end.0],
+            [30, 20, 20, 10]
+        );
         assert_eq!(ask(0, 200).overdue_ms, 0, "it began at 100");
         assert_eq!(ask(0, 150).overdue_ms, 50);
         let rules = CompactionRules { min_cleanable_ratio: 0.99, ..EAGER };

@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use ottla_record::{BatchHeader, RecordBatch};
+use ottla_record::RecordBatch;
 use ottla_types::{Offset, Timestamp};
 
 use super::filter::{Filter, Kept, RECORDS_BYTES_MAX, RecordCounts, RoundRules, control};
+use super::output::Output;
 use super::plan::{GroupBounds, group};
 use super::transactions::Transactions;
 use super::{Cleanable, Cleaned, Cleaner, CompactionRules, Pace, Stopped, piece};
-use crate::disk::{FileHandle, Open};
-use crate::fault::{StorageFault, Trying};
-use crate::log::{CLEANED, CleanedSegment, Log, View};
+use crate::fault::StorageFault;
+use crate::log::{CleanedSegment, Log, View};
 use crate::segment::{Kind, Segment};
 use crate::walk::{Step, Walk};
 
@@ -25,15 +24,6 @@ pub(super) struct Round<'a> {
     pub(super) now: Timestamp,
     pub(super) pace: &'a dyn Pace,
     pub(super) cleaned: &'a mut Cleaned,
-}
-
-/// A segment being written.
-struct Output {
-    segment: Segment,
-    file: FileHandle,
-    /// What is not written yet, behind `written` bytes.
-    pending: Vec<u8>,
-    written: u64,
 }
 
 impl Round<'_> {
@@ -148,11 +138,8 @@ impl Round<'_> {
     ) -> Result<(CleanedSegment, Transactions), Stopped> {
         let base = old[0].base;
         let mut output = self.log.begin_cleaned(base).await?;
-        let rules = RoundRules {
-            now: self.now,
-            delete_retention_ms: self.rules.delete_retention_ms,
-            end: self.cleanable.end,
-        };
+        let rules =
+            RoundRules { now: self.now, delete_retention_ms: self.rules.delete_retention_ms, end: self.cleanable.end };
         let horizon = self.old_tombstones_horizon();
         let Cleaner { map, io_bytes, scratch, compressor } = &mut *self.cleaner;
         let mut filter = Filter {
@@ -170,7 +157,12 @@ impl Round<'_> {
             let next = next_base(self.view, segment);
             filter.transactions.add(self.log.aborted_between(from(self.view, segment), segment.base, next).await?);
             filter.keeps_old_tombstones = segment.modified_at > horizon;
-            let into = Into { log: self.log, pace: self.pace, io_bytes: *io_bytes, interval: self.view.config.index_interval_bytes };
+            let into = Into {
+                log: self.log,
+                pace: self.pace,
+                io_bytes: *io_bytes,
+                interval: self.view.config.index_interval_bytes,
+            };
             into.clean(segment, &mut filter, &mut output, self.cleaned).await?;
         }
         let Filter { transactions, aborted, counts, .. } = filter;
@@ -248,9 +240,13 @@ impl Into<'_> {
             since += size;
             match filter.batch(&batch).map_err(damaged)? {
                 Kept::Nothing => {}
-                Kept::AsItIs => output.push(&header, &bytes, self.interval).map_err(|why| StorageFault::damaged(&path, position, why))?,
+                Kept::AsItIs => output
+                    .push(&header, &bytes, self.interval)
+                    .map_err(|why| StorageFault::damaged(&path, position, why))?,
                 Kept::Rewritten(header, bytes) => {
-                    output.push(&header, &bytes, self.interval).map_err(|why| StorageFault::damaged(&path, position, why))?;
+                    output
+                        .push(&header, &bytes, self.interval)
+                        .map_err(|why| StorageFault::damaged(&path, position, why))?;
                 }
             }
             if output.pending.len() >= self.io_bytes {
@@ -265,83 +261,5 @@ impl Into<'_> {
         let written = self.log.write_cleaned(output).await?;
         cleaned.written_bytes += written;
         if self.pace.moved(since + written).await { Ok(()) } else { Err(Stopped::Changed) }
-    }
-}
-
-impl Output {
-    /// Adds a batch; what is wrong with it, if it cannot be added.
-    fn push(&mut self, header: &BatchHeader, bytes: &[u8], interval: u32) -> Result<(), &'static str> {
-        if self.segment.bytes + bytes.len() as u64 > i32::MAX as u64 {
-            // Messages of old formats grow as they become batches.
-            return Err("with it the cleaned segment would be larger than 2 GiB");
-        }
-        self.segment.push(header, interval);
-        self.pending.extend_from_slice(bytes);
-        Ok(())
-    }
-}
-
-impl Log {
-    fn cleaned_path(&self, kind: Kind, base: Offset) -> std::path::PathBuf {
-        self.directory().join(kind.name_with(base, CLEANED))
-    }
-
-    async fn begin_cleaned(&self, base: Offset) -> Result<Output, StorageFault> {
-        let path = self.cleaned_path(Kind::Log, base);
-        let file = self.disk().open(&path, Open::Truncate).await.trying("make", &path)?;
-        let mut segment = Segment::planned(self.files_of_cleaned(base), Timestamp::NONE);
-        segment.created = true;
-        Ok(Output { segment, file, pending: Vec::new(), written: 0 })
-    }
-
-    /// Writes what is pending; answers how many bytes.
-    async fn write_cleaned(&self, output: &mut Output) -> Result<u64, StorageFault> {
-        if output.pending.is_empty() {
-            return Ok(0);
-        }
-        let bytes = Bytes::from(std::mem::take(&mut output.pending));
-        let length = bytes.len() as u64;
-        let path = self.cleaned_path(Kind::Log, output.segment.base);
-        output.file.write(output.written, vec![bytes]).await.trying("write", &path)?;
-        output.written += length;
-        Ok(length)
-    }
-
-    /// Makes a written segment whole and durable: its indexes, its time, its names.
-    async fn complete_cleaned(&self, output: Output, modified: Timestamp) -> Result<CleanedSegment, StorageFault> {
-        let Output { mut segment, file, written, .. } = output;
-        segment.close_times();
-        (segment.written, segment.flushed, segment.reserved) = (written, written, written);
-        segment.modified_at = modified;
-        let mut kinds = vec![Kind::Log];
-        let indexes = [Kind::OffsetIndex, Kind::TimeIndex, Kind::TransactionIndex];
-        for (kind, write) in indexes.into_iter().zip(segment.index_writes()) {
-            if kind == Kind::TransactionIndex && write.is_none() {
-                continue;
-            }
-            let path = self.cleaned_path(kind, segment.base);
-            let index = self.disk().open(&path, Open::Truncate).await.trying("make", &path)?;
-            if let Some(write) = write {
-                index.write(0, vec![write.bytes]).await.trying("write", &path)?;
-            }
-            index.sync().await.trying("sync", &path)?;
-            kinds.push(kind);
-        }
-        let path = self.cleaned_path(Kind::Log, segment.base);
-        if modified > Timestamp::NONE {
-            file.set_modified(modified).await.trying("date", &path)?;
-        }
-        file.sync().await.trying("sync", &path)?;
-        self.disk().sync_directory(self.directory()).await.trying("sync", self.directory())?;
-        segment.files.hold(file);
-        Ok(CleanedSegment { segment, kinds })
-    }
-
-    /// Removes what was written in vain.
-    async fn remove_cleaned(&self, base: Offset) -> Result<(), StorageFault> {
-        for kind in [Kind::Log, Kind::OffsetIndex, Kind::TimeIndex, Kind::TransactionIndex] {
-            crate::log::remove(&**self.disk(), &self.cleaned_path(kind, base)).await?;
-        }
-        Ok(())
     }
 }

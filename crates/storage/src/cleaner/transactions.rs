@@ -88,7 +88,12 @@ mod tests {
 
     fn aborted(id: i64, first: i64, last: i64) -> AbortedTransaction {
         let (first_offset, last_offset) = (Offset(first), Offset(last));
-        AbortedTransaction { producer_id: ProducerId(id), first_offset, last_offset, last_stable_offset: Offset(last + 1) }
+        AbortedTransaction {
+            producer_id: ProducerId(id),
+            first_offset,
+            last_offset,
+            last_stable_offset: Offset(last + 1),
+        }
     }
 
     fn data(id: i64, offset: i64) -> BatchHeader {

@@ -19,8 +19,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ottla_types::{Offset, TopicId, TopicPartition, Uuid};
 
-use super::retire::{NAME_BYTES_MAX, retired_name};
 use super::cleanings::Pause;
+use super::retire::{NAME_BYTES_MAX, retired_name};
 use super::{LogDirectory, Partition};
 use crate::checkpoint;
 use crate::fault::{StorageFault, Trying};

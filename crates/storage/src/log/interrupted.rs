@@ -37,7 +37,8 @@ impl Loader {
         }
         let bases: BTreeSet<Offset> = swaps.iter().map(|(base, _)| *base).filter(|base| counts(*base)).collect();
         for base in bases {
-            let kinds = FILES.into_iter().enumerate().filter(|(i, _)| swaps.contains(&(base, *i))).map(|(_, kind)| kind);
+            let kinds =
+                FILES.into_iter().enumerate().filter(|(i, _)| swaps.contains(&(base, *i))).map(|(_, kind)| kind);
             self.finish_exchange(base, kinds.collect()).await?;
         }
         self.disk.sync_directory(&self.directory).await.trying("sync", &self.directory)?;

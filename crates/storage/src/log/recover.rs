@@ -37,12 +37,8 @@ pub struct Recovery {
 
 impl Recovery {
     /// Nothing is known: the whole log is scanned.
-    pub const UNKNOWN: Self = Self {
-        recovery_point: Offset::ZERO,
-        log_start_offset: Offset::ZERO,
-        compacted: Offset::ZERO,
-        clean: false,
-    };
+    pub const UNKNOWN: Self =
+        Self { recovery_point: Offset::ZERO, log_start_offset: Offset::ZERO, compacted: Offset::ZERO, clean: false };
 }
 
 /// What opening gathers.

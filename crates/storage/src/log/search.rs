@@ -96,15 +96,15 @@ impl Log {
 
     /// The segment that has the largest timestamp.
     fn latest_candidate(&self) -> Option<(Candidate, TimeEntry)> {
-            let state = self.state.lock();
-            let mut latest: Option<(&Segment, TimeEntry)> = None;
-            for segment in &state.segments {
-                let Some(largest) = segment.largest else { continue };
-                if latest.is_none_or(|(_, so_far)| largest.timestamp > so_far.timestamp) {
-                    latest = Some((segment, largest));
-                }
+        let state = self.state.lock();
+        let mut latest: Option<(&Segment, TimeEntry)> = None;
+        for segment in &state.segments {
+            let Some(largest) = segment.largest else { continue };
+            if latest.is_none_or(|(_, so_far)| largest.timestamp > so_far.timestamp) {
+                latest = Some((segment, largest));
             }
-            latest.map(|(segment, largest)| (candidate(segment, largest.timestamp), largest))
+        }
+        latest.map(|(segment, largest)| (candidate(segment, largest.timestamp), largest))
     }
 
     async fn find_largest(

@@ -179,10 +179,12 @@ fn many_lives_of_a_log_keep_what_they_must() {
     }
 }
 
+type Doing = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Does something to the log in the middle of a round.
 struct Meddling<F>(AtomicU64, F);
 
-impl<F: Fn() -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> + Send + Sync> Pace for Meddling<F> {
+impl<F: Fn() -> Option<Doing> + Send + Sync> Pace for Meddling<F> {
     fn moved(&self, _bytes: u64) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
         let meddles = if self.0.fetch_add(1, Ordering::SeqCst) == 6 { (self.1)() } else { None };
         Box::pin(async move {
@@ -196,9 +198,13 @@ impl<F: Fn() -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> + Send + Sync> 
 
 #[test]
 fn a_round_ends_without_a_trace_when_the_log_is_cut_closed_or_loses_a_segment() {
-    let what: [fn(Arc<Log>) -> Pin<Box<dyn Future<Output = ()> + Send>>; 3] = [
+    let what: [fn(Arc<Log>) -> Doing; 3] = [
         |log| Box::pin(async move { log.truncate_to(Offset(20)).await.expect("cut") }),
-        |log| Box::pin(async move { drop(log.close().await.expect("closed")) }),
+        |log| {
+            Box::pin(async move {
+                log.close().await.expect("closed");
+            })
+        },
         |log| {
             Box::pin(async move {
                 log.raise_start(Offset(20)).expect("raised");
@@ -234,8 +240,7 @@ fn who_cuts_or_deletes_a_partition_waits_for_its_round_to_end() {
         let (held, begun) = (directory.clone(), cutting.clone());
         let pace = Meddling(AtomicU64::new(0), move || {
             let held = held.clone();
-            let mut cut: Pin<Box<dyn Future<Output = ()> + Send>> =
-                Box::pin(async move { held.truncate(&name(), Offset(20)).await.expect("cut") });
+            let mut cut: Doing = Box::pin(async move { held.truncate(&name(), Offset(20)).await.expect("cut") });
             let first = cut.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
             assert!(first.is_pending(), "the round is still at it");
             *begun.lock() = Some(cut);

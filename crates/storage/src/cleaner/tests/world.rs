@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use ottla_record::{Batches, BatchBuilder, BatchHeader, BatchOptions, Codec, Compressor, Scratch};
+use ottla_record::{BatchBuilder, BatchHeader, BatchOptions, Batches, Codec, Compressor, Scratch};
 use ottla_types::{
     BrokerId, LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicName,
     TopicPartition,
