@@ -16,6 +16,7 @@
 //!
 //! Read in this order: `shard`, `turn`, then `classic` and `offsets`.
 
+mod assignors;
 mod classic;
 mod fact;
 mod group;
@@ -26,9 +27,11 @@ mod record;
 mod request;
 mod settings;
 mod shard;
+mod subscription;
 mod timers;
 mod turn;
 
+pub use assignors::{Assignment, Assignor, GroupSpec, MemberSpec, Targets, TopicsView, UnknownTopic};
 pub use classic::State;
 pub use fact::Fact;
 pub use offsets::CommittedOffset;
@@ -40,4 +43,5 @@ pub use request::{
 };
 pub use settings::Settings;
 pub use shard::{AppendId, Input, Output, Shard};
+pub use subscription::{InvalidPattern, check as check_pattern, matching};
 pub use turn::Now;
