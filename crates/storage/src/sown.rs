@@ -57,7 +57,7 @@ pub enum Bug {
     LogStartNotSaved,
     /// A start leads the partitions in the epoch that they had.
     EpochNotRaised,
-    /// Cleaned segments take the place of others without a sync of the names on the way.
+    /// Cleaned segments take the place of others before their bytes are durable.
     SwapNotSynced,
     /// Compaction drops tombstones as soon as it meets them.
     TombstonesDroppedAtOnce,

@@ -10,6 +10,7 @@ use crate::disk::{FileHandle, Open};
 use crate::fault::{StorageFault, Trying};
 use crate::log::{CLEANED, CleanedSegment, Log};
 use crate::segment::{Kind, Segment};
+use crate::sown::{self, Bug};
 
 /// A segment being written.
 pub(super) struct Output {
@@ -81,14 +82,18 @@ impl Log {
             if let Some(write) = write {
                 index.write(0, vec![write.bytes]).await.trying("write", &path)?;
             }
-            index.sync().await.trying("sync", &path)?;
+            if !sown::is(Bug::SwapNotSynced) {
+                index.sync().await.trying("sync", &path)?;
+            }
             kinds.push(kind);
         }
         let path = self.cleaned_path(Kind::Log, segment.base);
         if modified > Timestamp::NONE {
             file.set_modified(modified).await.trying("date", &path)?;
         }
-        file.sync().await.trying("sync", &path)?;
+        if !sown::is(Bug::SwapNotSynced) {
+            file.sync().await.trying("sync", &path)?;
+        }
         self.disk().sync_directory(self.directory()).await.trying("sync", self.directory())?;
         segment.files.hold(file);
         Ok(CleanedSegment { segment, kinds })

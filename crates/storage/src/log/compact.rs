@@ -28,7 +28,6 @@ use crate::cleaner::LastRecord;
 use crate::disk::{Disk, FileHandle};
 use crate::fault::{StorageFault, Trying};
 use crate::segment::{Kind, Place, Segment, SegmentFiles};
-use crate::sown::{self, Bug};
 
 /// The ending of files that are being written.
 pub(crate) const CLEANED: &str = ".cleaned";
@@ -184,9 +183,6 @@ impl Log {
     }
 
     async fn sync_exchange(&self) -> Result<(), StorageFault> {
-        if sown::is(Bug::SwapNotSynced) {
-            return Ok(());
-        }
         self.disk.sync_directory(&self.directory).await.trying("sync", &self.directory)
     }
 

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ottla_record::{BatchBuilder, BatchHeader, BatchOptions, Batches, Compressor, Scratch};
-use ottla_types::{LeaderEpoch, Offset, Timestamp, TopicId};
+use ottla_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp, TopicId};
 
 use super::super::{Cleaned, CompactionRules, Pace, Stopped};
 use super::world::{AtOnce, DELETE_RETENTION_MS, RULES, World, cleaner, config, name, open};
 use crate::disk::block_on;
 use crate::disk::simulated::{Failure, Faults, SimulatedDisk};
 use crate::testing::Dice;
-use crate::{Batch, CleaningRound, Log, LogConfig, LogDirectory, PartitionOffsets};
+use crate::{Batch, CleaningRound, Log, LogConfig, LogDirectory, PartitionOffsets, Recovery};
 
 async fn fresh(seed: u64) -> (Arc<SimulatedDisk>, LogDirectory, Arc<Log>) {
     let disk = SimulatedDisk::new(seed);
@@ -145,6 +145,37 @@ fn a_round_reaches_as_far_as_its_memory_and_the_next_goes_on_there() {
         assert_eq!(offsets().await, [1, 2, 3, 4, 5, 6, 7, 8]);
         round(&directory, 100, 3, &AtOnce).await.expect("cleaned");
         assert_eq!(offsets().await, [2, 3, 4, 5, 6, 7, 8]);
+    });
+}
+
+#[test]
+fn the_last_sequence_of_a_producer_outlives_its_records_and_the_snapshots() {
+    block_on(async {
+        let (disk, directory, log) = fresh(1).await;
+        let of_producer = |id: i64, key: &str| {
+            let mut builder = BatchBuilder::new(BatchOptions {
+                producer_id: ProducerId(id),
+                producer_epoch: ProducerEpoch(3),
+                base_sequence: Sequence(40),
+                ..BatchOptions::default()
+            });
+            builder.append(Timestamp(5), Some(key.as_bytes()), Some(b"1"), &[]).expect("small");
+            let bytes = builder.build(&mut Compressor::default()).expect("one record");
+            Batch { header: BatchHeader::parse(&bytes).expect("just built"), bytes }
+        };
+        put_apart(&log, vec![of_producer(7, "a"), of_producer(8, "b"), record(Some("a"), Some("2"), 5)]).await;
+        round(&directory, 100, 100, &AtOnce).await.expect("cleaned");
+        assert_eq!(left(&log).await, [row(1, "b", None), row(2, "a", None), row(3, "end", None)]);
+        log.flush().await.expect("flushed");
+        for entry in crate::disk::Disk::list(&*disk, log.directory()).await.expect("listed") {
+            if entry.name.ends_with(".snapshot") {
+                crate::disk::Disk::remove(&*disk, &log.directory().join(&entry.name)).await.expect("removed");
+            }
+        }
+        let known: Vec<_> = log.producers();
+        let again = Log::open(disk, log.directory(), config(), Recovery::UNKNOWN).await.expect("opened");
+        assert_eq!(again.producers(), known);
+        assert_eq!(known.len(), 2);
     });
 }
 
