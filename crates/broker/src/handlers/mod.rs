@@ -40,6 +40,7 @@ mod offset_delete;
 mod offset_fetch;
 mod named;
 mod offset_for_leader_epoch;
+mod outcomes;
 mod produce;
 mod push_telemetry;
 mod request;
