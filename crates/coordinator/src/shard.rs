@@ -149,7 +149,10 @@ impl Shard {
 
     fn look_at(&mut self, topics: TopicsChanged) {
         let TopicsChanged { image, changed, has_new } = topics;
-        self.topics.image = image;
+        // What was told before the log was read may arrive behind it.
+        if image.position() >= self.topics.image.position() {
+            self.topics.image = image;
+        }
         if has_new {
             self.topics.has_new_since = self.topics.version();
         }
