@@ -48,4 +48,5 @@ pub use request::{
 };
 pub use settings::{ConsumerSettings, MigrationPolicy, Settings};
 pub use shard::{AppendId, Input, Output, Shard, TopicsChanged};
+pub use subscription::{InvalidPattern, check as check_pattern, matching};
 pub use turn::Now;

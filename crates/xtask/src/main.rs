@@ -10,6 +10,7 @@ mod disks;
 mod docs;
 mod fix;
 mod fuzz;
+mod groups;
 mod hostile;
 mod interop;
 mod kafka;
@@ -40,6 +41,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   diff [SCRIPT...] [--kafka] [--rewrite] [--binary PATH]    the same requests, answered as Kafka answers them
   docs [--check]    docs/configuration.md, from the tables of keys
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
+  groups [CLIENT...] [--kafka RELEASE | --bootstrap HOST:PORT] [--at-once N] [--binary PATH]    real members of groups
   suites [SUITE...] [--bootstrap HOST:PORT] [--binary PATH] [--alone]    the tests that four clients carry
   tools [RELEASE|TOOL...] [--binary PATH] [--bootstrap HOST:PORT --data FOLDER] [--rewrite]    Kafka's own tools
   logs [RELEASE/SCRIPT...] [--write]    the files that real Kafkas write, and Ottla's beside them
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         "diff" => diff::run(&rest),
         "docs" => docs::run(&rest),
         "interop" => interop::run(&rest),
+        "groups" => groups::run(&rest),
         "suites" => suites::run(&rest),
         "tools" => tools::run(&rest),
         "logs" => logs::run(&rest),

@@ -65,11 +65,11 @@ impl ConsumerGroup {
         if patterns.is_empty() {
             return;
         }
-        let names: Vec<&str> = turn.topics.image.topics().map(|topic| topic.name.as_str()).collect();
+        let names: Vec<Arc<str>> = turn.topics.image.topics().map(|topic| topic.name.as_str().into()).collect();
         let (version, resolved_at) = (turn.topics.version(), turn.now.date);
         let matched = patterns.into_iter().map(|pattern| {
             // One that came from the log and is none here matches nothing.
-            let topics = crate::subscription::matching(&pattern, names.iter().copied()).unwrap_or_default();
+            let topics = crate::subscription::matching(&pattern, &names).unwrap_or_default();
             (pattern, Resolved { topics, version, resolved_at })
         });
         let matched: BTreeMap<_, _> = matched.collect();

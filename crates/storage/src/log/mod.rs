@@ -126,6 +126,8 @@ struct State {
     snapshots: Vec<Offset>,
     epochs: LeaderEpochs,
     epochs_saved: bool,
+    /// How often the file of epochs has been replaced.
+    epochs_replaced: u64,
     queue: Queue,
     room: Room,
     role: RoleState,

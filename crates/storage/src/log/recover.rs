@@ -435,6 +435,7 @@ impl Loader {
             snapshots: self.snapshots,
             epochs: self.epochs,
             epochs_saved,
+            epochs_replaced: 0,
             queue: Queue::default(),
             room: Room::default(),
             role: RoleState::default(),

@@ -223,7 +223,8 @@ impl Log {
 }
 
 impl State {
-    fn has_snapshot(&mut self, at: Offset) {
+    /// There is a snapshot at this offset.
+    pub(super) fn has_snapshot(&mut self, at: Offset) {
         if let Err(place) = self.snapshots.binary_search(&at) {
             self.snapshots.insert(place, at);
         }
