@@ -36,13 +36,14 @@ mod turn;
 pub use assignors::{Assignment, Assignor, GroupSpec, MemberSpec, Targets, TopicsView, UnknownTopic};
 pub use classic::State;
 pub use consumer::{
-    ClassicMember, ConsumerFact, GroupEpoch, Held, MemberState, Refusal, Resolved, Standing, Subscription, TargetEpoch,
+    ClassicMember, ConsumerBeat, ConsumerFact, ConsumerHeartbeat, DescribedAssignment, DescribedConsumer,
+    DescribedConsumerGroup, GroupEpoch, Held, MemberState, Refusal, Resolved, Standing, Subscription, TargetEpoch,
 };
 pub use fact::Fact;
 pub use offsets::CommittedOffset;
 pub use record::KeyAndValue;
 pub use request::{
-    CommitPartition, CommitTopic, ConsumerBeat, ConsumerHeartbeat, DescribedAssignment, DescribedConsumer, DescribedConsumerGroup, DescribedGroup, DescribedMember, FetchedOffset, FetchedTopic, Heartbeat, JoinGroup,
+    CommitPartition, CommitTopic, DescribedGroup, DescribedMember, FetchedOffset, FetchedTopic, Heartbeat, JoinGroup,
     Joined, JoinedMember, LeaveGroup, Leaver, Left, ListGroups, ListedGroup, OffsetCommit, OffsetDelete, OffsetFetch,
     Protocol, Reply, Request, RequestId, SyncGroup, Synced, WantedTopic,
 };

@@ -13,8 +13,8 @@ use ottla_coordinator::{
     AppendId, Assignor, ConsumerSettings, Fact, Input, MigrationPolicy, Now, Output, Reply, RequestId,
     Settings as Limits, Shard, TopicsChanged,
 };
-use ottla_record::{BatchBuilder, BatchHeader, BatchOptions, Compressor};
 use ottla_quorum::Quorum;
+use ottla_record::{BatchBuilder, BatchHeader, BatchOptions, Compressor};
 use ottla_runtime::{BoxFuture, Runtime};
 use ottla_storage::Batch;
 use ottla_types::{ErrorCode, Offset};

@@ -8,11 +8,12 @@ use ottla_types::{ErrorCode, Uuid};
 
 use super::fact::{ConsumerFact, GroupEpoch};
 use super::member::{AWAY, Held, LEFT, Member, MemberState, Standing, Subscription};
+use super::request::{ConsumerBeat, ConsumerHeartbeat};
 use super::{ConsumerGroup, Refusal};
 use crate::assignors::Assignor;
 use crate::fact::Fact;
 use crate::group::{Group, Groups, Kind};
-use crate::request::{ConsumerBeat, ConsumerHeartbeat, Reply, RequestId};
+use crate::request::{Reply, RequestId};
 use crate::turn::Turn;
 
 /// How long a group believes that the topics it reads are as they were, unless it is told otherwise.
@@ -41,10 +42,12 @@ fn decide(groups: &mut Groups, turn: &mut Turn<'_>, request: &ConsumerHeartbeat)
                 let tombstone = Fact::ClassicGroup { group: request.group.clone(), value: None };
                 (ConsumerGroup::new(request.group.clone()), vec![tombstone])
             } else {
-                return Err(missing());
+                super::migrate::upgraded(turn, &request.group, classic)?
             };
             group.check_heartbeat(turn, request)?;
+            classic.retire(turn);
             turn.facts.extend(facts);
+            group.upgraded(turn);
             let beat = group.heartbeat(turn, request);
             groups.get_mut(&request.group).expect("it was found").kind = Kind::Consumer(Box::new(group));
             Ok(beat)
@@ -167,12 +170,16 @@ impl ConsumerGroup {
             let which = if request.epoch > standing.epoch { "ahead of" } else { "behind" };
             if request.epoch > standing.epoch || !lost_answer() {
                 let (said, known) = (request.epoch, standing.epoch);
-                return fenced(format!("epoch {said} is {which} the member's, {known}: give up all partitions, and join"));
+                return fenced(format!(
+                    "epoch {said} is {which} the member's, {known}: give up all partitions, and join"
+                ));
             }
         }
         let holds_nothing = request.owned.as_ref().is_some_and(Vec::is_empty);
         if standing.state == MemberState::Unknown && !holds_nothing {
-            return fenced("the member is in a state that is not known here: give up all partitions, and join".to_owned());
+            return fenced(
+                "the member is in a state that is not known here: give up all partitions, and join".to_owned(),
+            );
         }
         Ok(())
     }
