@@ -53,6 +53,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   sim [SEED [POWER-FAILURES]]    the simulation of one seed, with its trace
   lives [SEEDS]    a broker's life, in which each operation of its disk in turn meets a trouble
   model [SEEDS]    a log against a list of batches, by as many seeds
+  schedules [SEEDS]    groups whose members come, go and fall silent, by as many seeds
   flips      every bit of every file of a log directory, turned over before a start
   sown [BUG...]    bugs put in on purpose, and whether the tests that must find them do";
 
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
         "sim" => sim::run(&rest),
         "lives" => sim::lives(&rest),
         "model" => sim::model(&rest),
+        "schedules" => sim::schedules(&rest),
         "flips" => sim::flips(),
         "sown" => sown::run(&rest),
         _ => Err(USAGE.to_owned()),
