@@ -236,6 +236,10 @@ fn check_rules(settings: &Settings, findings: &mut Findings) {
     if settings.optional_number(factor).is_some_and(|number| !(1..=i64::from(i16::MAX)).contains(&number)) {
         refuse(factor, format!("must be from 1 to {}", i16::MAX));
     }
+    let codec = "offsets.topic.compression.codec";
+    if settings.optional_number(codec).is_some_and(|number| !(0..=4).contains(&number)) {
+        refuse(codec, "must be 0 (none), 1 (gzip), 2 (snappy), 3 (lz4) or 4 (zstd)".to_owned());
+    }
     let (threads, memory) = ("log.cleaner.threads", "log.cleaner.dedupe.buffer.size");
     match (settings.optional_number(threads), settings.optional_number(memory)) {
         (Some(0), _) => refuse(threads, "must be at least 1".to_owned()),
