@@ -139,9 +139,7 @@ impl Loader {
             self.recover(&bases).await?
         }
         if self.segments.is_empty() || self.end < self.recovery.log_start_offset {
-            self.remove_segments(0).await?;
-            self.epochs = LeaderEpochs::default();
-            self.start_anew(self.recovery.log_start_offset).await?;
+            self.begin_anew().await?;
         }
         self.epochs.truncate_from_end(self.end);
         self.epochs.truncate_from_start(self.log_start());
@@ -372,6 +370,22 @@ impl Loader {
 
     pub(super) async fn remove(&self, path: &Path) -> Result<(), StorageFault> {
         super::truncate::remove(&*self.disk, path).await
+    }
+
+    /// Nothing is left at or above the log's start: what is below it goes, and its producers and their open transactions are
+    /// forgotten, as in Kafka (`ProducerStateManager.truncateFullyAndStartAt`). No marker may ever come for a transaction
+    /// whose beginning and end are lost. The old names are gone for good before there is a new one: a snapshot that came
+    /// back beside it would be believed.
+    async fn begin_anew(&mut self) -> Result<(), StorageFault> {
+        self.remove_segments(0).await?;
+        for at in std::mem::take(&mut self.snapshots) {
+            self.remove(&self.directory.join(Kind::Snapshot.name(at))).await?;
+        }
+        self.sync_names().await?;
+        self.epochs = LeaderEpochs::default();
+        self.start_anew(self.recovery.log_start_offset).await?;
+        // A clean stop is believed, and so are its names: nobody else syncs this one then.
+        self.sync_names().await
     }
 
     /// Begins with an empty segment at `base`.

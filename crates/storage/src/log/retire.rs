@@ -148,7 +148,7 @@ impl Log {
 
     /// Makes the producers durable as of the first segment that stays. As long as the segments before it are there, the
     /// snapshot is only a shortcut; where a power loss took it, or its bytes, it is made anew from them.
-    async fn keep_producers(&self, leaving: Leaving) -> Result<(), StorageFault> {
+    pub(super) async fn keep_producers(&self, leaving: Leaving) -> Result<(), StorageFault> {
         let (first, leaving, snapshots) = {
             let state = self.state.lock();
             let leaving = &state.segments[..state.can_leave(leaving.count())];

@@ -38,28 +38,39 @@ struct Candidate {
 
 impl Log {
     /// The first record, from the log's start on, whose timestamp is `timestamp` or later; `None` if there is none
-    /// among what is written.
+    /// among what is written. A segment may be late for nothing but records below the log's start: then it is sought in
+    /// the next one, where Kafka gives up.
     pub async fn find_by_timestamp(&self, timestamp: Timestamp) -> Result<Option<TimestampedOffset>, StorageFault> {
-        loop {
-            let (candidate, log_start) = {
-                let state = self.state.lock();
-                let late = |segment: &&Segment| segment.largest.is_some_and(|largest| largest.timestamp >= timestamp);
-                let found = state.segments.iter().find(late).map(|segment| candidate(segment, timestamp));
-                (found, state.log_start)
-            };
-            let Some(candidate) = candidate else { return Ok(None) };
-            let found = self.find_in(&candidate, log_start, timestamp).await;
-            if !candidate.files.is_replaced() {
-                return found;
+        let mut from = Offset::ZERO;
+        while let Some((candidate, log_start)) = self.late_segment(from, timestamp) {
+            let found = self.find_in(&candidate, timestamp, log_start).await;
+            if candidate.files.is_replaced() {
+                // Compaction: what was found, or not, was in files that are gone.
+                continue;
             }
+            if let Some(found) = found? {
+                return Ok(Some(found));
+            }
+            from = candidate.base.plus(1);
         }
+        Ok(None)
     }
 
+    /// The first segment whose base is `from` or above that has something at `timestamp` or later, and the log's start.
+    fn late_segment(&self, from: Offset, timestamp: Timestamp) -> Option<(Candidate, Offset)> {
+        let state = self.state.lock();
+        let first = state.floor(state.log_start).max(state.segments.partition_point(|segment| segment.base < from));
+        let late = |segment: &&Segment| segment.largest.is_some_and(|largest| largest.timestamp >= timestamp);
+        let found = state.segments[first..].iter().find(late)?;
+        Some((candidate(found, timestamp), state.log_start))
+    }
+
+    /// The first record of a segment at `log_start` and `timestamp` or later.
     async fn find_in(
         &self,
         candidate: &Candidate,
-        log_start: Offset,
         timestamp: Timestamp,
+        log_start: Offset,
     ) -> Result<Option<TimestampedOffset>, StorageFault> {
         let near = self.search_times(candidate, timestamp).await?;
         let start = self.position_near(candidate, near.max(log_start)).await?;
