@@ -136,7 +136,12 @@ pub(super) fn fetch(session: &mut Session, command: &Command<'_>) -> String {
         };
         request.topics = wanted.map(|topics| topics.into_iter().map(plain).collect());
     } else {
-        let of = |group_id| OffsetFetchRequestGroup { group_id, topics: wanted.clone(), ..<_>::default() };
+        let of = |group_id| OffsetFetchRequestGroup {
+            group_id,
+            member_id: command.argument("member").map(str::to_owned),
+            member_epoch: command.parsed("member-epoch", -1),
+            topics: wanted.clone(),
+        };
         request.groups = groups.into_iter().map(of).collect();
     }
     session.ask(version, &request, |session, answer| {
