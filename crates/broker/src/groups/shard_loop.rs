@@ -14,10 +14,10 @@ use ottla_coordinator::{
     Settings as Limits, Shard, TopicsChanged,
 };
 use ottla_quorum::Quorum;
-use ottla_record::{BatchBuilder, BatchHeader, BatchOptions, Compressor};
+use ottla_record::{BatchBuilder, BatchHeader, BatchOptions, Codec, Compressor};
 use ottla_runtime::{BoxFuture, Runtime};
 use ottla_storage::Batch;
-use ottla_types::{ErrorCode, Offset};
+use ottla_types::{ErrorCode, Offset, Sequence};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -44,6 +44,8 @@ pub(super) struct Host {
     pub(super) quorum: Arc<Quorum>,
     /// Whether questions are taken.
     pub(super) loaded: Arc<AtomicBool>,
+    /// Told when they are.
+    pub(super) moved: Arc<Notify>,
     pub(super) stop: CancellationToken,
 }
 
@@ -88,6 +90,7 @@ impl Host {
                         info!(partition = %self.partition.name, records, ms = %ms, "groups are loaded");
                     }
                     self.loaded.store(true, Ordering::Release);
+                    self.moved.notify_waiters();
                     self.serve(machine, &mut told).await
                 }
             };
@@ -223,7 +226,7 @@ impl Work<'_> {
         }
         let at = self.at;
         let now = at.now();
-        let batch = batch_of(&facts, now).map_err(|fault| fault.to_string())?;
+        let batch = batch_of(&facts, now, at.settings.present().groups.offsets_codec).map_err(|fault| fault.to_string())?;
         // The log may be on its way to another directory; then it is read from there, soon.
         let place = at.partition.append(batch, now.date).map_err(|refusal| refusal.to_string())?;
         at.partition.start_writing(&at.runtime);
@@ -271,8 +274,10 @@ async fn first_safe(safe: &mut Option<BoxFuture<'static, Result<(), ErrorCode>>>
 }
 
 /// One batch of the facts' records.
-fn batch_of(facts: &[Fact], now: Now) -> Result<Batch, Box<dyn std::error::Error>> {
-    let mut builder = BatchBuilder::new(BatchOptions::default());
+fn batch_of(facts: &[Fact], now: Now, codec: u8) -> Result<Batch, Box<dyn std::error::Error>> {
+    let codec = Codec::from_id(codec).ok_or("there is no such codec")?;
+    // As Kafka's, which says nothing with it.
+    let mut builder = BatchBuilder::new(BatchOptions { codec, base_sequence: Sequence(0), ..BatchOptions::default() });
     for fact in facts {
         let (key, value) = fact.to_record()?;
         builder.append(now.date, Some(&key), value.as_deref(), &[])?;

@@ -64,7 +64,7 @@ async fn handle(node: &Node, body: OffsetCommitRequest, version: i16) -> OffsetC
         }
         if !partitions.is_empty() {
             named.push((key, partitions.iter().map(|partition| partition.index).collect::<Vec<_>>()));
-            topics.push(CommitTopic { name: found.name.to_string().into(), id: topic.topic_id, partitions });
+            topics.push(CommitTopic { name: found.name.to_string().into(), id: found.id, partitions });
         }
     }
     let mut errors = Ok(VecDeque::new());

@@ -1,5 +1,5 @@
 //! Commands about groups: their members, and what tools see of them. Ids of members are drawn by chance: a script calls them
-//! `m1`, `m2`… in the order in which answers show them.
+//! `m1`, `m2`… in the order in which answers show them, from each start of the broker on anew.
 
 use ottla_protocol::delete_groups::DeleteGroupsRequest;
 use ottla_protocol::describe_groups::{DescribeGroupsRequest, DescribedGroupMember};

@@ -163,13 +163,14 @@ pub(super) fn fetch(session: &mut Session, command: &Command<'_>) -> String {
         }
         for group in answer.groups {
             lines.push(format!("{} {}", group.group_id, error(group.error_code, None)));
+            let mut told = Vec::new();
             for topic in group.topics {
                 let name = session.printed(&topic.name, topic.topic_id);
-                let mut told: Vec<_> = topic.partitions.iter().map(|it| fetched(&name, it)).collect();
-                // Kafka's order is its hash map's.
-                told.sort();
-                lines.extend(told);
+                told.extend(topic.partitions.iter().map(|it| fetched(&name, it)));
             }
+            // Kafka's order is its hash map's.
+            told.sort();
+            lines.extend(told);
         }
         joined(lines)
     })

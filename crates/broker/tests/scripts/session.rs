@@ -168,12 +168,17 @@ impl Session {
         String::new()
     }
 
+    /// After a start members are called anew, too: whoever speaks to another broker begins there.
+    fn forget_connections(&mut self) {
+        (self.client, self.aside, self.members) = (None, BTreeMap::new(), Members::default());
+    }
+
     fn restart(&mut self) -> String {
         if let Some(running) = &mut self.running {
             running.stop();
             running.start_again();
             self.address = running.address();
-            (self.client, self.aside) = (None, BTreeMap::new());
+            self.forget_connections();
         }
         String::new()
     }
@@ -183,7 +188,7 @@ impl Session {
             running.kill();
             running.start_again();
             self.address = running.address();
-            (self.client, self.aside) = (None, BTreeMap::new());
+            self.forget_connections();
         }
         String::new()
     }
@@ -193,7 +198,7 @@ impl Session {
             running.lose_power();
             running.start_again();
             self.address = running.address();
-            (self.client, self.aside) = (None, BTreeMap::new());
+            self.forget_connections();
         }
         String::new()
     }
@@ -222,7 +227,7 @@ impl Session {
             put_kafkas(&running.disk, name);
             running.start_again();
             self.address = running.address();
-            (self.client, self.aside) = (None, BTreeMap::new());
+            self.forget_connections();
         }
         let topic = MetadataRequestTopic { name: Some(name.to_owned()), ..<_>::default() };
         let request = MetadataRequest { topics: Some(vec![topic]), ..<_>::default() };
