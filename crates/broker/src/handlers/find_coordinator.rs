@@ -1,7 +1,7 @@
 //! `FindCoordinator` (key 10): which broker coordinates a group.
 //!
 //! - v1: kinds of keys, and a message. v2: the same. v3: flexible. v4: several keys at once (KIP-699).
-//! - v5: TRANSACTION_ABORTABLE may be answered. v6: share groups (KIP-932).
+//! - v5: an error of transactions may be answered (KIP-890). v6: share groups (KIP-932).
 //!
 //! The first question makes `__consumer_offsets`. The answer waits a little until the coordinator has read its log, if it is
 //! this broker: clients ask it at once, and some take a refusal for the end (segmentio's kafka-go). Errors: COORDINATOR_NOT_AVAILABLE where that is impossible, or its
