@@ -26,7 +26,7 @@ use crate::controller::{ControllerHandle, ControllerLoop};
 use crate::conversions::Conversions;
 use crate::directories::{Directories, DirectoriesFault};
 use crate::fetch_sessions::FetchSessions;
-use crate::groups::{self, Groups};
+use crate::groups;
 use crate::housekeeping::Housekeeping;
 use crate::http::{self, Watched};
 use crate::log_levels::{LogLevels, NoLoggers};
@@ -150,17 +150,7 @@ impl Broker {
         };
         let counted = housekeeping.start(&drained);
 
-        let groups = Arc::new(Groups::new(quorum.clone()));
-        let groups_keeper = groups::Keeper {
-            settings: settings.clone(),
-            runtime: runtime.clone(),
-            quorum: quorum.clone(),
-            partitions: partitions.clone(),
-            groups: groups.clone(),
-            loops: loops.clone(),
-            stop: drained.clone(),
-        };
-        runtime.spawn(Lane::Control, loops.track_future(groups_keeper.run(settled)));
+        let groups = groups::begin(&settings, &runtime, &quorum, &partitions, &loops, &drained, settled);
         let connections = connections(&settings, &runtime);
         runtime.spawn(Lane::Control, loops.track_future(connections.clone().sweep(drained.clone())));
         let client_metrics = telemetry::Shared::default();
