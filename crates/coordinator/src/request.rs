@@ -6,6 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use ottla_types::{ErrorCode, Uuid};
 
+use crate::consumer::{ConsumerBeat, ConsumerHeartbeat, DescribedConsumerGroup, Refusal};
+use crate::settings::Settings;
+
 /// Tells requests apart; the driver's own number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RequestId(pub u64);
@@ -33,6 +36,10 @@ pub enum Request {
     DescribeGroup(Arc<str>),
     /// Forget a group and its offsets.
     DeleteGroup(Arc<str>),
+    /// Of the consumer protocol: join, go on, leave.
+    ConsumerHeartbeat(ConsumerHeartbeat),
+    /// What a group of the consumer protocol is.
+    DescribeConsumerGroup(Arc<str>),
 }
 
 /// What is answered.
@@ -58,6 +65,10 @@ pub enum Reply {
     DescribeGroup(Result<DescribedGroup, ErrorCode>),
     /// To a DeleteGroup.
     DeleteGroup(ErrorCode),
+    /// To a ConsumerHeartbeat.
+    ConsumerHeartbeat(Result<ConsumerBeat, Refusal>),
+    /// To a DescribeConsumerGroup.
+    DescribeConsumerGroup(Result<DescribedConsumerGroup, Refusal>),
 }
 
 /// JoinGroup of the classic protocol.
@@ -270,11 +281,22 @@ pub struct CommitPartition {
     pub metadata: Box<str>,
 }
 
+impl CommitPartition {
+    /// Whether the client keeps more with it than it may: Java's characters are counted.
+    pub(crate) fn is_too_long(&self, settings: &Settings) -> bool {
+        self.metadata.encode_utf16().count() > settings.offset_metadata_max
+    }
+}
+
 /// OffsetFetch of one group.
 #[derive(Clone, PartialEq, Debug)]
 pub struct OffsetFetch {
     /// The group's id.
     pub group: Arc<str>,
+    /// From version 9 on: the member that asks, if it says so.
+    pub member: Option<Arc<str>>,
+    /// The member's epoch; −1 if it does not say.
+    pub epoch: i32,
     /// What is wanted; `None` for all that there is.
     pub topics: Option<Vec<WantedTopic>>,
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ottla_types::{Instant, Timestamp};
 
+use crate::consumer::Topics;
 use crate::fact::Fact;
 use crate::request::{Reply, RequestId};
 use crate::settings::Settings;
@@ -23,6 +24,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) now: Now,
     pub(crate) settings: &'a Settings,
     pub(crate) timers: &'a mut Timers,
+    pub(crate) topics: &'a Topics,
     /// What is to be remembered, in order.
     pub(crate) facts: Vec<Fact>,
     /// Answers that may leave at once.
@@ -50,6 +52,13 @@ impl Turn<'_> {
     /// Sets a deadline `after` from now.
     pub(crate) fn set(&mut self, timer: Timer, after: Duration) {
         self.timers.set(timer, self.now.instant + after);
+    }
+
+    /// Sets a deadline `after` from now, unless there is one.
+    pub(crate) fn set_if_absent(&mut self, timer: Timer, after: Duration) {
+        if !self.timers.is_set(&timer) {
+            self.set(timer, after);
+        }
     }
 
     /// Forgets a deadline.

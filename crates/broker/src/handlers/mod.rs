@@ -9,6 +9,8 @@ mod alter_configs;
 mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
 mod api_versions;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
@@ -35,10 +37,10 @@ mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
 mod metadata;
+mod named;
 mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
-mod named;
 mod offset_for_leader_epoch;
 mod outcomes;
 mod produce;
@@ -107,6 +109,8 @@ static APIS: &[Api] = &[
     describe_cluster::API,
     describe_producers::API,
     unregister_broker::API,
+    consumer_group_heartbeat::API,
+    consumer_group_describe::API,
     get_telemetry_subscriptions::API,
     push_telemetry::API,
     list_config_resources::API,
