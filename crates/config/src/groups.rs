@@ -29,6 +29,20 @@ pub struct GroupsConfig {
     pub session_timeout_max: Duration,
     /// `group.max.size`.
     pub classic_members_max: usize,
+    /// `group.consumer.session.timeout.ms`.
+    pub consumer_session_timeout: Duration,
+    /// `group.consumer.heartbeat.interval.ms`.
+    pub consumer_heartbeat_interval: Duration,
+    /// `group.consumer.assignment.interval.ms`.
+    pub consumer_assignment_interval: Duration,
+    /// `group.consumer.max.size`.
+    pub consumer_members_max: usize,
+    /// `group.consumer.regex.refresh.interval.ms`.
+    pub consumer_regex_refresh: Duration,
+    /// `group.consumer.assignors`: names, the default first.
+    pub consumer_assignors: Vec<String>,
+    /// `group.consumer.migration.policy`.
+    pub consumer_migration_policy: String,
 }
 
 impl GroupsConfig {
@@ -50,6 +64,13 @@ impl GroupsConfig {
             session_timeout_min: millis("group.min.session.timeout.ms"),
             session_timeout_max: millis("group.max.session.timeout.ms"),
             classic_members_max: count("group.max.size"),
+            consumer_session_timeout: millis("group.consumer.session.timeout.ms"),
+            consumer_heartbeat_interval: millis("group.consumer.heartbeat.interval.ms"),
+            consumer_assignment_interval: millis("group.consumer.assignment.interval.ms"),
+            consumer_members_max: count("group.consumer.max.size"),
+            consumer_regex_refresh: millis("group.consumer.regex.refresh.interval.ms"),
+            consumer_assignors: settings.list("group.consumer.assignors"),
+            consumer_migration_policy: settings.text("group.consumer.migration.policy").unwrap_or_default(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ottla_wire::records::group::group_metadata::GroupMetadataValue;
 
+use crate::consumer::ConsumerFact;
 use crate::offsets::CommittedOffset;
 
 /// One record. `None` as a value is a tombstone.
@@ -27,6 +28,13 @@ pub enum Fact {
         /// The offset; `None` once it is forgotten.
         value: Option<CommittedOffset>,
     },
+    /// Something about a group of the consumer protocol.
+    Consumer {
+        /// The group's id.
+        group: Arc<str>,
+        /// What it is.
+        fact: ConsumerFact,
+    },
 }
 
 impl Fact {
@@ -44,6 +52,7 @@ impl Fact {
                 });
                 group.len() + members.sum::<usize>() + 2 * OTHERS
             }
+            Self::Consumer { group, fact } => group.len() + fact.size_at_most(),
             Self::Offset { group, topic, value, .. } => {
                 group.len() + topic.len() + value.as_ref().map_or(0, |value| value.metadata.len()) + OTHERS
             }

@@ -12,12 +12,14 @@
 //!   is safe. Others leave at once.
 //! - If an append fails, nobody knows what holds. The shard is given up ([`Shard::give_up`] tells those who wait), and
 //!   another one is read from the log: [`Shard::load`] for each record, then [`Shard::start`].
+//! - Which topics there are is told by [`Input::Topics`], before [`Shard::start`] and whenever it changes.
 //! - Nothing happens by itself: [`Shard::deadline`] says when [`Input::TimePassed`] is due.
 //!
-//! Read in this order: `shard`, `turn`, then `classic` and `offsets`.
+//! Read in this order: `shard`, `turn`, then `classic`, `consumer` and `offsets`.
 
 mod assignors;
 mod classic;
+mod consumer;
 mod fact;
 mod group;
 mod groups;
@@ -33,15 +35,18 @@ mod turn;
 
 pub use assignors::{Assignment, Assignor, GroupSpec, MemberSpec, Targets, TopicsView, UnknownTopic};
 pub use classic::State;
+pub use consumer::{
+    ClassicMember, ConsumerFact, GroupEpoch, Held, MemberState, Refusal, Resolved, Standing, Subscription, TargetEpoch,
+};
 pub use fact::Fact;
 pub use offsets::CommittedOffset;
 pub use record::KeyAndValue;
 pub use request::{
-    CommitPartition, CommitTopic, DescribedGroup, DescribedMember, FetchedOffset, FetchedTopic, Heartbeat, JoinGroup,
+    CommitPartition, CommitTopic, ConsumerBeat, ConsumerHeartbeat, DescribedAssignment, DescribedConsumer, DescribedConsumerGroup, DescribedGroup, DescribedMember, FetchedOffset, FetchedTopic, Heartbeat, JoinGroup,
     Joined, JoinedMember, LeaveGroup, Leaver, Left, ListGroups, ListedGroup, OffsetCommit, OffsetDelete, OffsetFetch,
     Protocol, Reply, Request, RequestId, SyncGroup, Synced, WantedTopic,
 };
-pub use settings::Settings;
-pub use shard::{AppendId, Input, Output, Shard};
+pub use settings::{ConsumerSettings, MigrationPolicy, Settings};
+pub use shard::{AppendId, Input, Output, Shard, TopicsChanged};
 pub use subscription::{InvalidPattern, check as check_pattern, matching};
 pub use turn::Now;

@@ -33,6 +33,7 @@ impl fmt::Display for Fact {
                 }
                 Ok(())
             }
+            Self::Consumer { group, fact } => write!(f, "{group}: {fact}"),
             Self::Offset { group, topic, partition, value: None } => write!(f, "{group}: {topic}/{partition} gone"),
             Self::Offset { group, topic, partition, value: Some(value) } => {
                 write!(f, "{group}: {topic}/{partition} at {}", value.offset)?;
@@ -67,6 +68,10 @@ impl fmt::Display for Reply {
             Self::OffsetFetch(Err(error)) => write!(f, "fetch {error}"),
             Self::ListGroups(Err(error)) => write!(f, "list {error}"),
             Self::DescribeGroup(Err(error)) => write!(f, "describe {error}"),
+            Self::ConsumerHeartbeat(Ok(beat)) => beat.fmt(f),
+            Self::DescribeConsumerGroup(Ok(group)) => group.fmt(f),
+            Self::ConsumerHeartbeat(Err(refusal)) => write!(f, "beat {refusal}"),
+            Self::DescribeConsumerGroup(Err(refusal)) => write!(f, "describe {refusal}"),
         }
     }
 }

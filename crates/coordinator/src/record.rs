@@ -11,6 +11,7 @@ use ottla_wire::records::group::legacy_offset_commit::LegacyOffsetCommitKey;
 use ottla_wire::records::group::offset_commit::{OffsetCommitKey, OffsetCommitValue};
 use ottla_wire::{DecodeError, EncodeError, TypedRecord};
 
+use crate::consumer::consumer_fact;
 use crate::fact::Fact;
 use crate::offsets::CommittedOffset;
 
@@ -38,6 +39,7 @@ impl Fact {
                 let key = write_key(&OffsetCommitKey { group, topic, partition: *partition })?;
                 Ok((key, value.as_ref().map(offset_value).transpose()?))
             }
+            Self::Consumer { group, fact } => fact.to_record(group),
         }
     }
 
@@ -56,7 +58,7 @@ impl Fact {
                 let key: GroupMetadataKey = read_key(key)?;
                 Self::ClassicGroup { group: key.group.into(), value: value.map(read_versioned_leniently).transpose()? }
             }
-            _ => return Ok(None),
+            kind => return Ok(consumer_fact(kind, key, value)?.map(|(group, fact)| Self::Consumer { group, fact })),
         }))
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! The protocol is told at the crate.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use ottla_metadata::Image;
 use ottla_types::{ErrorCode, Instant, Uuid};
 
+use crate::consumer::{Refusal, Topics};
 use crate::fact::Fact;
-use crate::group::{Groups, apply};
+use crate::group::{Group, Groups, Kind, apply};
 use crate::request::{Joined, Left, Reply, Request, RequestId, Synced};
 use crate::settings::Settings;
 use crate::timers::{Timer, Timers};
@@ -23,12 +25,25 @@ pub struct AppendId(pub u64);
 pub enum Input {
     /// Somebody asks for something.
     Request(RequestId, Request),
-    /// Topics are gone, each with its id.
+    /// The topics are these now.
+    Topics(TopicsChanged),
+    /// Topics are gone, each with its id: their offsets go, too.
     TopicsDeleted(Vec<(Arc<str>, Uuid)>),
     /// Everything appended up to this one is committed.
     Committed(AppendId),
     /// Time has passed: [`Shard::deadline`] has come.
     TimePassed,
+}
+
+/// The cluster's topics, and what is new about them.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TopicsChanged {
+    /// All topics. The image's position says how new it is.
+    pub image: Image,
+    /// Names of topics that came, went, or have other partitions or replicas than before.
+    pub changed: Arc<BTreeSet<Arc<str>>>,
+    /// Whether any of them came.
+    pub has_new: bool,
 }
 
 /// What shall be done.
@@ -46,6 +61,7 @@ pub struct Shard {
     settings: Settings,
     groups: Groups,
     timers: Timers,
+    topics: Topics,
     outputs: VecDeque<Output>,
     appended: AppendId,
     committed: AppendId,
@@ -61,6 +77,7 @@ impl Shard {
             settings,
             groups: Groups::new(),
             timers: Timers::default(),
+            topics: Topics::default(),
             outputs: VecDeque::new(),
             appended: AppendId::default(),
             committed: AppendId::default(),
@@ -76,7 +93,12 @@ impl Shard {
     /// The log is read: from now on members have to show that they are alive.
     pub fn start(&mut self, now: Now) {
         self.turn(now, |groups, turn| {
-            groups.values_mut().for_each(|group| group.classic.loaded(turn));
+            for group in groups.values_mut() {
+                match &mut group.kind {
+                    Kind::Classic(group) => group.loaded(turn),
+                    Kind::Consumer(group) => group.loaded(turn),
+                }
+            }
             turn.set(Timer::OffsetExpiry(None), turn.settings.offsets_check_interval);
         });
     }
@@ -85,6 +107,7 @@ impl Shard {
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
             Input::Request(id, request) => self.turn(now, |groups, turn| ask(groups, turn, id, request)),
+            Input::Topics(topics) => self.look_at(topics),
             Input::TopicsDeleted(topics) => {
                 self.turn(now, |groups, turn| crate::offsets::topics_deleted(groups, turn, &topics));
             }
@@ -116,14 +139,34 @@ impl Shard {
     /// The partition is no longer led here, or an append failed: everybody who waits is told `error`.
     pub fn give_up(mut self, error: ErrorCode) -> Vec<(RequestId, Reply)> {
         let mut replies: Vec<_> = self.held.drain(..).map(|(_, id, reply)| (id, refused(reply, error))).collect();
-        self.groups.values_mut().for_each(|group| group.classic.give_up(error, &mut replies));
+        for group in self.groups.values_mut() {
+            if let Kind::Classic(group) = &mut group.kind {
+                group.give_up(error, &mut replies);
+            }
+        }
         replies
     }
 
+    fn look_at(&mut self, topics: TopicsChanged) {
+        let TopicsChanged { image, changed, has_new } = topics;
+        // What was told before the log was read may arrive behind it.
+        if image.position() >= self.topics.image.position() {
+            self.topics.image = image;
+        }
+        if has_new {
+            self.topics.has_new_since = self.topics.version();
+        }
+        for group in self.groups.values_mut() {
+            if let Kind::Consumer(group) = &mut group.kind {
+                group.topics_changed(changed.iter());
+            }
+        }
+    }
+
     fn turn(&mut self, now: Now, act: impl FnOnce(&mut Groups, &mut Turn<'_>)) {
-        let Self { settings, timers, groups, .. } = self;
+        let Self { settings, timers, groups, topics, .. } = self;
         let (facts, replies, held) = (Vec::new(), Vec::new(), Vec::new());
-        let mut turn = Turn { now, settings, timers, facts, replies, held };
+        let mut turn = Turn { now, settings, timers, topics, facts, replies, held };
         act(groups, &mut turn);
         let Turn { facts, replies, held, .. } = turn;
         if !facts.is_empty() {
@@ -145,18 +188,22 @@ impl Shard {
 fn ask(groups: &mut Groups, turn: &mut Turn<'_>, id: RequestId, request: Request) {
     match request {
         Request::JoinGroup(request) => crate::classic::join(groups, turn, id, request),
-        Request::SyncGroup(request) => match groups.get_mut(&request.group) {
-            Some(group) => group.classic.sync(turn, id, request),
-            None => turn.reply(id, Reply::SyncGroup(Synced::refused(ErrorCode::UnknownMemberId))),
+        Request::SyncGroup(request) => match groups.get_mut(&request.group).map(|group| &mut group.kind) {
+            Some(Kind::Classic(group)) => group.sync(turn, id, request),
+            Some(Kind::Consumer(_)) | None => {
+                turn.reply(id, Reply::SyncGroup(Synced::refused(ErrorCode::UnknownMemberId)));
+            }
         },
         Request::Heartbeat(request) => {
-            let group = groups.get_mut(&request.group);
-            let error = group.map_or(ErrorCode::UnknownMemberId, |group| group.classic.heartbeat(turn, &request));
+            let error = match groups.get_mut(&request.group).map(|group| &mut group.kind) {
+                Some(Kind::Classic(group)) => group.heartbeat(turn, &request),
+                Some(Kind::Consumer(_)) | None => ErrorCode::UnknownMemberId,
+            };
             turn.reply(id, Reply::Heartbeat(error));
         }
-        Request::LeaveGroup(request) => match groups.get_mut(&request.group) {
-            Some(group) => group.classic.leave(turn, id, request.members),
-            None => {
+        Request::LeaveGroup(request) => match groups.get_mut(&request.group).map(|group| &mut group.kind) {
+            Some(Kind::Classic(group)) => group.leave(turn, id, request.members),
+            Some(Kind::Consumer(_)) | None => {
                 let members = request.members.into_iter().map(|leaver| (leaver, ErrorCode::UnknownMemberId)).collect();
                 turn.reply(id, Reply::LeaveGroup(Left { error: ErrorCode::None, members }));
             }
@@ -167,22 +214,22 @@ fn ask(groups: &mut Groups, turn: &mut Turn<'_>, id: RequestId, request: Request
         Request::ListGroups(request) => crate::groups::list(groups, turn, id, &request),
         Request::DescribeGroup(group) => crate::groups::describe(groups, turn, id, &group),
         Request::DeleteGroup(group) => crate::groups::delete(groups, turn, id, &group),
+        Request::ConsumerHeartbeat(request) => crate::consumer::heartbeat(groups, turn, id, &request),
+        Request::DescribeConsumerGroup(group) => crate::groups::describe_consumer(groups, turn, id, &group),
     }
 }
 
 fn expire(groups: &mut Groups, turn: &mut Turn<'_>, timer: Timer) {
-    let (Timer::ClassicSession(id, _) | Timer::ClassicJoin(id) | Timer::ClassicSync(id)) = &timer else {
-        if let Timer::OffsetExpiry(from) = timer {
-            crate::offsets::expire(groups, turn, from);
-        }
-        return;
-    };
-    let Some(group) = groups.get_mut(id) else { return };
-    match &timer {
-        Timer::ClassicSession(_, member) => group.classic.session_over(turn, member),
-        Timer::ClassicJoin(_) => group.classic.join_time_over(turn),
-        Timer::ClassicSync(_) => group.classic.sync_time_over(turn),
-        Timer::OffsetExpiry(_) => {}
+    if let Timer::OffsetExpiry(from) = timer {
+        return crate::offsets::expire(groups, turn, from);
+    }
+    let Some(group) = timer.group().and_then(|id| groups.get_mut(id)) else { return };
+    match (&timer, group) {
+        (Timer::ClassicSession(_, member), Group { kind: Kind::Classic(group), .. }) => group.session_over(turn, member),
+        (Timer::ClassicJoin(_), Group { kind: Kind::Classic(group), .. }) => group.join_time_over(turn),
+        (Timer::ClassicSync(_), Group { kind: Kind::Classic(group), .. }) => group.sync_time_over(turn),
+        (Timer::ConsumerPatterns(_), Group { kind: Kind::Consumer(group), .. }) => group.match_patterns(turn),
+        (timer, group) => crate::consumer::time_over(group, turn, timer),
     }
 }
 
@@ -199,5 +246,11 @@ fn refused(reply: Reply, error: ErrorCode) -> Reply {
         Reply::ListGroups(_) => Reply::ListGroups(Err(error)),
         Reply::DescribeGroup(_) => Reply::DescribeGroup(Err(error)),
         Reply::DeleteGroup(_) => Reply::DeleteGroup(error),
+        Reply::ConsumerHeartbeat(_) => Reply::ConsumerHeartbeat(Err(given_up(error))),
+        Reply::DescribeConsumerGroup(_) => Reply::DescribeConsumerGroup(Err(given_up(error))),
     }
+}
+
+fn given_up(error: ErrorCode) -> Refusal {
+    Refusal { error, message: "the group is coordinated elsewhere, or read anew".to_owned() }
 }

@@ -14,8 +14,29 @@ pub(crate) enum Timer {
     ClassicJoin(Arc<str>),
     /// A classic group waits for its members to ask for their assignments.
     ClassicSync(Arc<str>),
+    /// A member of a consumer group was heard of last.
+    ConsumerSession(Arc<str>, Arc<str>),
+    /// A member of a consumer group has to give partitions back.
+    ConsumerRebalance(Arc<str>, Arc<str>),
+    /// The patterns of a consumer group are to be matched.
+    ConsumerPatterns(Arc<str>),
     /// Old offsets are looked for, from this group on if a look was not finished.
     OffsetExpiry(Option<Arc<str>>),
+}
+
+impl Timer {
+    /// The group that it is about.
+    pub(crate) fn group(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::ClassicSession(group, _)
+            | Self::ClassicJoin(group)
+            | Self::ClassicSync(group)
+            | Self::ConsumerSession(group, _)
+            | Self::ConsumerRebalance(group, _)
+            | Self::ConsumerPatterns(group) => Some(group),
+            Self::OffsetExpiry(_) => None,
+        }
+    }
 }
 
 /// Deadlines, the next one first.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ottla_types::{Instant, Timestamp};
 
+use crate::consumer::Topics;
 use crate::fact::Fact;
 use crate::request::{Reply, RequestId};
 use crate::settings::Settings;
@@ -23,6 +24,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) now: Now,
     pub(crate) settings: &'a Settings,
     pub(crate) timers: &'a mut Timers,
+    pub(crate) topics: &'a Topics,
     /// What is to be remembered, in order.
     pub(crate) facts: Vec<Fact>,
     /// Answers that may leave at once.

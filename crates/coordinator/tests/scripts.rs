@@ -3,7 +3,8 @@
 //! The interpreter plays the driver and the log: it keeps what is appended until `commit`. Every fact is folded into a
 //! second shard as well, which `reload` takes in place of the first.
 //!
-//! - `start KEY=…` begins anew: `max=` members, `delay=` before a first round
+//! - `start KEY=…` begins anew: `max=` members, `delay=` before a first round, `interval=` between assignments (0),
+//!   `assignors=`
 //! - `join MEMBER|- GROUP protocols=range:META,… type=consumer session=10000 rebalance=60000 instance= v= as=NAME`;
 //!   instead of META, `reads=TOPIC+TOPIC`: what a consumer of these topics says;
 //!   `v` is JoinGroup's version, 9 unless it says otherwise; `as` is what the script calls the member from then on
@@ -12,6 +13,10 @@
 //! - `commit-offset GROUP TOPIC/PARTITION@OFFSET… generation= member= instance= v= epoch= metadata= long= retention= id=`
 //! - `fetch-offset GROUP TOPIC/PARTITION… id=`, all without; `delete-offset GROUP TOPIC/PARTITION…`
 //! - `list states= types=`, `describe GROUP`, `delete GROUP`, `topics-deleted TOPIC… id=`
+//! - `topics NAME/PARTITIONS…`: these topics exist from now on; their ids are counted
+//! - `beat MEMBER GROUP epoch=0 reads=TOPIC,… pattern= owns=TOPIC/PARTITION,…+TOPIC/… timeout= instance= rack= assignor= v=`:
+//!   a heartbeat of the consumer protocol. Who joins (epoch 0) holds nothing, reads nothing and has a minute unless it says
+//!   otherwise; `owns=?` and `reads=?` say that it does not say. `describe-consumer GROUP`
 //! - `commit`: all that was appended is committed; `hold` and `release`: what is appended waits until then, or no longer
 //! - `bound max=`: another bound of members, from the next start on
 //! - `wait ms=`: time passes, deadline by deadline
@@ -19,12 +24,16 @@
 
 #[path = "scripts/requests.rs"]
 mod requests;
+#[path = "scripts/topics.rs"]
+mod topics;
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use ottla_coordinator::{AppendId, Fact, Input, Now, Output, RequestId, Settings, Shard};
+use ottla_coordinator::{
+    AppendId, ConsumerSettings, Fact, Input, MigrationPolicy, Now, Output, RequestId, Settings, Shard,
+};
 use ottla_testkit::{Command, run_scripts};
 use ottla_types::{ErrorCode, Instant, Timestamp};
 
@@ -39,6 +48,7 @@ fn coordinator_scripts() {
 struct Play {
     settings: Settings,
     shard: Shard,
+    topics: topics::Topics,
     now: Duration,
     requests: u64,
     /// Ids of members, and what the script calls them.
@@ -55,6 +65,7 @@ impl Play {
         Self {
             shard: Shard::new(settings.clone()),
             settings,
+            topics: topics::Topics::new(),
             now: Duration::ZERO,
             requests: 0,
             names: Vec::new(),
@@ -75,6 +86,13 @@ impl Play {
                 self.settings = Settings {
                     classic_members_max: command.parsed("max", usize::MAX),
                     initial_rebalance_delay: Duration::from_millis(command.parsed("delay", 3000)),
+                    consumer_members_max: command.parsed("max", usize::MAX),
+                    consumer: ConsumerSettings {
+                        assignment_interval: Duration::from_millis(command.parsed("interval", 0)),
+                        ..Settings::default().consumer
+                    },
+                    migration: MigrationPolicy::named(command.argument("policy").unwrap_or("bidirectional"))
+                        .expect("a policy"),
                     ..Settings::default()
                 };
                 *self =
@@ -85,6 +103,10 @@ impl Play {
             "commit" | "release" => {
                 self.holds = command.name == "commit" && self.holds;
                 self.commit();
+            }
+            "topics" => {
+                let changed = self.topics.set(&command.words);
+                self.shard.handle(self.now(), Input::Topics(changed));
             }
             "topics-deleted" => {
                 let topics = command.words.iter().map(|name| ((*name).into(), requests::topic_id(command))).collect();
@@ -99,7 +121,13 @@ impl Play {
                     let id = format!("{before}-00000000-0000-0000-0000-{:012x}", self.requests);
                     self.names.push((id, name.to_owned()));
                 }
-                let request = requests::Reader { command, names: &self.names, number: self.requests }.request();
+                let request = requests::Reader {
+                    command,
+                    names: &self.names,
+                    number: self.requests,
+                    topics: &self.topics,
+                };
+                let request = request.request();
                 self.shard.handle(self.now(), Input::Request(RequestId(self.requests), request));
             }
         }
@@ -138,6 +166,7 @@ impl Play {
             writeln!(text, "{}: {}", id.0, self.short(&reply.to_string())).expect("text takes it");
         }
         self.committed.iter().for_each(|fact| self.shard.load(fact));
+        self.shard.handle(self.now(), Input::Topics(self.topics.all()));
         self.shard.start(self.now());
         text + &self.told()
     }

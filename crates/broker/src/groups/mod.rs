@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use ottla_coordinator::{Reply, Request};
+use ottla_coordinator::{Reply, Request, TopicsChanged};
 use ottla_metadata::{Difference, Image};
 use ottla_quorum::Quorum;
 use ottla_runtime::{Lane, Runtime};
@@ -40,6 +40,8 @@ enum Told {
     Question(Request, oneshot::Sender<Reply>),
     /// Topics are gone.
     TopicsDeleted(Arc<[(Arc<str>, Uuid)]>),
+    /// Topics came, went or changed.
+    Topics(TopicsChanged),
 }
 
 /// A shard that runs here.
@@ -141,14 +143,23 @@ impl Keeper {
             }
         }
         self.groups.shards.store(Arc::new(shards.clone()));
-        let gone = deleted_topics(before, image, self.settings.present().node_id);
+        let difference = Difference::between(before, image, self.settings.present().node_id);
+        let topics = changed_topics(&difference, image);
+        if !topics.changed.is_empty() {
+            self.tell_all(&shards, || Told::Topics(topics.clone()));
+        }
+        let gone = deleted_topics(&difference, image);
         if !gone.is_empty() {
-            for shard in shards.values() {
-                let (tells, told) = (shard.tells.clone(), Told::TopicsDeleted(gone.clone()));
-                // It may have much to do; this loop must not wait for it.
-                let tell = async move { drop(tells.send(told).await) };
-                self.runtime.spawn(Lane::Data, self.loops.track_future(tell));
-            }
+            self.tell_all(&shards, || Told::TopicsDeleted(gone.clone()));
+        }
+    }
+
+    fn tell_all(&self, shards: &BTreeMap<i32, Arc<Shard>>, told: impl Fn() -> Told) {
+        for shard in shards.values() {
+            let (tells, told) = (shard.tells.clone(), told());
+            // It may have much to do; this loop must not wait for it.
+            let tell = async move { drop(tells.send(told).await) };
+            self.runtime.spawn(Lane::Data, self.loops.track_future(tell));
         }
     }
 
@@ -163,6 +174,7 @@ impl Keeper {
             partition: partition.clone(),
             settings: self.settings.clone(),
             runtime: self.runtime.clone(),
+            quorum: self.quorum.clone(),
             loaded: loaded.clone(),
             stop: self.stop.clone(),
         };
@@ -171,10 +183,18 @@ impl Keeper {
     }
 }
 
+/// The topics of an image, and which of them are not what they were.
+fn changed_topics(difference: &Difference, image: &Image) -> TopicsChanged {
+    let topics = difference.topics_created.iter().chain(&difference.topics_deleted).map(|topic| &topic.name);
+    let partitions = difference.partitions_created.iter().chain(&difference.partitions_changed);
+    let partitions = partitions.chain(&difference.partitions_removed).map(|change| &change.topic);
+    let changed = topics.chain(partitions).map(|name| name.as_str().into()).collect();
+    TopicsChanged { image: image.clone(), changed: Arc::new(changed), has_new: !difference.topics_created.is_empty() }
+}
+
 /// Topics that were there before and are no more, by their ids.
-fn deleted_topics(before: &Image, image: &Image, local: ottla_types::BrokerId) -> Arc<[(Arc<str>, Uuid)]> {
-    let removed = Difference::between(before, image, local).partitions_removed;
-    let gone = removed.iter().filter(|change| image.topic_by_id(change.topic_id).is_none());
+fn deleted_topics(difference: &Difference, image: &Image) -> Arc<[(Arc<str>, Uuid)]> {
+    let gone = difference.partitions_removed.iter().filter(|change| image.topic_by_id(change.topic_id).is_none());
     let gone: BTreeMap<TopicId, Arc<str>> =
         gone.map(|change| (change.topic_id, change.topic.as_str().into())).collect();
     gone.into_iter().map(|(id, name)| (name, id)).collect()

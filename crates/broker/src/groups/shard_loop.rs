@@ -9,8 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ottla_coordinator::{AppendId, Fact, Input, Now, Output, Reply, RequestId, Settings as Limits, Shard};
+use ottla_coordinator::{
+    AppendId, Assignor, ConsumerSettings, Fact, Input, MigrationPolicy, Now, Output, Reply, RequestId,
+    Settings as Limits, Shard, TopicsChanged,
+};
 use ottla_record::{BatchBuilder, BatchHeader, BatchOptions, Compressor};
+use ottla_quorum::Quorum;
 use ottla_runtime::{BoxFuture, Runtime};
 use ottla_storage::Batch;
 use ottla_types::{ErrorCode, Offset};
@@ -36,6 +40,8 @@ pub(super) struct Host {
     pub(super) partition: Arc<Partition>,
     pub(super) settings: Arc<Settings>,
     pub(super) runtime: Runtime,
+    /// Tells which topics there are.
+    pub(super) quorum: Arc<Quorum>,
     /// Whether questions are taken.
     pub(super) loaded: Arc<AtomicBool>,
     pub(super) stop: CancellationToken,
@@ -131,6 +137,8 @@ impl Host {
 
 impl Work<'_> {
     async fn run(&mut self, told: &mut mpsc::Receiver<Told>) -> End {
+        let topics = TopicsChanged { image: (*self.at.quorum.image()).clone(), changed: Arc::default(), has_new: true };
+        self.machine.handle(self.at.now(), Input::Topics(topics));
         self.machine.start(self.at.now());
         // Nobody reaches that offset: it wakes when the partition is closed.
         let (at, closed) = (self.at, Arc::new(Notify::new()));
@@ -180,6 +188,7 @@ impl Work<'_> {
                 self.answers.insert(id, answer);
                 self.tell(Input::Request(id, request))
             }
+            Told::Topics(topics) => self.tell(Input::Topics(topics)),
             Told::TopicsDeleted(topics) => self.tell(Input::TopicsDeleted(topics.to_vec())),
         }
     }
@@ -282,6 +291,15 @@ fn limits(settings: &Settings) -> Limits {
         offset_metadata_max: config.offset_metadata_max,
         offsets_retention: config.offsets_retention,
         offsets_check_interval: config.offsets_check_interval,
+        consumer: ConsumerSettings {
+            session_timeout: config.consumer_session_timeout,
+            heartbeat_interval: config.consumer_heartbeat_interval,
+            assignment_interval: config.consumer_assignment_interval,
+        },
+        consumer_members_max: config.consumer_members_max,
+        consumer_regex_refresh: config.consumer_regex_refresh,
+        assignors: config.consumer_assignors.iter().filter_map(|name| Assignor::named(name)).collect(),
+        migration: MigrationPolicy::named(&config.consumer_migration_policy).unwrap_or(MigrationPolicy::Disabled),
         ..Limits::default()
     }
 }

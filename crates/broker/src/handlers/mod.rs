@@ -9,6 +9,8 @@ mod alter_configs;
 mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
 mod api_versions;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
@@ -106,6 +108,8 @@ static APIS: &[Api] = &[
     describe_cluster::API,
     describe_producers::API,
     unregister_broker::API,
+    consumer_group_heartbeat::API,
+    consumer_group_describe::API,
     get_telemetry_subscriptions::API,
     push_telemetry::API,
     list_config_resources::API,

@@ -70,7 +70,12 @@ async fn handle(node: &Node, body: OffsetFetchRequest, version: i16) -> OffsetFe
 async fn fetch(node: &Node, group: OffsetFetchRequestGroup, version: i16) -> OffsetFetchResponseGroup {
     let image = node.image();
     let wanted = group.topics.as_ref().map(|topics| topics.iter().map(|topic| wanted(&image, topic)).collect());
-    let ask = Ask::OffsetFetch(OffsetFetch { group: group.group_id.as_str().into(), topics: wanted });
+    let ask = Ask::OffsetFetch(OffsetFetch {
+        group: group.group_id.as_str().into(),
+        member: group.member_id.as_deref().map(Into::into),
+        epoch: group.member_epoch,
+        topics: wanted,
+    });
     let fetched = match node.groups.ask(&group.group_id, ask).await {
         Ok(Reply::OffsetFetch(fetched)) => fetched,
         Ok(other) => unreachable!("a shard answers what it was asked, not {other}"),

@@ -6,7 +6,7 @@ use ottla_types::ErrorCode;
 
 use super::member::Member;
 use super::{ClassicGroup, State};
-use crate::group::{Group, Groups};
+use crate::group::{Group, Groups, Kind};
 use crate::request::{JoinGroup, Joined, Reply, RequestId, Synced};
 use crate::turn::Turn;
 
@@ -25,7 +25,9 @@ pub(crate) fn join(groups: &mut Groups, turn: &mut Turn<'_>, id: RequestId, requ
     }
     let is_new_group = !groups.contains_key(&request.group);
     let group = groups.entry(request.group.clone()).or_insert_with_key(|id| Group::new(id.clone(), turn.now.date));
-    let group = &mut group.classic;
+    let Kind::Classic(group) = &mut group.kind else {
+        return refuse(turn, ErrorCode::InconsistentGroupProtocol, request.member);
+    };
     if is_new_group {
         // So that the group is there after a restart, even if nobody ever finishes joining.
         turn.remember(group.fact());

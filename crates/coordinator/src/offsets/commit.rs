@@ -18,10 +18,7 @@ pub(crate) fn commit(groups: &mut Groups, turn: &mut Turn<'_>, id: RequestId, re
 
 fn decide(groups: &mut Groups, turn: &mut Turn<'_>, request: OffsetCommit) -> Result<Vec<ErrorCode>, ErrorCode> {
     match groups.get_mut(&request.group) {
-        Some(group) => {
-            let (member, instance) = (&request.member, request.instance.as_deref());
-            group.classic.check_commit(turn, member, instance, request.generation)?;
-        }
+        Some(group) => group.check_commit(turn, &request)?,
         // A consumer that is told its partitions, or a tool.
         None if request.generation < 0 => {}
         None if request.knows_missing_groups => return Err(ErrorCode::GroupIdNotFound),
@@ -34,8 +31,7 @@ fn decide(groups: &mut Groups, turn: &mut Turn<'_>, request: OffsetCommit) -> Re
     let (mut errors, mut facts) = (Vec::new(), Vec::new());
     for topic in request.topics {
         for partition in topic.partitions {
-            // Counted as Java counts the characters of a string.
-            if partition.metadata.encode_utf16().count() > turn.settings.offset_metadata_max {
+            if partition.is_too_long(turn.settings) {
                 errors.push(ErrorCode::OffsetMetadataTooLarge);
                 continue;
             }

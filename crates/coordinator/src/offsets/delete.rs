@@ -14,12 +14,12 @@ pub(crate) fn delete(groups: &mut Groups, turn: &mut Turn<'_>, id: RequestId, re
     let Some(group) = groups.get(&request.group) else {
         return turn.reply(id, Reply::OffsetDelete(Err(ErrorCode::GroupIdNotFound)));
     };
-    if !group.classic.is_empty() && !group.classic.is_of_consumers() {
+    if !group.may_lose_offsets() {
         return turn.reply(id, Reply::OffsetDelete(Err(ErrorCode::NonEmptyGroup)));
     }
     let mut errors = Vec::new();
     for (topic, partitions) in &request.topics {
-        let is_read = group.classic.reads(topic);
+        let is_read = group.reads(topic);
         for &partition in partitions {
             errors.push(if is_read { ErrorCode::GroupSubscribedToTopic } else { ErrorCode::None });
             if !is_read && group.offsets.get(topic, partition).is_some() {

@@ -22,15 +22,15 @@ pub(crate) fn expire(groups: &Groups, turn: &mut Turn<'_>, from: Option<Arc<str>
         }
         let mut is_left = false;
         for (topic, partition, offset) in group.offsets.iter() {
-            if !group.classic.reads(topic) && is_expired(turn, group, offset) {
+            if !group.reads(topic) && is_expired(turn, group, offset) {
                 let (group, topic) = (id.clone(), topic.clone());
                 turn.remember(Fact::Offset { group, topic, partition, value: None });
             } else {
                 is_left = true;
             }
         }
-        if !is_left && group.classic.is_forgotten() {
-            turn.remember(Fact::ClassicGroup { group: id.clone(), value: None });
+        if !is_left && group.is_forgotten() {
+            group.forget(turn, id);
         }
     }
     turn.set(Timer::OffsetExpiry(None), turn.settings.offsets_check_interval);
@@ -39,7 +39,7 @@ pub(crate) fn expire(groups: &Groups, turn: &mut Turn<'_>, from: Option<Arc<str>
 fn is_expired(turn: &Turn<'_>, group: &Group, offset: &CommittedOffset) -> bool {
     let now = turn.now.date.0;
     let retention = i64::try_from(turn.settings.offsets_retention.as_millis()).unwrap_or(i64::MAX);
-    let Some(since) = group.classic.offsets_age_since(offset.committed_at) else { return false };
+    let Some(since) = group.offsets_age_since(offset.committed_at) else { return false };
     match offset.expires_at {
         Timestamp::NONE => now.saturating_sub(since.0) >= retention,
         at => now >= at.0,

@@ -11,6 +11,9 @@ use crate::turn::Turn;
 
 /// Answers as soon as what is told is safe. A group that is not there has no offsets.
 pub(crate) fn fetch(groups: &Groups, turn: &mut Turn<'_>, id: RequestId, request: OffsetFetch) {
+    if let Some(Err(error)) = groups.get(&request.group).map(|group| group.check_fetch(&request)) {
+        return turn.reply(id, Reply::OffsetFetch(Err(error)));
+    }
     let nothing = Offsets::default();
     let offsets = groups.get(&request.group).map_or(&nothing, |group| &group.offsets);
     let topics = match request.topics {

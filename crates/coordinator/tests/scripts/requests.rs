@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ottla_coordinator::{
-    CommitPartition, CommitTopic, Heartbeat, JoinGroup, LeaveGroup, Leaver, ListGroups, OffsetCommit, OffsetDelete,
+    CommitPartition, CommitTopic, ConsumerHeartbeat, Heartbeat, JoinGroup, LeaveGroup, Leaver, ListGroups, OffsetCommit, OffsetDelete,
     OffsetFetch, Protocol, Request, SyncGroup, WantedTopic,
 };
 use ottla_testkit::Command;
 use ottla_types::Uuid;
 use ottla_wire::framing::write_versioned;
 use ottla_wire::records::client::consumer_protocol_subscription::ConsumerProtocolSubscription;
+
+use super::topics::Topics;
 
 /// A command, and what it has to be read with.
 pub(super) struct Reader<'a> {
@@ -20,6 +22,7 @@ pub(super) struct Reader<'a> {
     pub(super) names: &'a [(String, String)],
     /// The number of the request.
     pub(super) number: u64,
+    pub(super) topics: &'a Topics,
 }
 
 impl Reader<'_> {
@@ -59,6 +62,8 @@ impl Reader<'_> {
             }
             "describe" => Request::DescribeGroup(self.word(0)),
             "delete" => Request::DeleteGroup(self.word(0)),
+            "beat" => Request::ConsumerHeartbeat(self.beat()),
+            "describe-consumer" => Request::DescribeConsumerGroup(self.word(0)),
             _ => self.offsets(),
         }
     }
@@ -83,6 +88,41 @@ impl Reader<'_> {
         }
     }
 
+    fn beat(&self) -> ConsumerHeartbeat {
+        let command = self.command;
+        let epoch = command.parsed("epoch", 0);
+        let joins = epoch == 0;
+        let names = |text: &str| text.split(',').filter(|name| !name.is_empty()).map(Into::into).collect();
+        let owned = command.argument("owns").or(joins.then_some("-")).filter(|owned| *owned != "?");
+        let topics = command.argument("reads").or((joins && command.argument("pattern").is_none()).then_some(""));
+        ConsumerHeartbeat {
+            member: self.word(0),
+            group: self.word(1),
+            epoch,
+            instance: self.optional("instance"),
+            rack: self.optional("rack"),
+            rebalance_timeout_ms: command.parsed("timeout", if joins { 60_000 } else { -1 }),
+            topics: topics.filter(|names| *names != "?").map(names),
+            regex: command.argument("pattern").map(|pattern| self.arc(pattern)),
+            assignor: self.optional("assignor"),
+            owned: owned.map(|owned| self.owned(owned)),
+            client_id: "client".into(),
+            client_host: "/127.0.0.1".into(),
+            must_have_id: command.parsed("v", 1) >= 1,
+            fresh: Uuid(u128::from(self.number).to_be_bytes()),
+        }
+    }
+
+    /// `TOPIC/PARTITION,…+TOPIC/…`, or `-`.
+    fn owned(&self, text: &str) -> Vec<(Uuid, Vec<i32>)> {
+        let topic = |topic: &str| {
+            let (name, partitions) = topic.split_once('/').expect("TOPIC/PARTITION,…");
+            let partitions = partitions.split(',').map(|index| index.parse().expect("a number")).collect();
+            (self.topics.id_of(name), partitions)
+        };
+        text.split('+').filter(|topic| *topic != "-").map(topic).collect()
+    }
+
     fn offsets(&self) -> Request {
         let command = self.command;
         match command.name {
@@ -102,7 +142,13 @@ impl Reader<'_> {
                 };
                 let is_all = command.words.len() == 1;
                 let topics = (!is_all).then(|| command.words[1..].iter().map(wanted).collect());
-                Request::OffsetFetch(OffsetFetch { group: self.word(0), topics })
+                let member = command.argument("member").map(|name| self.arc(name));
+                Request::OffsetFetch(OffsetFetch {
+                    group: self.word(0),
+                    member,
+                    epoch: command.parsed("member-epoch", -1),
+                    topics,
+                })
             }
             "delete-offset" => {
                 let named = |word: &&str| {
@@ -162,7 +208,7 @@ impl Reader<'_> {
 }
 
 /// `TOPIC/PARTITION`.
-fn partition(word: &str) -> (Arc<str>, i32) {
+pub(super) fn partition(word: &str) -> (Arc<str>, i32) {
     let (topic, partition) = word.split_once('/').expect("TOPIC/PARTITION");
     (topic.into(), partition.parse().expect("a number"))
 }
