@@ -18,6 +18,7 @@
 //! Read in this order: `shard`, `turn`, then `classic`, `consumer` and `offsets`.
 
 mod assignors;
+mod census;
 mod classic;
 mod consumer;
 mod fact;
@@ -30,10 +31,12 @@ mod request;
 mod settings;
 mod shard;
 mod subscription;
+mod tally;
 mod timers;
 mod turn;
 
 pub use assignors::{Assignment, Assignor, GroupSpec, MemberSpec, Targets, TopicsView, UnknownTopic};
+pub use census::{Census, Position};
 pub use classic::State;
 pub use consumer::{
     ClassicMember, ConsumerFact, GroupEpoch, Held, MemberState, Refusal, Resolved, Standing, Subscription, TargetEpoch,
@@ -42,11 +45,13 @@ pub use fact::Fact;
 pub use offsets::CommittedOffset;
 pub use record::KeyAndValue;
 pub use request::{
-    CommitPartition, CommitTopic, ConsumerBeat, ConsumerHeartbeat, DescribedAssignment, DescribedConsumer, DescribedConsumerGroup, DescribedGroup, DescribedMember, FetchedOffset, FetchedTopic, Heartbeat, JoinGroup,
-    Joined, JoinedMember, LeaveGroup, Leaver, Left, ListGroups, ListedGroup, OffsetCommit, OffsetDelete, OffsetFetch,
-    Protocol, Reply, Request, RequestId, SyncGroup, Synced, WantedTopic,
+    CommitPartition, CommitTopic, ConsumerBeat, ConsumerHeartbeat, DescribedAssignment, DescribedConsumer,
+    DescribedConsumerGroup, DescribedGroup, DescribedMember, FetchedOffset, FetchedTopic, Heartbeat, JoinGroup, Joined,
+    JoinedMember, LeaveGroup, Leaver, Left, ListGroups, ListedGroup, OffsetCommit, OffsetDelete, OffsetFetch, Protocol,
+    Reply, Request, RequestId, SyncGroup, Synced, WantedTopic,
 };
 pub use settings::{ConsumerSettings, MigrationPolicy, Settings};
 pub use shard::{AppendId, Input, Output, Shard, TopicsChanged};
 pub use subscription::{InvalidPattern, check as check_pattern, matching};
+pub use tally::Tally;
 pub use turn::Now;

@@ -121,12 +121,8 @@ impl Play {
                     let id = format!("{before}-00000000-0000-0000-0000-{:012x}", self.requests);
                     self.names.push((id, name.to_owned()));
                 }
-                let request = requests::Reader {
-                    command,
-                    names: &self.names,
-                    number: self.requests,
-                    topics: &self.topics,
-                };
+                let request =
+                    requests::Reader { command, names: &self.names, number: self.requests, topics: &self.topics };
                 let request = request.request();
                 self.shard.handle(self.now(), Input::Request(RequestId(self.requests), request));
             }

@@ -29,11 +29,7 @@ pub(super) const API: Api = Api {
     },
 };
 
-async fn handle(
-    node: &Node,
-    body: ConsumerGroupHeartbeatRequest,
-    request: &Request,
-) -> ConsumerGroupHeartbeatResponse {
+async fn handle(node: &Node, body: ConsumerGroupHeartbeatRequest, request: &Request) -> ConsumerGroupHeartbeatResponse {
     let text = |text: Option<String>| text.map(Arc::<str>::from);
     let topics = |topics: Vec<TopicPartitions>| topics.into_iter().map(|topic| (topic.topic_id, topic.partitions));
     let ask = ConsumerHeartbeat {

@@ -167,12 +167,16 @@ impl ConsumerGroup {
             let which = if request.epoch > standing.epoch { "ahead of" } else { "behind" };
             if request.epoch > standing.epoch || !lost_answer() {
                 let (said, known) = (request.epoch, standing.epoch);
-                return fenced(format!("epoch {said} is {which} the member's, {known}: give up all partitions, and join"));
+                return fenced(format!(
+                    "epoch {said} is {which} the member's, {known}: give up all partitions, and join"
+                ));
             }
         }
         let holds_nothing = request.owned.as_ref().is_some_and(Vec::is_empty);
         if standing.state == MemberState::Unknown && !holds_nothing {
-            return fenced("the member is in a state that is not known here: give up all partitions, and join".to_owned());
+            return fenced(
+                "the member is in a state that is not known here: give up all partitions, and join".to_owned(),
+            );
         }
         Ok(())
     }
@@ -252,6 +256,7 @@ impl ConsumerGroup {
 
     pub(super) fn bump(&mut self, turn: &mut Turn<'_>, metadata_hash: i64) {
         let epoch = GroupEpoch { epoch: self.epoch.epoch.wrapping_add(1).max(1), metadata_hash };
+        turn.tally.consumer_rebalances += 1;
         self.remember(turn, ConsumerFact::Epoch(Some(epoch)));
     }
 

@@ -13,7 +13,11 @@ use crate::timers::Timer;
 use crate::turn::Turn;
 
 /// A heartbeat that says good-bye.
-pub(super) fn leave(group: &mut Group, turn: &mut Turn<'_>, request: &ConsumerHeartbeat) -> Result<ConsumerBeat, Refusal> {
+pub(super) fn leave(
+    group: &mut Group,
+    turn: &mut Turn<'_>,
+    request: &ConsumerHeartbeat,
+) -> Result<ConsumerBeat, Refusal> {
     let Kind::Consumer(consumer) = &mut group.kind else {
         return Err(Refusal::new(ErrorCode::GroupIdNotFound, format!("no consumer group {}", request.group)));
     };

@@ -102,13 +102,7 @@ impl Default for Subscription {
 impl Default for Standing {
     /// Of one that has just come.
     fn default() -> Self {
-        Self {
-            epoch: 0,
-            previous_epoch: -1,
-            state: MemberState::Stable,
-            assigned: Held::new(),
-            revoking: Held::new(),
-        }
+        Self { epoch: 0, previous_epoch: -1, state: MemberState::Stable, assigned: Held::new(), revoking: Held::new() }
     }
 }
 

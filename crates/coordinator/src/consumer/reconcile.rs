@@ -29,10 +29,18 @@ impl ConsumerGroup {
         let standing = &member.standing;
         let next = match standing.state {
             MemberState::Stable if standing.epoch == self.target.epoch => {
-                if subscription_changed { self.without_unsubscribed(turn, id, owned) } else { None }
+                if subscription_changed {
+                    self.without_unsubscribed(turn, id, owned)
+                } else {
+                    None
+                }
             }
             MemberState::Unrevoked if holds_any(owned, &standing.revoking) => {
-                if subscription_changed { self.without_unsubscribed(turn, id, owned) } else { None }
+                if subscription_changed {
+                    self.without_unsubscribed(turn, id, owned)
+                } else {
+                    None
+                }
             }
             MemberState::Stable | MemberState::Unrevoked | MemberState::Unreleased => {
                 Some(self.next(turn, id, standing.epoch, owned))

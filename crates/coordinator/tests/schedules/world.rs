@@ -192,7 +192,7 @@ impl World {
         let is_of = |(known, _): &&(Arc<str>, u8)| known == group;
         let known = self.acknowledged.iter().filter(|(key, _)| is_of(key));
         let acknowledged = known.map(|((_, partition), offset)| (*partition, *offset)).collect();
-        let fetch = OffsetFetch { group: group.clone(), topics: None };
+        let fetch = OffsetFetch { group: group.clone(), member: None, epoch: -1, topics: None };
         self.send(Request::OffsetFetch(fetch), Waiter::Reader(group.clone(), acknowledged));
     }
 
@@ -345,7 +345,7 @@ fn picture(shard: &mut Shard, now: Now, clients: &[Client]) -> String {
     let mut requests = Vec::new();
     for group in 0..GROUPS {
         let group: Arc<str> = format!("g{group}").into();
-        let fetch = Request::OffsetFetch(OffsetFetch { group: group.clone(), topics: None });
+        let fetch = Request::OffsetFetch(OffsetFetch { group: group.clone(), member: None, epoch: -1, topics: None });
         requests.extend([Request::DescribeGroup(group), fetch]);
     }
     requests.extend(clients.iter().filter_map(|client| client.request(false, 0, 0)));

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ottla_coordinator::{
-    CommitPartition, CommitTopic, ConsumerHeartbeat, Heartbeat, JoinGroup, LeaveGroup, Leaver, ListGroups, OffsetCommit, OffsetDelete,
-    OffsetFetch, Protocol, Request, SyncGroup, WantedTopic,
+    CommitPartition, CommitTopic, ConsumerHeartbeat, Heartbeat, JoinGroup, LeaveGroup, Leaver, ListGroups,
+    OffsetCommit, OffsetDelete, OffsetFetch, Protocol, Request, SyncGroup, WantedTopic,
 };
 use ottla_testkit::Command;
 use ottla_types::Uuid;

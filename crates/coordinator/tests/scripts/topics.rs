@@ -34,7 +34,9 @@ impl Topics {
         let mut changed = BTreeSet::new();
         let mut has_new = false;
         let gone: Vec<_> = self.image.topics().map(|topic| (topic.id, topic.name.clone())).collect();
-        for (id, name) in gone.into_iter().filter(|(_, name)| wanted.iter().all(|(wanted, _)| **wanted != *name.as_str())) {
+        for (id, name) in
+            gone.into_iter().filter(|(_, name)| wanted.iter().all(|(wanted, _)| **wanted != *name.as_str()))
+        {
             self.apply(&Fact::TopicDeleted { id });
             changed.insert(name.as_str().into());
         }
