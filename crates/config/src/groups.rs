@@ -14,6 +14,8 @@ pub struct GroupsConfig {
     pub offsets_replication_factor: i16,
     /// `offsets.topic.segment.bytes`.
     pub offsets_segment_bytes: i32,
+    /// `offsets.topic.compression.codec`: the number that a batch's attributes have for it, 0 to 4.
+    pub offsets_codec: u8,
     /// `offset.metadata.max.bytes`.
     pub offset_metadata_max: usize,
     /// `offsets.retention.minutes`.
@@ -63,6 +65,8 @@ impl GroupsConfig {
             offsets_replication_factor: i16::try_from(settings.number("offsets.topic.replication.factor"))
                 .expect("the key is a Short and was checked"),
             offsets_segment_bytes: int("offsets.topic.segment.bytes"),
+            offsets_codec: u8::try_from(settings.number("offsets.topic.compression.codec"))
+                .expect("the key has bounds and was checked"),
             offset_metadata_max: count("offset.metadata.max.bytes"),
             offsets_retention: Duration::from_secs(60 * u64::from(int("offsets.retention.minutes").unsigned_abs())),
             offsets_check_interval: millis("offsets.retention.check.interval.ms"),

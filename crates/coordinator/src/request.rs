@@ -395,7 +395,7 @@ pub struct DescribedMember {
     pub client_host: Arc<str>,
     /// What it says about the way of assignment; empty unless the group is stable.
     pub metadata: Bytes,
-    /// What it is assigned; empty unless the group is stable.
+    /// What it was assigned last.
     pub assignment: Bytes,
 }
 

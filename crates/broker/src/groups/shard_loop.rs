@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use ottla_coordinator::{AppendId, Fact, Input, Now, Output, Reply, RequestId, Shard, TopicsChanged};
 use ottla_quorum::Quorum;
-use ottla_record::{BatchBuilder, BatchHeader, BatchOptions, Compressor};
+use ottla_record::{BatchBuilder, BatchHeader, BatchOptions, Codec, Compressor};
 use ottla_runtime::{BoxFuture, Runtime};
 use ottla_storage::Batch;
-use ottla_types::{ErrorCode, Offset};
+use ottla_types::{ErrorCode, Offset, Sequence};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -240,7 +240,7 @@ impl Work<'_> {
         }
         let at = self.at;
         let now = at.now();
-        let batch = batch_of(&facts, now).map_err(|fault| fault.to_string())?;
+        let batch = batch_of(&facts, now, at.settings.present().groups.offsets_codec).map_err(|fault| fault.to_string())?;
         // The log may be on its way to another directory; then it is read from there, soon.
         let place = at.partition.append(batch, now.date).map_err(|refusal| refusal.to_string())?;
         at.partition.start_writing(&at.runtime);
@@ -288,8 +288,10 @@ async fn first_safe(safe: &mut Option<BoxFuture<'static, Result<(), ErrorCode>>>
 }
 
 /// One batch of the facts' records.
-fn batch_of(facts: &[Fact], now: Now) -> Result<Batch, Box<dyn std::error::Error>> {
-    let mut builder = BatchBuilder::new(BatchOptions::default());
+fn batch_of(facts: &[Fact], now: Now, codec: u8) -> Result<Batch, Box<dyn std::error::Error>> {
+    let codec = Codec::from_id(codec).ok_or("there is no such codec")?;
+    // As Kafka's, which says nothing with it.
+    let mut builder = BatchBuilder::new(BatchOptions { codec, base_sequence: Sequence(0), ..BatchOptions::default() });
     for fact in facts {
         let (key, value) = fact.to_record()?;
         builder.append(now.date, Some(&key), value.as_deref(), &[])?;

@@ -2,13 +2,13 @@
 //!
 //! - v0, v1: the same. v2: flexible.
 //!
-//! Errors by group: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, INVALID_GROUP_ID, NOT_COORDINATOR,
-//! COORDINATOR_LOAD_IN_PROGRESS.
+//! Errors by group: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS.
+
+use std::collections::BTreeMap;
 
 use ottla_coordinator::{Reply, Request as Ask};
 use ottla_protocol::ApiKey;
 use ottla_protocol::delete_groups::{DeletableGroupResult, DeleteGroupsRequest, DeleteGroupsResponse};
-use ottla_types::ErrorCode;
 
 use super::Api;
 use crate::node::Node;
@@ -25,17 +25,17 @@ pub(super) const API: Api = Api {
 };
 
 async fn handle(node: &Node, body: DeleteGroupsRequest) -> DeleteGroupsResponse {
-    let mut results = Vec::new();
+    // A group that is named twice is deleted, and answered for, once.
+    let mut results = BTreeMap::new();
     for group_id in body.groups_names {
-        let error = if group_id.is_empty() {
-            ErrorCode::InvalidGroupId
-        } else {
-            match node.groups.ask(&group_id, Ask::DeleteGroup(group_id.as_str().into())).await {
+        if !results.contains_key(&group_id) {
+            let error = match node.groups.ask(&group_id, Ask::DeleteGroup(group_id.as_str().into())).await {
                 Ok(Reply::DeleteGroup(error)) | Err(error) => error,
                 Ok(other) => unreachable!("a shard answers what it was asked, not {other}"),
-            }
-        };
-        results.push(DeletableGroupResult { group_id, error_code: error.raw() });
+            };
+            results.insert(group_id, error.raw());
+        }
     }
-    DeleteGroupsResponse { results, ..DeleteGroupsResponse::default() }
+    let results = results.into_iter().map(|(group_id, error_code)| DeletableGroupResult { group_id, error_code });
+    DeleteGroupsResponse { results: results.collect(), ..DeleteGroupsResponse::default() }
 }

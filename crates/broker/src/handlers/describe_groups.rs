@@ -3,7 +3,7 @@
 //! - v1, v2: throttle time. v3: authorized operations (KIP-430). v4: static members. v5: flexible.
 //! - v6: GROUP_ID_NOT_FOUND, which older clients are told as a dead group without an error.
 //!
-//! Errors by group: INVALID_GROUP_ID, NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS.
+//! Errors by group: NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS.
 
 use ottla_coordinator::{DescribedGroup as Told, Reply, Request as Ask};
 use ottla_protocol::ApiKey;

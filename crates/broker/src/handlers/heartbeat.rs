@@ -3,7 +3,7 @@
 //! - v1, v2: throttle time. v3: static members (KIP-345). v4: flexible.
 //!
 //! Errors: REBALANCE_IN_PROGRESS where a new round has begun; UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION, FENCED_INSTANCE_ID;
-//! INVALID_GROUP_ID. A coordinator that is still loading answers nothing but that all is well, as Kafka's: the member has
+//! INVALID_GROUP_ID; NOT_COORDINATOR. A coordinator that is still loading answers nothing but that all is well, as Kafka's: the member has
 //! no reason to do anything.
 
 use ottla_coordinator::{Heartbeat, Reply, Request as Ask};

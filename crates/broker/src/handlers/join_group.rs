@@ -5,8 +5,9 @@
 //! - v5: static members (KIP-345). v6: flexible. v7: the protocol's type in the answer (KIP-559).
 //! - v8: a reason (KIP-800). v9: a leader that came back may be told not to assign anew (KIP-814).
 //!
-//! The answer comes at the end of the round. What is decided, and every error, is told in
-//! [`ottla_coordinator`]'s module `classic`.
+//! The answer comes at the end of the round. What is decided is told in [`ottla_coordinator`]'s module `classic`. Errors:
+//! INVALID_GROUP_ID, INVALID_SESSION_TIMEOUT, INCONSISTENT_GROUP_PROTOCOL, GROUP_MAX_SIZE_REACHED, UNKNOWN_MEMBER_ID,
+//! FENCED_INSTANCE_ID, REBALANCE_IN_PROGRESS; NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS.
 
 use std::time::Duration;
 
@@ -32,6 +33,15 @@ pub(super) const API: Api = Api {
 
 async fn handle(node: &Node, body: JoinGroupRequest, request: &Request) -> Joined {
     let version = request.version;
+    // Whoever coordinates the group would say the same.
+    let limits = &node.config().groups;
+    let session = u64::try_from(body.session_timeout_ms).map(Duration::from_millis);
+    if body.group_id.is_empty() {
+        return Joined::refused(ErrorCode::InvalidGroupId, body.member_id.into());
+    }
+    if !session.is_ok_and(|session| (limits.session_timeout_min..=limits.session_timeout_max).contains(&session)) {
+        return Joined::refused(ErrorCode::InvalidSessionTimeout, body.member_id.into());
+    }
     let millis = |ms: i32| Duration::from_millis(u64::try_from(ms).unwrap_or_default());
     let protocol = |protocol: ottla_protocol::join_group::JoinGroupRequestProtocol| Protocol {
         name: protocol.name.into(),

@@ -2,7 +2,7 @@
 //!
 //! - v1, v2: throttle time. v3: several at once, by member id or by instance id (KIP-345). v4: flexible. v5: a reason.
 //!
-//! Errors: INVALID_GROUP_ID; by member, which in v0 to v2 is for the whole answer: UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID.
+//! Errors: INVALID_GROUP_ID, NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS; by member, which in v0 to v2 is for the whole answer: UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID.
 
 use ottla_coordinator::{LeaveGroup, Leaver, Left, Reply, Request as Ask};
 use ottla_protocol::ApiKey;

@@ -42,6 +42,7 @@ mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
+mod outcomes;
 mod produce;
 mod push_telemetry;
 mod request;

@@ -5,22 +5,22 @@
 //! - v8: flexible. v9: members of the new protocol (KIP-848), and GROUP_ID_NOT_FOUND. v10: topics by id.
 //!
 //! Version 0 once meant ZooKeeper; here it is kept as all others are. Errors by partition: UNKNOWN_TOPIC_OR_PARTITION,
-//! UNKNOWN_TOPIC_ID, OFFSET_METADATA_TOO_LARGE, and what [`ottla_coordinator`]'s module `offsets` tells; of the
-//! coordinator's: NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS.
+//! UNKNOWN_TOPIC_ID, OFFSET_METADATA_TOO_LARGE; for all that exist: NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, and of
+//! who commits UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION, FENCED_INSTANCE_ID, REBALANCE_IN_PROGRESS, GROUP_ID_NOT_FOUND;
+//! INVALID_COMMIT_OFFSET_SIZE of more than a batch can hold.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use ottla_coordinator::{CommitPartition, CommitTopic, OffsetCommit, Reply, Request as Ask};
-use ottla_metadata::Image;
 use ottla_protocol::ApiKey;
 use ottla_protocol::offset_commit::{
-    OffsetCommitRequest, OffsetCommitRequestTopic, OffsetCommitResponse, OffsetCommitResponsePartition,
-    OffsetCommitResponseTopic,
+    OffsetCommitRequest, OffsetCommitResponse, OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
-use ottla_types::{ErrorCode, PartitionIndex};
+use ottla_types::{ErrorCode, PartitionIndex, Uuid};
 
 use super::Api;
+use super::outcomes::{Outcomes, Partitions};
 use crate::node::Node;
 
 pub(super) const API: Api = Api {
@@ -35,82 +35,73 @@ pub(super) const API: Api = Api {
 };
 
 async fn handle(node: &Node, body: OffsetCommitRequest, version: i16) -> OffsetCommitResponse {
-    if body.group_id.is_empty() && version >= 1 && body.generation_id_or_member_epoch >= 0 {
-        return answer(body, &mut |_| ErrorCode::InvalidGroupId);
-    }
     let image = node.image();
-    // What is wrong with each partition before anybody is asked, in the request's order.
-    let mut known = Vec::new();
-    let mut topics = Vec::new();
-    for topic in &body.topics {
-        let (name, faults) = look_up(&image, topic, version);
-        let partitions = topic.partitions.iter().zip(&faults).filter(|(_, fault)| **fault == ErrorCode::None);
-        let partitions: Vec<_> = partitions
-            .map(|(partition, _)| CommitPartition {
-                index: partition.partition_index,
+    let mut outcomes = Outcomes::new();
+    // What the coordinator is asked, beside what the request calls the topic.
+    let (mut named, mut topics) = (Vec::new(), Vec::new());
+    for topic in body.topics {
+        let key = (topic.topic_id, topic.name);
+        let found = if version >= 10 { image.topic_by_id(key.0) } else { image.topic_by_name(&key.1) };
+        let Some(found) = found else {
+            let missing = if version >= 10 { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
+            let indexes = topic.partitions.iter().map(|partition| (partition.partition_index, missing));
+            outcomes.topic(&key).extend(indexes);
+            continue;
+        };
+        let mut partitions = Vec::new();
+        for partition in topic.partitions {
+            let index = partition.partition_index;
+            if found.partition(PartitionIndex(index)).is_none() {
+                outcomes.topic(&key).push((index, ErrorCode::UnknownTopicOrPartition));
+                continue;
+            }
+            partitions.push(CommitPartition {
+                index,
                 offset: partition.committed_offset,
                 leader_epoch: partition.committed_leader_epoch,
-                metadata: partition.committed_metadata.clone().unwrap_or_default().into(),
-            })
-            .collect();
-        if !partitions.is_empty() {
-            topics.push(CommitTopic { name: name.into(), id: topic.topic_id, partitions });
+                metadata: partition.committed_metadata.unwrap_or_default().into(),
+            });
         }
-        known.extend(faults);
+        if !partitions.is_empty() {
+            named.push((key, partitions.iter().map(|partition| partition.index).collect::<Vec<_>>()));
+            topics.push(CommitTopic { name: found.name.to_string().into(), id: found.id, partitions });
+        }
     }
-    let mut decided: VecDeque<ErrorCode> = VecDeque::new();
-    let mut refused = None;
+    let mut errors = Ok(VecDeque::new());
     if !topics.is_empty() {
         let retention = u64::try_from(body.retention_time_ms).ok().map(Duration::from_millis);
         let ask = OffsetCommit {
             group: body.group_id.as_str().into(),
             generation: body.generation_id_or_member_epoch,
-            member: body.member_id.as_str().into(),
-            instance: body.group_instance_id.as_deref().map(Into::into),
+            member: body.member_id.into(),
+            instance: body.group_instance_id.map(Into::into),
             knows_missing_groups: version >= 9,
             retention,
             topics,
         };
-        match node.groups.ask(&body.group_id, Ask::OffsetCommit(ask)).await {
-            Ok(Reply::OffsetCommit(Ok(errors))) => decided.extend(errors),
-            Ok(Reply::OffsetCommit(Err(error))) | Err(error) => refused = Some(error),
+        errors = match node.groups.ask(&body.group_id, Ask::OffsetCommit(ask)).await {
+            Ok(Reply::OffsetCommit(errors)) => errors.map(VecDeque::from),
+            Err(error) => Err(error),
             Ok(other) => unreachable!("a shard answers what it was asked, not {other}"),
-        }
+        };
     }
-    answer(body, &mut |place| match known[place] {
-        ErrorCode::None => refused.or_else(|| decided.pop_front()).unwrap_or(ErrorCode::UnknownServerError),
-        fault => fault,
-    })
-}
-
-/// The topic's name, and what is wrong with each of its partitions.
-fn look_up(image: &Image, topic: &OffsetCommitRequestTopic, version: i16) -> (String, Vec<ErrorCode>) {
-    let found = if version >= 10 { image.topic_by_id(topic.topic_id) } else { image.topic_by_name(&topic.name) };
-    let missing = if version >= 10 { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
-    let name = found.map_or_else(String::new, |found| found.name.to_string());
-    let fault = |index: i32| match found {
-        None => missing,
-        Some(found) if found.partition(PartitionIndex(index)).is_none() => ErrorCode::UnknownTopicOrPartition,
-        Some(_) => ErrorCode::None,
+    let mut next = || match &mut errors {
+        Ok(errors) => errors.pop_front().expect("the coordinator answers for each partition"),
+        Err(error) => *error,
     };
-    (name, topic.partitions.iter().map(|partition| fault(partition.partition_index)).collect())
+    let decided = named.into_iter().map(|(key, indexes)| (key, indexes.into_iter().map(|at| (at, next())).collect()));
+    answer(outcomes.with(decided.collect()))
 }
 
-/// The request's topics and partitions with what `error` says of each, by its place among all.
-fn answer(body: OffsetCommitRequest, error: &mut dyn FnMut(usize) -> ErrorCode) -> OffsetCommitResponse {
-    let mut places = 0..;
-    let mut next = || error(places.next().expect("there is no last one"));
-    let topics = body.topics.into_iter().map(|topic| OffsetCommitResponseTopic {
-        name: topic.name,
-        topic_id: topic.topic_id,
-        partitions: topic
-            .partitions
-            .into_iter()
-            .map(|partition| OffsetCommitResponsePartition {
-                partition_index: partition.partition_index,
-                error_code: next().raw(),
-            })
-            .collect(),
+fn answer(topics: Vec<((Uuid, String), Partitions)>) -> OffsetCommitResponse {
+    let partition = |(partition_index, error): (i32, ErrorCode)| OffsetCommitResponsePartition {
+        partition_index,
+        error_code: error.raw(),
+    };
+    let topics = topics.into_iter().map(|((topic_id, name), partitions)| OffsetCommitResponseTopic {
+        name,
+        topic_id,
+        partitions: partitions.into_iter().map(partition).collect(),
     });
     OffsetCommitResponse { topics: topics.collect(), ..OffsetCommitResponse::default() }
 }

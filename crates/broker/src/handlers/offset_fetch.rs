@@ -5,7 +5,7 @@
 //! - v8: several groups (KIP-709). v9: members of the new protocol (KIP-848). v10: topics by id.
 //!
 //! What is told is safe. A group that is not there, and a partition without an offset, have −1. Errors by group:
-//! NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, INVALID_GROUP_ID; by partition UNKNOWN_TOPIC_ID.
+//! NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS; by partition UNKNOWN_TOPIC_ID.
 
 use ottla_coordinator::{FetchedOffset, FetchedTopic, OffsetFetch, Reply, Request as Ask, WantedTopic};
 use ottla_metadata::Image;
@@ -110,7 +110,9 @@ fn wanted(image: &Image, topic: &OffsetFetchRequestTopics) -> WantedTopic {
 }
 
 fn told(image: &Image, topic: FetchedTopic, version: i16) -> OffsetFetchResponseTopics {
-    let is_unknown = !topic.id.is_zero() && image.topic_by_id(topic.id).is_none();
+    // What was asked for by an id has no name unless the id is known.
+    let is_unknown = if topic.id.is_zero() { topic.name.is_empty() } else { image.topic_by_id(topic.id).is_none() };
+    let is_unknown = version >= 10 && is_unknown;
     let partition = |partition: FetchedOffset| OffsetFetchResponsePartitions {
         partition_index: partition.index,
         committed_offset: partition.offset,

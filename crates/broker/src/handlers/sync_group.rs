@@ -3,8 +3,10 @@
 //! - v1, v2: throttle time. v3: static members (KIP-345). v4: flexible.
 //! - v5: the protocol that the member believes in, and that of the group (KIP-559).
 //!
-//! The answer comes when the leader has assigned and that is committed. Errors are told in [`ottla_coordinator`]'s module
-//! `classic`; and from v5 on INCONSISTENT_GROUP_PROTOCOL where no protocol is named.
+//! The answer comes when the leader has assigned and that is committed. Errors: INVALID_GROUP_ID, UNKNOWN_MEMBER_ID,
+//! ILLEGAL_GENERATION, FENCED_INSTANCE_ID, REBALANCE_IN_PROGRESS; from v5 on INCONSISTENT_GROUP_PROTOCOL where another
+//! protocol is named, or none; UNKNOWN_SERVER_ERROR of assignments that no batch can hold; NOT_COORDINATOR,
+//! COORDINATOR_LOAD_IN_PROGRESS.
 
 use ottla_coordinator::{Reply, Request as Ask, SyncGroup, Synced};
 use ottla_protocol::ApiKey;

@@ -1,6 +1,6 @@
 //! Consumer groups, and the internal topic that keeps their offsets.
 
-use crate::key::{ACCEPTED, ANY, Allowed, FILLED_LIST, HONOURED, Key, at_least};
+use crate::key::{ACCEPTED, ANY, Allowed, FILLED_LIST, HONOURED, Key, at_least, between};
 
 keys! {
     /// Partitions of the topic of committed offsets.
@@ -9,8 +9,8 @@ keys! {
     "offsets.topic.replication.factor": Short = "3", at_least(1), High, ReadOnly, HONOURED;
     /// The size of that topic's segments.
     "offsets.topic.segment.bytes": Int = "104857600", at_least(1), High, ReadOnly, HONOURED;
-    /// The number of the codec in which that topic is written.
-    "offsets.topic.compression.codec": Int = "0", ANY, High, ReadOnly, ACCEPTED;
+    /// The codec in which that topic is written: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.
+    "offsets.topic.compression.codec": Int = "0", between(0, 4), High, ReadOnly, HONOURED;
     /// How long offsets are kept once their group is empty.
     "offsets.retention.minutes": Int = "10080", at_least(1), High, ReadOnly, HONOURED;
     /// How often it is looked for offsets to drop.

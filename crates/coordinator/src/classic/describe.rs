@@ -29,7 +29,7 @@ impl ClassicGroup {
         }
     }
 
-    /// The group with its members. What they are assigned is told while it holds.
+    /// The group with its members. What they were assigned is told until the next round has come to its end.
     pub(crate) fn described(&self) -> DescribedGroup {
         let protocol: Arc<str> = match &self.protocol {
             Some(protocol) if self.state == State::Stable => protocol.clone(),
@@ -41,7 +41,7 @@ impl ClassicGroup {
             client_id: member.client_id.clone(),
             client_host: member.client_host.clone(),
             metadata: member.metadata(&protocol),
-            assignment: if self.state == State::Stable { member.assignment.clone() } else { bytes::Bytes::new() },
+            assignment: member.assignment.clone(),
         };
         DescribedGroup {
             state: self.state.name(),
