@@ -44,6 +44,7 @@
 mod admin;
 mod cluster;
 mod configs;
+mod consumers;
 mod directories;
 mod fetch;
 mod list_offsets;

@@ -26,7 +26,7 @@ pub(crate) struct Group {
 #[derive(Debug)]
 pub(crate) enum Kind {
     /// Among themselves; or there are none, and never were.
-    Classic(ClassicGroup),
+    Classic(Box<ClassicGroup>),
     /// The coordinator assigns (KIP-848).
     Consumer(Box<ConsumerGroup>),
 }
@@ -34,7 +34,7 @@ pub(crate) enum Kind {
 impl Group {
     /// A group that nobody joined yet.
     pub(crate) fn new(id: Arc<str>, since: Timestamp) -> Self {
-        Self { kind: Kind::Classic(ClassicGroup::new(id, since)), offsets: Offsets::default() }
+        Self { kind: Kind::Classic(Box::new(ClassicGroup::new(id, since))), offsets: Offsets::default() }
     }
 
     /// A group of the consumer protocol, without offsets.
@@ -115,7 +115,7 @@ pub(crate) fn apply(groups: &mut Groups, fact: &Fact, is_loading: bool) {
         Fact::ClassicGroup { group, value: Some(value) } => {
             if is_loading {
                 known(groups, group, Timestamp::NONE).kind =
-                    Kind::Classic(ClassicGroup::from_fact(group.clone(), value));
+                    Kind::Classic(Box::new(ClassicGroup::from_fact(group.clone(), value)));
             }
         }
         Fact::ClassicGroup { group, value: None } => {

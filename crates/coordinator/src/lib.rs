@@ -39,16 +39,16 @@ pub use assignors::{Assignment, Assignor, GroupSpec, MemberSpec, Targets, Topics
 pub use census::{Census, Position};
 pub use classic::State;
 pub use consumer::{
-    ClassicMember, ConsumerFact, GroupEpoch, Held, MemberState, Refusal, Resolved, Standing, Subscription, TargetEpoch,
+    ClassicMember, ConsumerBeat, ConsumerFact, ConsumerHeartbeat, DescribedAssignment, DescribedConsumer,
+    DescribedConsumerGroup, GroupEpoch, Held, MemberState, Refusal, Resolved, Standing, Subscription, TargetEpoch,
 };
 pub use fact::Fact;
 pub use offsets::CommittedOffset;
 pub use record::KeyAndValue;
 pub use request::{
-    CommitPartition, CommitTopic, ConsumerBeat, ConsumerHeartbeat, DescribedAssignment, DescribedConsumer,
-    DescribedConsumerGroup, DescribedGroup, DescribedMember, FetchedOffset, FetchedTopic, Heartbeat, JoinGroup, Joined,
-    JoinedMember, LeaveGroup, Leaver, Left, ListGroups, ListedGroup, OffsetCommit, OffsetDelete, OffsetFetch, Protocol,
-    Reply, Request, RequestId, SyncGroup, Synced, WantedTopic,
+    CommitPartition, CommitTopic, DescribedGroup, DescribedMember, FetchedOffset, FetchedTopic, Heartbeat, JoinGroup,
+    Joined, JoinedMember, LeaveGroup, Leaver, Left, ListGroups, ListedGroup, OffsetCommit, OffsetDelete, OffsetFetch,
+    Protocol, Reply, Request, RequestId, SyncGroup, Synced, WantedTopic,
 };
 pub use settings::{ConsumerSettings, MigrationPolicy, Settings};
 pub use shard::{AppendId, Input, Output, Shard, TopicsChanged};

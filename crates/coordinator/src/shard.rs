@@ -208,20 +208,23 @@ fn ask(groups: &mut Groups, turn: &mut Turn<'_>, id: RequestId, request: Request
         Request::JoinGroup(request) => crate::classic::join(groups, turn, id, request),
         Request::SyncGroup(request) => match groups.get_mut(&request.group).map(|group| &mut group.kind) {
             Some(Kind::Classic(group)) => group.sync(turn, id, request),
-            Some(Kind::Consumer(_)) | None => {
+            Some(Kind::Consumer(group)) => group.sync(turn, id, request),
+            None => {
                 turn.reply(id, Reply::SyncGroup(Synced::refused(ErrorCode::UnknownMemberId)));
             }
         },
         Request::Heartbeat(request) => {
             let error = match groups.get_mut(&request.group).map(|group| &mut group.kind) {
                 Some(Kind::Classic(group)) => group.heartbeat(turn, &request),
-                Some(Kind::Consumer(_)) | None => ErrorCode::UnknownMemberId,
+                Some(Kind::Consumer(group)) => group.classic_heartbeat(turn, &request),
+                None => ErrorCode::UnknownMemberId,
             };
             turn.reply(id, Reply::Heartbeat(error));
         }
-        Request::LeaveGroup(request) => match groups.get_mut(&request.group).map(|group| &mut group.kind) {
-            Some(Kind::Classic(group)) => group.leave(turn, id, request.members),
-            Some(Kind::Consumer(_)) | None => {
+        Request::LeaveGroup(request) => match groups.get_mut(&request.group) {
+            Some(Group { kind: Kind::Classic(group), .. }) => group.leave(turn, id, request.members),
+            Some(group) => crate::consumer::classic_leave(group, turn, id, request.members),
+            None => {
                 let members = request.members.into_iter().map(|leaver| (leaver, ErrorCode::UnknownMemberId)).collect();
                 turn.reply(id, Reply::LeaveGroup(Left { error: ErrorCode::None, members }));
             }

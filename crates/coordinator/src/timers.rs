@@ -18,6 +18,10 @@ pub(crate) enum Timer {
     ConsumerSession(Arc<str>, Arc<str>),
     /// A member of a consumer group has to give partitions back.
     ConsumerRebalance(Arc<str>, Arc<str>),
+    /// A member of a consumer group that speaks the classic protocol has to join again.
+    ConsumerJoin(Arc<str>, Arc<str>),
+    /// Such a member has to ask for its assignment.
+    ConsumerSync(Arc<str>, Arc<str>),
     /// The patterns of a consumer group are to be matched.
     ConsumerPatterns(Arc<str>),
     /// Old offsets are looked for, from this group on if a look was not finished.
@@ -33,6 +37,8 @@ impl Timer {
             | Self::ClassicSync(group)
             | Self::ConsumerSession(group, _)
             | Self::ConsumerRebalance(group, _)
+            | Self::ConsumerJoin(group, _)
+            | Self::ConsumerSync(group, _)
             | Self::ConsumerPatterns(group) => Some(group),
             Self::OffsetExpiry(_) => None,
         }
@@ -53,6 +59,11 @@ impl Timers {
             self.by_time.remove(&(before, timer.clone()));
         }
         self.by_time.insert((at, timer));
+    }
+
+    /// Whether `timer` has a deadline.
+    pub(crate) fn is_set(&self, timer: &Timer) -> bool {
+        self.by_key.contains_key(timer)
     }
 
     /// Forgets the deadline of `timer`, if it has one.

@@ -57,6 +57,13 @@ impl Turn<'_> {
         self.timers.set(timer, self.now.instant + after);
     }
 
+    /// Sets a deadline `after` from now, unless there is one.
+    pub(crate) fn set_if_absent(&mut self, timer: Timer, after: Duration) {
+        if !self.timers.is_set(&timer) {
+            self.set(timer, after);
+        }
+    }
+
     /// Forgets a deadline.
     pub(crate) fn cancel(&mut self, timer: &Timer) {
         self.timers.cancel(timer);

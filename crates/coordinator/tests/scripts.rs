@@ -7,7 +7,8 @@
 //!   `assignors=`
 //! - `join MEMBER|- GROUP protocols=range:META,… type=consumer session=10000 rebalance=60000 instance= v= as=NAME`;
 //!   instead of META, `reads=TOPIC+TOPIC`: what a consumer of these topics says;
-//!   `v` is JoinGroup's version, 9 unless it says otherwise; `as` is what the script calls the member from then on
+//!   `v` is JoinGroup's version, 9 unless it says otherwise; `as` is what the script calls the member from then on;
+//!   `into=consumer` if the group is a consumer group, whose members have other ids
 //! - `sync MEMBER GROUP generation= instance= type= protocol= assign=MEMBER:TEXT,…`
 //! - `heartbeat MEMBER GROUP generation= instance=`, `leave GROUP MEMBER MEMBER/INSTANCE -/INSTANCE`
 //! - `commit-offset GROUP TOPIC/PARTITION@OFFSET… generation= member= instance= v= epoch= metadata= long= retention= id=`
@@ -35,7 +36,7 @@ use ottla_coordinator::{
     AppendId, ConsumerSettings, Fact, Input, MigrationPolicy, Now, Output, RequestId, Settings, Shard,
 };
 use ottla_testkit::{Command, run_scripts};
-use ottla_types::{ErrorCode, Instant, Timestamp};
+use ottla_types::{ErrorCode, Instant, Timestamp, Uuid};
 
 #[test]
 fn coordinator_scripts() {
@@ -118,7 +119,10 @@ impl Play {
                 self.requests += 1;
                 if let Some(name) = command.argument("as") {
                     let before = command.argument("instance").unwrap_or("client");
-                    let id = format!("{before}-00000000-0000-0000-0000-{:012x}", self.requests);
+                    let id = match command.argument("into") {
+                        Some("consumer") => Uuid(u128::from(self.requests).to_be_bytes()).to_string(),
+                        _ => format!("{before}-00000000-0000-0000-0000-{:012x}", self.requests),
+                    };
                     self.names.push((id, name.to_owned()));
                 }
                 let request =

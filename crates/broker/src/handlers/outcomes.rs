@@ -54,8 +54,7 @@ mod tests {
         let mut outcomes = Outcomes::new();
         outcomes.topic(&"a").push(wrong(7));
         outcomes.topic(&"none");
-        let expected =
-            vec![("a", vec![wrong(7), ok(0), ok(1)]), ("none", Vec::new()), ("b", vec![ok(1), ok(1)])];
+        let expected = vec![("a", vec![wrong(7), ok(0), ok(1)]), ("none", Vec::new()), ("b", vec![ok(1), ok(1)])];
         assert_eq!(outcomes.with(decided()), expected);
     }
 }

@@ -176,8 +176,7 @@ pub(super) fn heartbeat(session: &mut Session, command: &Command<'_>) -> String 
     };
     let patience = std::time::Instant::now() + PATIENCE;
     loop {
-        let told = session
-            .ask(command.parsed("v", 4), &request, |_, answer| error(answer.error_code, None));
+        let told = session.ask(command.parsed("v", 4), &request, |_, answer| error(answer.error_code, None));
         if command.argument("until").is_none_or(|wanted| wanted == told) {
             return told;
         }
@@ -235,10 +234,8 @@ pub(super) fn list(session: &mut Session, command: &Command<'_>) -> String {
 
 pub(super) fn describe(session: &mut Session, command: &Command<'_>) -> String {
     let groups = command.words.iter().filter(|word| **word != "operations").map(|word| word.replace("''", ""));
-    let request = DescribeGroupsRequest {
-        groups: groups.collect(),
-        include_authorized_operations: command.has("operations"),
-    };
+    let request =
+        DescribeGroupsRequest { groups: groups.collect(), include_authorized_operations: command.has("operations") };
     session.ask(command.parsed("v", 6), &request, |session, answer| {
         let mut lines = Vec::new();
         for group in answer.groups {

@@ -2,9 +2,7 @@
 
 use ottla_protocol::find_coordinator::{Coordinator, FindCoordinatorRequest};
 use ottla_protocol::offset_commit::{OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic};
-use ottla_protocol::offset_delete::{
-    OffsetDeleteRequest, OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
-};
+use ottla_protocol::offset_delete::{OffsetDeleteRequest, OffsetDeleteRequestPartition, OffsetDeleteRequestTopic};
 use ottla_protocol::offset_fetch::{
     OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
     OffsetFetchResponsePartitions,
@@ -50,7 +48,8 @@ pub(super) fn coordinator(session: &mut Session, command: &Command<'_>) -> Strin
     let patience = std::time::Instant::now() + PATIENCE;
     for group in &command.words {
         let found = FindCoordinatorRequest { coordinator_keys: vec![(*group).to_owned()], ..<_>::default() };
-        let asked = OffsetFetchRequestGroup { group_id: (*group).to_owned(), topics: Some(Vec::new()), ..<_>::default() };
+        let asked =
+            OffsetFetchRequestGroup { group_id: (*group).to_owned(), topics: Some(Vec::new()), ..<_>::default() };
         let asked = OffsetFetchRequest { groups: vec![asked], ..<_>::default() };
         loop {
             let error = session.client().ask(6, &found).coordinators[0].error_code;
@@ -82,7 +81,9 @@ pub(super) fn commit(session: &mut Session, command: &Command<'_>) -> String {
         retention_time_ms: command.parsed("retention", -1),
         topics: Vec::new(),
     };
-    for (word, partition_index, committed_offset, committed_metadata) in command.words[1..].iter().map(|word| place(word)) {
+    for (word, partition_index, committed_offset, committed_metadata) in
+        command.words[1..].iter().map(|word| place(word))
+    {
         let (name, topic_id) = session.topic_in(&word, version, 10);
         let partition = OffsetCommitRequestPartition {
             partition_index,
@@ -100,7 +101,10 @@ pub(super) fn commit(session: &mut Session, command: &Command<'_>) -> String {
         let mut lines = Vec::new();
         for topic in &answer.topics {
             let name = session.printed(&topic.name, topic.topic_id);
-            let told = topic.partitions.iter().map(|it| format!("{name}/{} {}", it.partition_index, error(it.error_code, None)));
+            let told = topic
+                .partitions
+                .iter()
+                .map(|it| format!("{name}/{} {}", it.partition_index, error(it.error_code, None)));
             lines.extend(told);
         }
         joined(lines)
@@ -121,7 +125,8 @@ pub(super) fn fetch(session: &mut Session, command: &Command<'_>) -> String {
         }
         topics
     });
-    let groups: Vec<_> = command.words.iter().filter(|word| **word != "stable").map(|word| word.replace("''", "")).collect();
+    let groups: Vec<_> =
+        command.words.iter().filter(|word| **word != "stable").map(|word| word.replace("''", "")).collect();
     let mut request = OffsetFetchRequest { require_stable: command.has("stable"), ..<_>::default() };
     if version < 8 {
         request.group_id.clone_from(&groups[0]);
@@ -131,7 +136,12 @@ pub(super) fn fetch(session: &mut Session, command: &Command<'_>) -> String {
         };
         request.topics = wanted.map(|topics| topics.into_iter().map(plain).collect());
     } else {
-        let of = |group_id| OffsetFetchRequestGroup { group_id, topics: wanted.clone(), ..<_>::default() };
+        let of = |group_id| OffsetFetchRequestGroup {
+            group_id,
+            member_id: command.argument("member").map(str::to_owned),
+            member_epoch: command.parsed("member-epoch", -1),
+            topics: wanted.clone(),
+        };
         request.groups = groups.into_iter().map(of).collect();
     }
     session.ask(version, &request, |session, answer| {
@@ -167,8 +177,10 @@ pub(super) fn fetch(session: &mut Session, command: &Command<'_>) -> String {
 }
 
 fn fetched(topic: &str, it: &OffsetFetchResponsePartitions) -> String {
-    let error = if it.error_code == ErrorCode::None.raw() { String::new() } else { format!(" {}", error(it.error_code, None)) };
-    let epoch = if it.committed_leader_epoch < 0 { String::new() } else { format!(" epoch={}", it.committed_leader_epoch) };
+    let error =
+        if it.error_code == ErrorCode::None.raw() { String::new() } else { format!(" {}", error(it.error_code, None)) };
+    let epoch =
+        if it.committed_leader_epoch < 0 { String::new() } else { format!(" epoch={}", it.committed_leader_epoch) };
     let metadata = it.metadata.as_deref().unwrap_or("null");
     format!("  {topic}/{} {}{epoch} \"{metadata}\"{error}", it.partition_index, it.committed_offset)
 }

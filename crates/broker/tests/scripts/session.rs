@@ -15,7 +15,9 @@ use ottla_testkit::Command;
 use ottla_types::{ErrorCode, Uuid};
 
 use super::members::{self, Members};
-use super::{admin, cluster, configs, directories, fetch, list_offsets, log, offsets, partitions, produce, telemetry};
+use super::{
+    admin, cluster, configs, consumers, directories, fetch, list_offsets, log, offsets, partitions, produce, telemetry,
+};
 use crate::support::{Client, Running, WALL};
 
 /// Names another broker to ask.
@@ -124,6 +126,8 @@ impl Session {
             "list-groups" => members::list(self, command),
             "describe-groups" => members::describe(self, command),
             "delete-groups" => members::delete(self, command),
+            "consumer-heartbeat" => consumers::heartbeat(self, command),
+            "describe-consumer-groups" => consumers::describe(self, command),
             "offset-commit" => offsets::commit(self, command),
             "offset-fetch" => offsets::fetch(self, command),
             "offset-delete" => offsets::delete(self, command),

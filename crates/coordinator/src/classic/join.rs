@@ -23,10 +23,23 @@ pub(crate) fn join(groups: &mut Groups, turn: &mut Turn<'_>, id: RequestId, requ
     if !request.member.is_empty() && !groups.contains_key(&request.group) {
         return refuse(turn, ErrorCode::UnknownMemberId, request.member);
     }
-    let is_new_group = !groups.contains_key(&request.group);
+    let mut is_new_group = false;
+    match groups.get_mut(&request.group) {
+        Some(group @ Group { kind: Kind::Consumer(_), .. }) if !group.is_forgotten() => {
+            return crate::consumer::classic_join(group, turn, id, &request);
+        }
+        // Nobody is left of the other protocol: the group begins anew, with the offsets that it has.
+        Some(group @ Group { kind: Kind::Consumer(_), .. }) if request.member.is_empty() => {
+            group.forget(turn, &request.group);
+            group.kind = Kind::Classic(Box::new(ClassicGroup::new(request.group.clone(), turn.now.date)));
+            is_new_group = true;
+        }
+        Some(_) | None => {}
+    }
+    is_new_group |= !groups.contains_key(&request.group);
     let group = groups.entry(request.group.clone()).or_insert_with_key(|id| Group::new(id.clone(), turn.now.date));
     let Kind::Classic(group) = &mut group.kind else {
-        return refuse(turn, ErrorCode::InconsistentGroupProtocol, request.member);
+        return refuse(turn, ErrorCode::UnknownMemberId, request.member);
     };
     if is_new_group {
         // So that the group is there after a restart, even if nobody ever finishes joining.

@@ -36,6 +36,7 @@
 //!
 //! Read on: `member`, `join`, `rebalance`, `sync`, `leave`; `fact` for what is remembered.
 
+mod convert;
 mod describe;
 mod fact;
 mod join;
@@ -55,6 +56,7 @@ use crate::request::{Heartbeat, Joined, JoinedMember, Reply, RequestId, Synced};
 use crate::timers::Timer;
 use crate::turn::Turn;
 
+pub(crate) use convert::ClassicConsumer;
 pub(crate) use join::join;
 use member::Member;
 

@@ -13,7 +13,7 @@ use crate::timers::Timer;
 use crate::turn::Turn;
 
 impl ClassicGroup {
-    fn join_timer(&self) -> Timer {
+    pub(super) fn join_timer(&self) -> Timer {
         Timer::ClassicJoin(self.id.clone())
     }
 

@@ -7,8 +7,9 @@ use ottla_types::Uuid;
 
 use super::ConsumerGroup;
 use super::member::{Held, Member};
+use super::request::{DescribedAssignment, DescribedConsumer, DescribedConsumerGroup};
 use super::topics::Topics;
-use crate::request::{DescribedAssignment, DescribedConsumer, DescribedConsumerGroup, ListedGroup};
+use crate::request::ListedGroup;
 use crate::turn::Turn;
 
 impl ConsumerGroup {

@@ -8,11 +8,12 @@ use ottla_types::{ErrorCode, Uuid};
 
 use super::fact::{ConsumerFact, GroupEpoch};
 use super::member::{AWAY, Held, LEFT, Member, MemberState, Standing, Subscription};
+use super::request::{ConsumerBeat, ConsumerHeartbeat};
 use super::{ConsumerGroup, Refusal};
 use crate::assignors::Assignor;
 use crate::fact::Fact;
 use crate::group::{Group, Groups, Kind};
-use crate::request::{ConsumerBeat, ConsumerHeartbeat, Reply, RequestId};
+use crate::request::{Reply, RequestId};
 use crate::turn::Turn;
 
 /// How long a group believes that the topics it reads are as they were, unless it is told otherwise.
@@ -41,10 +42,12 @@ fn decide(groups: &mut Groups, turn: &mut Turn<'_>, request: &ConsumerHeartbeat)
                 let tombstone = Fact::ClassicGroup { group: request.group.clone(), value: None };
                 (ConsumerGroup::new(request.group.clone()), vec![tombstone])
             } else {
-                return Err(missing());
+                super::migrate::upgraded(turn, &request.group, classic)?
             };
             group.check_heartbeat(turn, request)?;
+            classic.retire(turn);
             turn.facts.extend(facts);
+            group.upgraded(turn);
             let beat = group.heartbeat(turn, request);
             groups.get_mut(&request.group).expect("it was found").kind = Kind::Consumer(Box::new(group));
             Ok(beat)

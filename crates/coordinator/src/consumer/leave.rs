@@ -6,9 +6,9 @@ use ottla_types::ErrorCode;
 
 use super::fact::{ConsumerFact, held_since};
 use super::member::{AWAY, Held, MemberState, Standing};
+use super::request::{ConsumerBeat, ConsumerHeartbeat};
 use super::{ConsumerGroup, Refusal};
 use crate::group::{Group, Kind};
-use crate::request::{ConsumerBeat, ConsumerHeartbeat};
 use crate::timers::Timer;
 use crate::turn::Turn;
 
@@ -40,7 +40,7 @@ pub(super) fn leave(
 pub(crate) fn time_over(group: &mut Group, turn: &mut Turn<'_>, timer: &Timer) {
     let Kind::Consumer(consumer) = &group.kind else { return };
     let member = match timer {
-        Timer::ConsumerSession(_, member) => member,
+        Timer::ConsumerSession(_, member) | Timer::ConsumerJoin(_, member) | Timer::ConsumerSync(_, member) => member,
         // A static member that is away will give back by coming again, or by the end of its session.
         Timer::ConsumerRebalance(_, member) => {
             let is_late = |standing: &Standing| standing.state == MemberState::Unrevoked && standing.epoch != AWAY;
@@ -59,6 +59,9 @@ pub(crate) fn time_over(group: &mut Group, turn: &mut Turn<'_>, timer: &Timer) {
 /// Removes members for good.
 pub(crate) fn fence(group: &mut Group, turn: &mut Turn<'_>, members: &[Arc<str>]) {
     let Kind::Consumer(consumer) = &mut group.kind else { return };
+    if consumer.may_downgrade(turn, members) {
+        return super::migrate::downgrade(group, turn, members, true);
+    }
     let mut patterns = Vec::new();
     for member in members {
         patterns.extend(consumer.members.get(member).and_then(|member| member.said.pattern()).cloned());
@@ -66,7 +69,7 @@ pub(crate) fn fence(group: &mut Group, turn: &mut Turn<'_>, members: &[Arc<str>]
         consumer.cancel_timers(turn, member);
     }
     for pattern in patterns {
-        if consumer.subscribed.count_of(&pattern) == 0 && consumer.resolved.contains_key(&pattern) {
+        if consumer.subscribed.count_of(&pattern) == 0 {
             consumer.remember(turn, ConsumerFact::Regex(pattern, None));
         }
     }
@@ -97,5 +100,7 @@ impl ConsumerGroup {
     pub(super) fn cancel_timers(&self, turn: &mut Turn<'_>, member: &Arc<str>) {
         turn.cancel(&self.session(member));
         turn.cancel(&self.rebalance(member));
+        turn.cancel(&self.join_timer(member));
+        turn.cancel(&self.sync_timer(member));
     }
 }

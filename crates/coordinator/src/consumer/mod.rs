@@ -34,19 +34,26 @@
 //! Every decision is remembered by facts of its own: group epoch, target epoch, and for each member what it said, its
 //! target, and where it stands. What is not a fact is only time: sessions, and when the topics are looked at again.
 //!
+//! Members that speak the classic protocol may be in such a group, as long as they are consumers (`classic_member`), and
+//! groups turn from one protocol into the other (`migrate`), as `group.consumer.migration.policy` says.
+//!
 //! Read on: `member`, `fact`, `heartbeat`, `reconcile`, `target`, `subscribed`, `patterns`, `leave`.
 
+mod classic_member;
 mod describe;
+mod embedded;
 mod fact;
 mod heartbeat;
 mod leave;
 mod member;
+mod migrate;
 mod offsets;
 mod patterns;
 mod printed;
 mod reconcile;
 mod record;
 mod refusal;
+mod request;
 mod subscribed;
 mod target;
 mod topics;
@@ -61,11 +68,13 @@ use crate::fact::Fact;
 use crate::timers::Timer;
 use crate::turn::Turn;
 
+pub(crate) use classic_member::{join as classic_join, leave as classic_leave};
 pub use fact::{ConsumerFact, GroupEpoch, Resolved, TargetEpoch};
 pub(crate) use heartbeat::heartbeat;
 pub(crate) use leave::time_over;
 pub use member::{ClassicMember, Held, MemberState, Standing, Subscription};
 pub use refusal::Refusal;
+pub use request::{ConsumerBeat, ConsumerHeartbeat, DescribedAssignment, DescribedConsumer, DescribedConsumerGroup};
 pub(crate) use topics::Topics;
 
 pub(crate) use record::consumer_fact;

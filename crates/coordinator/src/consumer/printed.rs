@@ -8,7 +8,7 @@ use ottla_types::{Timestamp, Uuid};
 
 use super::fact::ConsumerFact;
 use super::member::{Held, Standing, Subscription};
-use crate::request::{ConsumerBeat, DescribedAssignment, DescribedConsumer, DescribedConsumerGroup};
+use super::request::{ConsumerBeat, DescribedAssignment, DescribedConsumer, DescribedConsumerGroup};
 
 /// The last two bytes: enough to tell a few topics apart.
 fn short(topic: Uuid) -> String {
