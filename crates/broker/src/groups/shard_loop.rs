@@ -240,7 +240,8 @@ impl Work<'_> {
         }
         let at = self.at;
         let now = at.now();
-        let batch = batch_of(&facts, now, at.settings.present().groups.offsets_codec).map_err(|fault| fault.to_string())?;
+        let batch =
+            batch_of(&facts, now, at.settings.present().groups.offsets_codec).map_err(|fault| fault.to_string())?;
         // The log may be on its way to another directory; then it is read from there, soon.
         let place = at.partition.append(batch, now.date).map_err(|refusal| refusal.to_string())?;
         at.partition.start_writing(&at.runtime);

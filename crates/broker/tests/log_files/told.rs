@@ -198,7 +198,11 @@ impl Partition<'_> {
             hide_drawn(&mut records, self.files);
         }
         let sound = batch.check_crc().map_or_else(|error| error.to_string(), |()| "sound".to_owned());
-        let crc = if packed || self.is_stamped() || self.is_of_groups() { "…".to_owned() } else { format!("{:08x}", it.crc) };
+        let crc = if packed || self.is_stamped() || self.is_of_groups() {
+            "…".to_owned()
+        } else {
+            format!("{:08x}", it.crc)
+        };
         let length = if packed { "…".to_owned() } else { it.batch_length.to_string() };
         let stamped = it.attributes.timestamp_type() == TimestampType::LogAppendTime;
         let clock =
