@@ -57,8 +57,13 @@ async function main() {
       if (auto) {
         await commitOffsetsIfNecessary()
       } else if (next !== null) {
-        await consumer.commitOffsets([{ topic, partition: batch.partition, offset: `${next}` }])
-        tell(`committed ${batch.partition} ${next}`)
+        // Thrown, a refusal would end the consumer for good; the next heartbeat learns of it and joins anew.
+        try {
+          await consumer.commitOffsets([{ topic, partition: batch.partition, offset: `${next}` }])
+          tell(`committed ${batch.partition} ${next}`)
+        } catch (error) {
+          tell(`refused ${error.message}`)
+        }
       }
     },
   })

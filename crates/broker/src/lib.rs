@@ -12,6 +12,7 @@
 mod answer;
 mod buffers;
 mod checkpoints;
+mod cleaner;
 mod client_metrics;
 mod config_rules;
 mod connection;

@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::buffers::Buffers;
+use crate::cleaner::LogCleaner;
 use crate::config_rules::Rules;
 use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
@@ -139,6 +140,8 @@ impl Broker {
         let broker_epoch = register(&config, &runtime, &controller, &addresses, directories.cluster_id()).await?;
         let moves = keeper.begin().await;
         runtime.spawn(Lane::Control, loops.track_future(keeper.run(drained.clone())));
+        let served = (directories.clone(), partitions.clone());
+        let cleaner = LogCleaner::new(runtime.clone(), settings.clone(), served, loops.clone(), drained.clone());
         let housekeeping = Housekeeping {
             config: &config,
             settings: &settings,
@@ -146,6 +149,7 @@ impl Broker {
             directories: &directories,
             partitions: &partitions,
             moves: &moves,
+            cleaner: &cleaner,
             loops: &loops,
         };
         let flushes = housekeeping.start(&drained);
@@ -182,7 +186,7 @@ impl Broker {
             conversions: Conversions::default(),
             stop,
             connections,
-            metrics: Metrics::new(handlers::count(), flushes),
+            metrics: Metrics::new(handlers::count(), flushes, cleaner.stats()),
             client_metrics: client_metrics.clone(),
         });
         watched.started(node.clone());

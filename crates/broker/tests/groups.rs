@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use ottla_protocol::find_coordinator::FindCoordinatorRequest;
+use ottla_protocol::heartbeat::HeartbeatRequest;
 use ottla_protocol::list_groups::ListGroupsRequest;
 use ottla_protocol::offset_commit::{OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use ottla_protocol::offset_fetch::{OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchResponseGroup};
@@ -99,4 +100,18 @@ fn a_log_that_says_nothing_of_groups_holds_up_its_own_alone() {
     assert_eq!(commit(&mut client, OF_PARTITION_0, 1, 1, 0), loading);
     assert_eq!(client.ask(5, &ListGroupsRequest::default()).error_code, loading.raw(), "nobody knows all");
     assert_eq!(commit(&mut client, OF_PARTITION_1, 6, 1, 0), ErrorCode::None);
+}
+
+#[test]
+fn a_coordinator_that_was_found_takes_questions_at_once() {
+    let running = Running::start();
+    let mut client = running.connect();
+    // The first of them makes the topic of groups; each belongs to another of its partitions.
+    for group in ["a", "b", "c", "d", "e"] {
+        let asked = FindCoordinatorRequest { key: group.to_owned(), ..<_>::default() };
+        assert_eq!(client.ask(0, &asked).error_code, 0, "{group}");
+        let beat = HeartbeatRequest { group_id: group.to_owned(), ..<_>::default() };
+        let answer = client.ask(0, &beat);
+        assert_eq!(answer.error_code, ErrorCode::UnknownMemberId.raw(), "{group} has a coordinator, and no members");
+    }
 }

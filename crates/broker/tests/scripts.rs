@@ -34,6 +34,9 @@
 //! - `join-group GROUP member= instance= session= rebalance= type= protocols=NAME:BYTES,… later`, `joined` for the answer
 //!   to one that was sent `later`; `sync-group GROUP member= instance= generation= type= protocol= assign=MEMBER:BYTES,…
 //!   later`, `synced`; `heartbeat GROUP member= generation= instance= until=ERROR`, `leave-group GROUP MEMBER(INSTANCE)…`
+//! - `consumer-heartbeat GROUP member= epoch=0 topics=NAME,… regex= owns=TOPIC/PARTITION,…+TOPIC/… timeout= instance= rack=
+//!   assignor=`: who joins (epoch 0) holds nothing, reads nothing and has a minute unless it says otherwise, `?` for not at all;
+//!   `describe-consumer-groups GROUP… operations`
 //! - `list-groups states= types=`, `describe-groups GROUP… operations`, `delete-groups GROUP…`
 //! - `offset-commit GROUP TOPIC/PARTITION@OFFSET:TEXT… member= generation= instance= epoch= retention=`,
 //!   `offset-fetch GROUP… partitions=TOPIC/PARTITION,… stable`, `offset-delete GROUP TOPIC/PARTITION…`

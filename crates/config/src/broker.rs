@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use ottla_types::BrokerId;
 
+use crate::cleaner::CleanerConfig;
 use crate::connections::{self, ConnectionLimits};
 use crate::endpoints::{self, Endpoints, HttpListener};
 use crate::groups::GroupsConfig;
@@ -60,6 +61,8 @@ pub struct BrokerConfig {
     pub fetch_sessions_max: usize,
     /// Groups and their offsets.
     pub groups: GroupsConfig,
+    /// Compaction.
+    pub cleaner: CleanerConfig,
     /// `num.network.threads`.
     pub network_threads: usize,
     /// `num.io.threads`.
@@ -155,6 +158,7 @@ impl BrokerConfig {
                 .optional_number("producer.id.expiration.check.interval.ms")
                 .unwrap_or(PRODUCER_ID_CHECK_INTERVAL_MS),
             groups: GroupsConfig::resolve(&settings),
+            cleaner: CleanerConfig::resolve(&settings),
             topic_defaults: TopicConfig::resolve(&Overrides::new(), &settings),
             settings,
         };

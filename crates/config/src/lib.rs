@@ -29,6 +29,7 @@ mod connections;
 mod endpoints;
 
 mod broker;
+mod cleaner;
 mod dynamic;
 
 mod client_metrics;
@@ -40,6 +41,7 @@ mod topic;
 mod describe;
 
 pub use broker::BrokerConfig;
+pub use cleaner::CleanerConfig;
 pub use client_metrics::{ClientMatch, ClientMetricsConfig, validate_client_metrics_configs};
 pub use connections::{ConnectionLimits, ListenerLimits};
 pub use describe::{

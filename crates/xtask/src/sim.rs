@@ -23,7 +23,7 @@ pub(crate) fn lives(arguments: &[String]) -> Result<(), String> {
 /// The model of a log, with as many seeds.
 pub(crate) fn model(arguments: &[String]) -> Result<(), String> {
     let seeds = match arguments {
-        [] => "1900",
+        [] => "10000",
         [seeds] if seeds.parse::<u64>().is_ok() => seeds,
         _ => return Err("usage: cargo xtask model [SEEDS]".to_owned()),
     };

@@ -21,7 +21,7 @@ use ottla_metadata::{Difference, Image};
 use ottla_quorum::Quorum;
 use ottla_runtime::{Lane, Runtime};
 use ottla_types::{ErrorCode, PartitionIndex, TopicId, Uuid};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -65,6 +65,8 @@ pub(crate) struct Groups {
     quorum: Arc<Quorum>,
     shards: ArcSwap<BTreeMap<i32, Arc<Shard>>>,
     counts: Arc<Counts>,
+    /// Told whenever a shard comes or has read its log.
+    moved: Arc<Notify>,
 }
 
 /// The groups of this broker as those who watch it see them.
@@ -81,7 +83,20 @@ pub(crate) struct Watched {
 
 impl Groups {
     pub(crate) fn new(quorum: Arc<Quorum>) -> Self {
-        Self { quorum, shards: ArcSwap::default(), counts: Arc::default() }
+        Self { quorum, shards: ArcSwap::default(), counts: Arc::default(), moved: Arc::default() }
+    }
+
+    /// Waits until the shard of this partition takes questions here.
+    pub(crate) async fn loaded(&self, index: PartitionIndex) {
+        let is_loaded = || self.shards.load().get(&index.0).is_some_and(|shard| shard.loaded.load(Ordering::Acquire));
+        loop {
+            // Listened to before the look, or what comes between the two would be missed.
+            let moved = self.moved.notified();
+            if is_loaded() {
+                return;
+            }
+            moved.await;
+        }
     }
 
     /// Asks the shard that a group belongs to. An error means that nobody decided anything.
@@ -198,6 +213,7 @@ impl Keeper {
             }
         }
         self.groups.shards.store(Arc::new(shards.clone()));
+        self.groups.moved.notify_waiters();
         let difference = Difference::between(before, image, self.settings.present().node_id);
         let topics = changed_topics(&difference, image);
         if !topics.changed.is_empty() {
@@ -233,6 +249,7 @@ impl Keeper {
             quorum: self.quorum.clone(),
             counts: self.groups.counts.clone(),
             loaded: loaded.clone(),
+            moved: self.groups.moved.clone(),
             stop: self.stop.clone(),
         };
         self.runtime.spawn(Lane::Data, self.loops.track_future(host.run(told)));

@@ -44,6 +44,8 @@ pub(super) struct Host {
     pub(super) counts: Arc<Counts>,
     /// Whether questions are taken.
     pub(super) loaded: Arc<AtomicBool>,
+    /// Told when they are.
+    pub(super) moved: Arc<Notify>,
     pub(super) stop: CancellationToken,
 }
 
@@ -97,6 +99,7 @@ impl Host {
                         info!(partition = %self.partition.name, records, ms = %ms, "groups are loaded");
                     }
                     self.loaded.store(true, Ordering::Release);
+                    self.moved.notify_waiters();
                     self.serve(machine, &mut told).await
                 }
             };

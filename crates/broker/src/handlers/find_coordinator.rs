@@ -1,11 +1,14 @@
 //! `FindCoordinator` (key 10): which broker coordinates a group.
 //!
 //! - v1: kinds of keys, and a message. v2: the same. v3: flexible. v4: several keys at once (KIP-699).
-//! - v5: TRANSACTION_ABORTABLE may be answered. v6: share groups (KIP-932).
+//! - v5: an error of transactions may be answered (KIP-890). v6: share groups (KIP-932).
 //!
-//! The first question makes `__consumer_offsets`. Errors: COORDINATOR_NOT_AVAILABLE where that is impossible, or its
+//! The first question makes `__consumer_offsets`. The answer waits a little until the coordinator has read its log, if it is
+//! this broker: clients ask it at once, and some take a refusal for the end (segmentio's kafka-go). Errors: COORDINATOR_NOT_AVAILABLE where that is impossible, or its
 //! partition has no leader that this listener reaches; INVALID_REQUEST for keys of other kinds than groups, which are not
 //! served yet.
+
+use std::time::Duration;
 
 use ottla_protocol::ApiKey;
 use ottla_protocol::find_coordinator::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
@@ -25,6 +28,9 @@ pub(super) const API: Api = Api {
         })
     },
 };
+
+/// How long an answer waits for the coordinator to read its log.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The kind of key that is a group's id.
 const GROUP: i8 = 0;
@@ -80,5 +86,12 @@ async fn coordinator(
     let leader = image.broker(partition.leader).filter(|broker| image.is_active(broker.id));
     let endpoint = leader.and_then(|leader| leader.endpoint(listener));
     let endpoint = endpoint.ok_or_else(|| not_available("the group's partition has no leader here"))?;
+    if partition.leader == node.settings.present().node_id {
+        let clock = &node.runtime.clock;
+        tokio::select! {
+            () = node.groups.loaded(index) => {}
+            () = clock.sleep_until(clock.now() + PATIENCE) => {}
+        }
+    }
     Ok((partition.leader.0, endpoint.host.clone(), i32::from(endpoint.port)))
 }

@@ -18,7 +18,7 @@ use clap_complete::Shell;
 use ottla_client::{Address, OffsetSpec};
 
 pub(crate) use config::ConfigCommand;
-pub(crate) use consume::{ConsumeArgs, Field, StartArg};
+pub(crate) use consume::{ConsumeArgs, Field, ProtocolArg, StartArg};
 pub(crate) use dump::DumpArgs;
 pub(crate) use export::ExportArgs;
 pub(crate) use group::{DescribeGroupArgs, GroupCommand, ResetOffsetsArgs, ResetTo, TopicPartitionsArg};
@@ -34,6 +34,8 @@ First steps:
   ottla topic create greetings                      make a topic
   echo hello | ottla produce greetings              write to it
   ottla consume greetings --from-beginning          read it, until Ctrl-C
+  ottla consume greetings --group readers           share it with others, go on where they were
+  ottla group describe readers                      see how far they are
 
 These work with any Kafka cluster: --bootstrap HOST:PORT, or OTTLA_BOOTSTRAP in the environment.
 `ottla COMMAND --help` tells more of each.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_client::{Cluster, Fetched, GroupConsumer, GroupEvent, GroupSettings, OffsetReset, OffsetSpec};
+use ottla_runtime::Clock;
 use ottla_types::Offset;
 
 use super::printer::Printer;
-use crate::args::{ConsumeArgs, OutputForm};
+use crate::args::{ConsumeArgs, OutputForm, ProtocolArg};
 use crate::failure::{Failure, say};
 use crate::output::Output;
 use crate::progress::Progress;
@@ -20,6 +21,9 @@ use crate::table::counted;
 const IDLE_POLL: Duration = Duration::from_secs(10);
 /// The same where the end of what there is may come without a record.
 const EXIT_POLL: Duration = Duration::from_millis(50);
+
+/// Signals that are closer together are one.
+const INSISTENCE: Duration = Duration::from_millis(500);
 
 type PartitionKey = (Arc<str>, i32);
 
@@ -39,15 +43,22 @@ pub(super) async fn run(cluster: Cluster, group: String, args: ConsumeArgs, form
     // What was read before a failure is shown, and only then committed.
     let flushed = reading.printer.output.flush();
     let read = reading.progress.records();
+    let clock = Arc::clone(&reading.cluster.runtime().clock);
     let closed = tokio::select! {
         biased;
         closed = reading.consumer.close() => closed.map_err(Failure::from),
-        () = interrupted() => Err(Failure::new("interrupted before the group was left: what was read last may come again")),
+        () = interrupted_again(&clock) => Err(Failure::new("interrupted before the group was left: what was read last may come again")),
     };
     if !quiet {
         say(&format!("{} read as a member of group {group}", counted(read as usize, "record")));
     }
     result.and(flushed).and(closed)
+}
+
+/// Completes when somebody insists. What sends a signal may send it twice at once: that is one wish, not two.
+async fn interrupted_again(clock: &Arc<dyn Clock>) {
+    clock.sleep_until(clock.now() + INSISTENCE).await;
+    interrupted().await;
 }
 
 fn settings(group: &str, args: &ConsumeArgs) -> GroupSettings {
@@ -92,7 +103,8 @@ impl Reading {
             match event {
                 Some(GroupEvent::Records(fetched)) => self.print(&fetched)?,
                 Some(GroupEvent::Assigned(partitions)) => {
-                    self.joined = true;
+                    // Others may still have to give up what this one shall get.
+                    self.joined |= !partitions.is_empty() || self.printer.args.protocol == ProtocolArg::Classic;
                     self.tell("reads", &partitions);
                     self.find_ends(partitions.into_iter().collect()).await?;
                 }

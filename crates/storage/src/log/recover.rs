@@ -28,25 +28,29 @@ pub struct Recovery {
     pub recovery_point: Offset,
     /// The first offset that readers may ask for, as it was last saved. Zero if nothing is known.
     pub log_start_offset: Offset,
+    /// Below it compaction may have left holes, without the recovery point being beyond: Kafka's does. Zero if nothing is
+    /// known.
+    pub compacted: Offset,
     /// Whether the log was closed in order ([`Log::close`]).
     pub clean: bool,
 }
 
 impl Recovery {
     /// Nothing is known: the whole log is scanned.
-    pub const UNKNOWN: Self = Self { recovery_point: Offset::ZERO, log_start_offset: Offset::ZERO, clean: false };
+    pub const UNKNOWN: Self =
+        Self { recovery_point: Offset::ZERO, log_start_offset: Offset::ZERO, compacted: Offset::ZERO, clean: false };
 }
 
 /// What opening gathers.
 pub(super) struct Loader {
     pub(super) disk: Arc<dyn Disk>,
-    directory: Arc<Path>,
+    pub(super) directory: Arc<Path>,
     config: LogConfig,
     recovery: Recovery,
     /// Whether what is repaired is synced here. If not, the caller syncs the whole file system before anybody is served.
     pub(super) syncs: bool,
     /// What is in the directory, sorted by name.
-    names: Vec<Name>,
+    pub(super) names: Vec<Name>,
     snapshots: Vec<Offset>,
     pub(super) segments: Vec<Segment>,
     epochs: LeaderEpochs,
@@ -126,6 +130,7 @@ impl Loader {
 
     async fn open(mut self) -> Result<Arc<Log>, StorageFault> {
         self.names = self.disk.list(&self.directory).await.trying("list", &self.directory)?;
+        self.finish_exchanges().await?;
         let bases = self.tidy().await?;
         let saved_epochs = self.load_epochs().await?;
         if self.recovery.clean {
@@ -134,9 +139,7 @@ impl Loader {
             self.recover(&bases).await?
         }
         if self.segments.is_empty() || self.end < self.recovery.log_start_offset {
-            self.remove_segments(0).await?;
-            self.epochs = LeaderEpochs::default();
-            self.start_anew(self.recovery.log_start_offset).await?;
+            self.begin_anew().await?;
         }
         self.epochs.truncate_from_end(self.end);
         self.epochs.truncate_from_start(self.log_start());
@@ -166,14 +169,8 @@ impl Loader {
         let mut bases = Vec::new();
         for name in files() {
             let path = self.directory.join(&name.name);
-            if [super::retire::ENDING, ".cleaned", ".tmp"].iter().any(|ending| name.name.ends_with(ending)) {
+            if [super::retire::ENDING, ".tmp"].iter().any(|ending| name.name.ends_with(ending)) {
                 self.remove(&path).await?;
-            } else if name.name.ends_with(".swap") {
-                return Err(StorageFault::damaged(
-                    &path,
-                    0,
-                    "a compaction by Kafka was interrupted; let Kafka finish it",
-                ));
             }
             match Kind::parse(&name.name) {
                 Some((Kind::Log, base)) => bases.push(base),
@@ -231,8 +228,10 @@ impl Loader {
         }
         for (i, base) in bases.iter().enumerate().skip(first) {
             // A log rolls at its end, so another base means that the end of the segment before was lost, or that this one
-            // was cut away and is back.
-            if i > first && *base != self.end && !sown::is(Bug::SegmentsBehindHole) {
+            // was cut away and is back. Unless the base was durable when it was saved: then compaction made the hole.
+            let Recovery { recovery_point, compacted, .. } = self.recovery;
+            let is_saved = *base <= recovery_point.max(compacted) && *base > self.end;
+            if i > first && *base != self.end && !is_saved && !sown::is(Bug::SegmentsBehindHole) {
                 tracing::warn!(directory = %self.directory.display(), %base, end = %self.end, "segments do not meet");
                 return self.forget(&bases[i..]).await;
             }
@@ -369,8 +368,24 @@ impl Loader {
         Ok(())
     }
 
-    async fn remove(&self, path: &Path) -> Result<(), StorageFault> {
+    pub(super) async fn remove(&self, path: &Path) -> Result<(), StorageFault> {
         super::truncate::remove(&*self.disk, path).await
+    }
+
+    /// Nothing is left at or above the log's start: what is below it goes, and its producers and their open transactions are
+    /// forgotten, as in Kafka (`ProducerStateManager.truncateFullyAndStartAt`). No marker may ever come for a transaction
+    /// whose beginning and end are lost. The old names are gone for good before there is a new one: a snapshot that came
+    /// back beside it would be believed.
+    async fn begin_anew(&mut self) -> Result<(), StorageFault> {
+        self.remove_segments(0).await?;
+        for at in std::mem::take(&mut self.snapshots) {
+            self.remove(&self.directory.join(Kind::Snapshot.name(at))).await?;
+        }
+        self.sync_names().await?;
+        self.epochs = LeaderEpochs::default();
+        self.start_anew(self.recovery.log_start_offset).await?;
+        // A clean stop is believed, and so are its names: nobody else syncs this one then.
+        self.sync_names().await
     }
 
     /// Begins with an empty segment at `base`.

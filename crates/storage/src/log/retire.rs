@@ -34,7 +34,7 @@ pub struct Retired {
     pub segments: usize,
     /// After how many milliseconds to remove them (`file.delete.delay.ms`).
     pub delay_ms: i64,
-    paths: Vec<PathBuf>,
+    pub(super) paths: Vec<PathBuf>,
 }
 
 impl Log {
@@ -148,7 +148,7 @@ impl Log {
 
     /// Makes the producers durable as of the first segment that stays. As long as the segments before it are there, the
     /// snapshot is only a shortcut; where a power loss took it, or its bytes, it is made anew from them.
-    async fn keep_producers(&self, leaving: Leaving) -> Result<(), StorageFault> {
+    pub(super) async fn keep_producers(&self, leaving: Leaving) -> Result<(), StorageFault> {
         let (first, leaving, snapshots) = {
             let state = self.state.lock();
             let leaving = &state.segments[..state.can_leave(leaving.count())];
@@ -210,7 +210,7 @@ impl Log {
     }
 
     /// Gives a file the ending of those that are to be removed; `None` if it is not there.
-    async fn set_deleted(&self, path: PathBuf) -> Result<Option<PathBuf>, StorageFault> {
+    pub(super) async fn set_deleted(&self, path: PathBuf) -> Result<Option<PathBuf>, StorageFault> {
         let mut deleted = path.clone().into_os_string();
         deleted.push(ENDING);
         let deleted = PathBuf::from(deleted);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use ottla_types::{Offset, Timestamp};
 
+use super::retention::Leaving;
 use super::{Log, State};
 use crate::disk::{Disk, Open};
 use crate::fault::{StorageFault, Trying};
@@ -71,13 +72,14 @@ impl Log {
             (i, state.segments[i].base)
         };
         self.write_indexes(base).await?;
-        let cut = self.plan_cut(i, offset).await?;
+        let Some(cut) = self.plan_cut(i, offset).await? else { return self.cut_all(log_start).await };
         let removed = self.state.lock().cut_end(i, cut);
         self.finish_cut(removed).await.map_err(|fault| self.take_offline(fault))
     }
 
-    /// Reads what a cut at `offset`, in segment `i`, leaves.
-    async fn plan_cut(&self, i: usize, offset: Offset) -> Result<Cut, StorageFault> {
+    /// Reads what a cut at `offset`, in segment `i`, leaves. `None` if that ends below the log's start, which lies within the
+    /// batch that goes: then nothing is left that anybody may read, and a start would begin the log anew.
+    async fn plan_cut(&self, i: usize, offset: Offset) -> Result<Option<Cut>, StorageFault> {
         let (files, base, place, written, interval) = {
             let state = self.state.lock();
             let segment = &state.segments[i];
@@ -92,12 +94,14 @@ impl Log {
         };
         let found = crate::walk::find_batch(&file, &path, near, written, offset).await?;
         let (bytes, end) = found.map_or((written, offset), |(at, header)| (at, offset.min(header.base_offset)));
-        let end = end.max(self.log_start_offset());
+        if end < self.log_start_offset() {
+            return Ok(None);
+        }
         let scan = Scan { bytes, trusted_below: end, check_crc: false, index_interval_bytes: interval };
         let scanned = scan.run(&*self.disk, self.segment_files(base), base, &mut LeaderEpochs::default()).await?;
         scanned.segment.files.hold(file);
         let producers = self.producers_at(i, &scanned.segment, end).await?;
-        Ok(Cut { end, active: scanned.segment, producers })
+        Ok(Some(Cut { end, active: scanned.segment, producers }))
     }
 
     /// The producers as of `offset`, which lies in segment `i`, of which `cut` is what is left.
@@ -158,6 +162,8 @@ impl Log {
         for at in removed.snapshots {
             remove(&*self.disk, &self.path(Kind::Snapshot.name(at))).await?;
         }
+        // A snapshot that came back beside the new segment would be believed.
+        self.disk.sync_directory(&self.directory).await.trying("sync", &self.directory)?;
         let files = self.state.lock().active().files.clone();
         files.hold(self.make_segment(&files).await?);
         self.save_epochs(String::from("0\n0\n")).await?;
@@ -168,7 +174,9 @@ impl Log {
 
     async fn cut_start(self: Arc<Self>, offset: Offset) -> Result<(), StorageFault> {
         self.raise_start(offset)?;
-        let (segments, snapshots) = self.state.lock().take_below_start();
+        let by_log_start = self.state.lock().below_start();
+        self.keep_producers(Leaving { by_log_start, ..Leaving::default() }).await?;
+        let (segments, snapshots) = self.state.lock().take_oldest(by_log_start);
         // The oldest first, so that what a crash leaves has no hole.
         for files in &segments {
             self.remove_segment(files).await?;
@@ -232,9 +240,8 @@ impl State {
         Removed { segments, snapshots: std::mem::take(&mut self.snapshots) }
     }
 
-    fn take_below_start(&mut self) -> (Vec<Arc<SegmentFiles>>, Vec<Offset>) {
-        let log_start = self.log_start;
-        let below = self.segments.windows(2).take_while(|pair| pair[1].base <= log_start).count();
-        self.take_oldest(below)
+    /// How many segments lie wholly below the log's start.
+    fn below_start(&self) -> usize {
+        self.segments.windows(2).take_while(|pair| pair[1].base <= self.log_start).count()
     }
 }

@@ -185,7 +185,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
                 "      -          FAILED".to_owned()
             }
         };
-        table += &format!("  {:<18} {:<8} {:>6.1} s {verdict}\n", client.name, client.protocol, took.as_secs_f32());
+        table += &format!("  {:<22} {:<8} {:>6.1} s {verdict}\n", client.name, client.protocol, took.as_secs_f32());
     }
     if failed > 0 {
         println!("== the broker's last lines\n{}", server.log());

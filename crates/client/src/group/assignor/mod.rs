@@ -123,9 +123,12 @@ mod tests {
         assigned.iter().map(one).collect::<Vec<_>>().join(" ")
     }
 
+    /// Topics with their partitions, members, and what these get.
+    type Case = (&'static [(&'static str, i32)], &'static [&'static str], &'static str);
+
     #[test]
     fn ranges_are_runs_of_each_topic() {
-        let cases: &[(&[(&str, i32)], &[&str], &str)] = &[
+        let cases: &[Case] = &[
             (&[("t", 5)], &["a=t", "b=t"], "a=t/0,t/1,t/2 b=t/3,t/4"),
             (&[("t", 1)], &["a=t", "b=t"], "a=t/0 b="),
             (&[("t", 2), ("u", 2)], &["a=t,u", "b=u"], "a=t/0,t/1,u/0 b=u/1"),
@@ -141,7 +144,7 @@ mod tests {
 
     #[test]
     fn round_robin_deals_out_all_topics_in_turn() {
-        let cases: &[(&[(&str, i32)], &[&str], &str)] = &[
+        let cases: &[Case] = &[
             (&[("t", 3), ("u", 3)], &["a=t,u", "b=t,u"], "a=t/0,t/2,u/1 b=t/1,u/0,u/2"),
             (&[("t", 1), ("u", 2), ("v", 3)], &["a=t", "b=t,u", "c=t,u,v"], "a=t/0 b=u/0 c=u/1,v/0,v/1,v/2"),
             (&[("t", 2)], &["a=", "b=gone"], "a= b="),

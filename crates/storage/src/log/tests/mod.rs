@@ -1,5 +1,6 @@
 //! What a log promises, on a disk in memory.
 
+mod begun_anew;
 mod crash;
 mod faults;
 mod full_start;
@@ -94,6 +95,27 @@ fn records_are_found_by_time_in_a_segment_that_was_closed_behind_a_save() {
         for (timestamp, offset) in [(1000, 0), (2000, 1), (3000, 2)] {
             let found = log.find_by_timestamp(Timestamp(timestamp)).await.expect("read").expect("there");
             assert_eq!(found.offset, Offset(offset));
+        }
+    });
+}
+
+#[test]
+fn a_time_is_sought_in_later_segments_where_only_deleted_records_were_late() {
+    block_on(async {
+        let disk = SimulatedDisk::new(1);
+        durable_root(&*disk).await;
+        let config = LogConfig { segment_bytes: 300, ..LogConfig::default() };
+        let log = Log::create(disk, DIRECTORY, config).await.expect("made");
+        // Two batches in each segment; the first one's largest time is at its beginning.
+        for timestamp in [9000, 1000, 2000, 3000] {
+            put(&log, batch(timestamp, 1, 50)).await;
+        }
+        assert_eq!(log.segments().iter().map(|segment| segment.base.0).collect::<Vec<_>>(), [0, 2]);
+        let found = async |at| log.find_by_timestamp(Timestamp(at)).await.expect("read").map(|found| found.offset.0);
+        assert_eq!((found(2500).await, found(9000).await), (Some(0), Some(0)));
+        for start in [1, 2] {
+            log.raise_start(Offset(start)).expect("below the end");
+            assert_eq!((found(2500).await, found(9000).await), (Some(3), None), "from {start} on");
         }
     });
 }

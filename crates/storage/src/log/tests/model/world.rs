@@ -123,9 +123,19 @@ impl World {
             Kind::Truncate => self.truncate(&mut dice).await,
             Kind::RestartAt => self.restart_at(&mut dice).await,
             Kind::DeleteBefore => {
+                let removes = dice.below(2) == 0;
+                if removes {
+                    // On a full disk nobody's producers are sure of their snapshot.
+                    self.make_room();
+                }
                 self.write().await;
-                self.start = (self.start + dice.below(5) as i64).min(self.end);
-                self.log.delete_before(Offset(self.start)).await.expect("deleted");
+                self.start = (self.start + dice.below(100) as i64).min(self.end);
+                if removes {
+                    self.log.delete_before(Offset(self.start)).await.expect("deleted");
+                } else {
+                    // As partitions do: what lies below leaves with a later retirement.
+                    self.log.raise_start(Offset(self.start)).expect("raised");
+                }
             }
             Kind::Retire => self.retire(&mut dice).await,
             Kind::CopyOn => self.copy_on(&mut dice).await,
@@ -339,10 +349,9 @@ impl World {
         assert!(is_whole || end == self.start, "{end} is within a batch");
         self.met.power_failures += usize::from(loses);
         self.met.lost_batches += self.list.iter().filter(|batch| batch.base >= end).count();
-        if self.log.producers().is_empty() && self.log.segments()[0].base.0 == end {
-            // Nothing is above its start: it was begun anew, and what lay below, a transaction's beginning perhaps, is
-            // forgotten.
-            self.list.clear();
+        let begins_at_its_end = end == self.start && self.log.segments()[0].base.0 == end;
+        if loses && begins_at_its_end && self.log.producers().is_empty() {
+            self.begun_anew();
         }
         self.cut_list(end);
         self.flushed = end;
@@ -351,7 +360,7 @@ impl World {
     async fn open(&mut self, clean: bool) {
         self.copy = None;
         let recovery_point = self.saved.recovery_point;
-        let recovery = Recovery { recovery_point, log_start_offset: Offset(self.start), clean };
+        let recovery = Recovery { recovery_point, log_start_offset: Offset(self.start), clean, ..Recovery::UNKNOWN };
         self.log = Log::open(self.disk.clone(), PLACES[self.place], config(), recovery).await.expect("opened");
         // A start leads in an epoch of its own.
         self.epoch = LeaderEpoch(self.epoch.0 + 1);
@@ -367,6 +376,10 @@ impl World {
         // Saved before the cut: what comes in the place of the batch that is cut was never flushed.
         self.saved.recovery_point = self.saved.recovery_point.min(Offset(end));
         self.log.truncate_to(Offset(to)).await.expect("cut");
+        if self.list.iter().any(|batch| batch.base < self.start && batch.last >= to) {
+            // Nothing is left from the start on, which lay within what went: the log begins anew there.
+            self.begun_anew();
+        }
         if to < self.end {
             self.cut_list(end);
             self.flushed = self.flushed.min(end);
@@ -380,6 +393,13 @@ impl World {
         self.end += dice.below(20) as i64;
         self.log.restart_at(Offset(self.end)).await.expect("begun anew");
         (self.start, self.flushed) = (self.end, self.end);
+        self.begun_anew();
+    }
+
+    /// Nothing is above the log's start: what lay below it, a transaction's beginning perhaps, and who wrote it, is forgotten.
+    fn begun_anew(&mut self) {
+        assert_eq!((self.log.segments().len(), self.log.segments()[0].bytes), (1, 0));
+        assert_eq!(self.log.producers(), []);
         self.list.clear();
         self.sequences.clear();
         self.log.assign_leader_epoch(self.epoch);
