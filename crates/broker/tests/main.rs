@@ -11,6 +11,7 @@ mod directories;
 mod faults;
 mod fetch_sessions;
 mod groups;
+mod groups_watched;
 mod hostile;
 mod log_files;
 mod moves;
