@@ -61,7 +61,7 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
-    pub(crate) fn new(quorum: Arc<Quorum>) -> Self {
+    fn new(quorum: Arc<Quorum>) -> Self {
         Self { quorum, shards: ArcSwap::default(), moved: Arc::default() }
     }
 
@@ -118,19 +118,43 @@ pub(crate) fn partition_of(group: &str, count: usize) -> i32 {
     hash % i32::try_from(count).unwrap_or(i32::MAX).max(1)
 }
 
+/// Where groups are found from now on, and the loop that sees to it.
+pub(crate) fn begin(
+    settings: &Arc<Settings>,
+    runtime: &Runtime,
+    quorum: &Arc<Quorum>,
+    partitions: &Arc<Partitions>,
+    loops: &TaskTracker,
+    stop: &CancellationToken,
+    settled: Settled,
+) -> Arc<Groups> {
+    let groups = Arc::new(Groups::new(quorum.clone()));
+    let keeper = Keeper {
+        settings: settings.clone(),
+        runtime: runtime.clone(),
+        quorum: quorum.clone(),
+        partitions: partitions.clone(),
+        groups: groups.clone(),
+        loops: loops.clone(),
+        stop: stop.clone(),
+    };
+    runtime.spawn(Lane::Control, loops.track_future(keeper.run(settled)));
+    groups
+}
+
 /// Starts and ends shards as the cluster's image says, until the broker stops.
-pub(crate) struct Keeper {
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) runtime: Runtime,
-    pub(crate) quorum: Arc<Quorum>,
-    pub(crate) partitions: Arc<Partitions>,
-    pub(crate) groups: Arc<Groups>,
-    pub(crate) loops: TaskTracker,
-    pub(crate) stop: CancellationToken,
+struct Keeper {
+    settings: Arc<Settings>,
+    runtime: Runtime,
+    quorum: Arc<Quorum>,
+    partitions: Arc<Partitions>,
+    groups: Arc<Groups>,
+    loops: TaskTracker,
+    stop: CancellationToken,
 }
 
 impl Keeper {
-    pub(crate) async fn run(self, mut settled: Settled) {
+    async fn run(self, mut settled: Settled) {
         let mut seen = (*self.quorum.image()).clone();
         self.follow(&seen, &seen);
         loop {
