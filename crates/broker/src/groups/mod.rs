@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use ottla_coordinator::{Census, Reply, Request, Settings as Limits, Tally, TopicsChanged};
+use ottla_coordinator::{Census, Reply, Request, Tally, TopicsChanged};
 use ottla_metadata::{Difference, Image};
 use ottla_quorum::Quorum;
 use ottla_runtime::{Lane, Runtime};
