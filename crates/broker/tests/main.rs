@@ -4,6 +4,7 @@
 //! `log_files` compares what lies on the disk with what a Kafka wrote,
 //! `versions` goes through every version of every API, `scripts` are golden texts, one for each API.
 
+mod compaction;
 mod connection;
 mod crowd;
 mod directories;

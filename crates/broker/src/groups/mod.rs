@@ -46,8 +46,8 @@ enum Told {
     TopicsDeleted(Arc<[(Arc<str>, Uuid)]>),
     /// Topics came, went or changed.
     Topics(TopicsChanged),
-    /// These settings hold from now on.
-    Settings(Arc<Limits>),
+    /// Settings have changed. Which these are is looked up when this is heard, for what is told may be overtaken.
+    Settings,
     /// Somebody watches, and wants so many offsets at most.
     Census(usize, oneshot::Sender<Census>),
 }
@@ -82,7 +82,7 @@ pub(crate) struct Watched {
 }
 
 impl Groups {
-    pub(crate) fn new(quorum: Arc<Quorum>) -> Self {
+    fn new(quorum: Arc<Quorum>) -> Self {
         Self { quorum, shards: ArcSwap::default(), counts: Arc::default(), moved: Arc::default() }
     }
 
@@ -167,21 +167,45 @@ pub(crate) fn partition_of(group: &str, count: usize) -> i32 {
     hash % i32::try_from(count).unwrap_or(i32::MAX).max(1)
 }
 
+/// Where groups are found from now on, and the loop that sees to it.
+pub(crate) fn begin(
+    settings: &Arc<Settings>,
+    runtime: &Runtime,
+    quorum: &Arc<Quorum>,
+    partitions: &Arc<Partitions>,
+    loops: &TaskTracker,
+    stop: &CancellationToken,
+    settled: Settled,
+) -> Arc<Groups> {
+    let groups = Arc::new(Groups::new(quorum.clone()));
+    let keeper = Keeper {
+        settings: settings.clone(),
+        runtime: runtime.clone(),
+        quorum: quorum.clone(),
+        partitions: partitions.clone(),
+        groups: groups.clone(),
+        loops: loops.clone(),
+        stop: stop.clone(),
+    };
+    runtime.spawn(Lane::Control, loops.track_future(keeper.run(settled)));
+    groups
+}
+
 /// Starts and ends shards as the cluster's image says, until the broker stops.
-pub(crate) struct Keeper {
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) runtime: Runtime,
-    pub(crate) quorum: Arc<Quorum>,
-    pub(crate) partitions: Arc<Partitions>,
-    pub(crate) groups: Arc<Groups>,
-    pub(crate) loops: TaskTracker,
-    pub(crate) stop: CancellationToken,
+struct Keeper {
+    settings: Arc<Settings>,
+    runtime: Runtime,
+    quorum: Arc<Quorum>,
+    partitions: Arc<Partitions>,
+    groups: Arc<Groups>,
+    loops: TaskTracker,
+    stop: CancellationToken,
 }
 
 impl Keeper {
-    pub(crate) async fn run(self, mut settled: Settled) {
+    async fn run(self, mut settled: Settled) {
         let mut seen = (*self.quorum.image()).clone();
-        let mut limits = Arc::new(limits(&self.settings.present(), &seen));
+        let mut limits = limits(&self.settings.present(), &seen);
         self.follow(&seen, &seen);
         loop {
             tokio::select! {
@@ -192,9 +216,9 @@ impl Keeper {
             let image = self.quorum.image();
             let shards = self.follow(&seen, &image);
             let present = self::limits(&self.settings.present(), &image);
-            if present != *limits {
-                limits = Arc::new(present);
-                self.tell_all(&shards, || Told::Settings(limits.clone()));
+            if present != limits {
+                limits = present;
+                self.tell_all(&shards, || Told::Settings);
             }
             seen = (*image).clone();
         }
