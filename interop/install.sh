@@ -118,12 +118,14 @@ case "${1-}" in
 kcat | go | node | rust) "$1" ;;
 python) python requirements python ;;
 python-old) python requirements-old python-old ;;
-java-0.8.* | java-0.9.*) java "${1#java-}" Interop08 ;;
-java-0.10.0.*) java "${1#java-}" Interop010 Moving010 ;;
+java-0.8.*) java "${1#java-}" Interop08 ;;
+java-0.9.*) java "${1#java-}" Interop08 Member ;;
+java-0.10.0.*) java "${1#java-}" Interop010 Moving010 Member ;;
 java-0.10.*) java "${1#java-}" Interop0102 ;;
-java-0.11.* | java-1.* | java-2.*) java "${1#java-}" Interop011 ;;
-java-4.3.1) java "${1#java-}" Interop Moving ;;
-java-*) java "${1#java-}" Interop ;;
+java-0.11.* | java-1.*) java "${1#java-}" Interop011 ;;
+java-2.*) java "${1#java-}" Interop011 Member ;;
+java-4.3.1) java "${1#java-}" Interop Moving Member ;;
+java-*) java "${1#java-}" Interop Member ;;
 tools-*) tools "${1#tools-}" ;;
 *) echo "usage: install.sh kcat|python|python-old|go|node|rust|java-RELEASE|tools-RELEASE [FOLDER]" >&2; exit 2 ;;
 esac

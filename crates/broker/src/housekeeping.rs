@@ -1,5 +1,5 @@
 //! What is looked after from time to time: old segments, checkpoints, idle producers; and how often, as configured. And
-//! the workers that move partitions between directories.
+//! the workers that move partitions between directories, or compact them.
 //!
 //! Not here: what the loops do about segments (`retention`), checkpoints (`checkpoints`) and moves (`moves`).
 
@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use crate::checkpoints::Checkpoints;
+use crate::cleaner::LogCleaner;
 use crate::directories::Directories;
 use crate::flusher::Flusher;
 use crate::metrics::Flushes;
@@ -42,6 +43,7 @@ pub(crate) struct Housekeeping<'a> {
     pub(crate) directories: &'a Arc<Directories>,
     pub(crate) partitions: &'a Arc<Partitions>,
     pub(crate) moves: &'a Arc<Moves>,
+    pub(crate) cleaner: &'a Arc<LogCleaner>,
     pub(crate) loops: &'a TaskTracker,
 }
 
@@ -56,7 +58,12 @@ impl Housekeeping<'_> {
         }
         let retention_interval = duration(self.config.retention_check_interval_ms);
         let times = (self.delay(retention_interval), retention_interval);
-        self.spawn(Lane::Control, retention::run(self.runtime.clone(), self.partitions.clone(), times, stop.clone()));
+        let (partitions, cleaner) = (self.partitions.clone(), self.cleaner.clone());
+        let retention = retention::run(self.runtime.clone(), partitions, cleaner, times, stop.clone());
+        self.spawn(Lane::Control, retention);
+        if self.config.cleaner.enable {
+            self.cleaner.start_workers();
+        }
         let forget =
             forget_idle_producers(self.runtime.clone(), self.partitions.clone(), self.settings.clone(), stop.clone());
         self.spawn(Lane::Control, forget);

@@ -12,6 +12,7 @@
 mod answer;
 mod buffers;
 mod checkpoints;
+mod cleaner;
 mod client_metrics;
 mod config_rules;
 mod connection;
@@ -22,6 +23,7 @@ mod conversions;
 mod directories;
 mod fetch_sessions;
 mod flusher;
+mod groups;
 mod handlers;
 mod housekeeping;
 mod http;

@@ -17,6 +17,7 @@ use crate::controller::ControllerHandle;
 use crate::conversions::Conversions;
 use crate::directories::Directories;
 use crate::fetch_sessions::FetchSessions;
+use crate::groups::Groups;
 use crate::log_levels::LogLevels;
 use crate::metrics::Metrics;
 use crate::moves::Moves;
@@ -38,6 +39,8 @@ pub(crate) struct Node {
     /// Partitions on their way between those.
     pub(crate) moves: Arc<Moves>,
     pub(crate) producer_ids: ProducerIds,
+    /// Groups, as far as this broker coordinates them.
+    pub(crate) groups: Arc<Groups>,
     /// What clients follow; each partition's place remembers where it was found.
     pub(crate) fetch_sessions: FetchSessions<Weak<Partition>>,
     pub(crate) buffers: Arc<Buffers>,

@@ -19,8 +19,8 @@ use ottla_replication::{BecomeLeader, Input, Leader, Output};
 use ottla_runtime::{Lane, Runtime};
 use ottla_storage::sown::{self, Bug};
 use ottla_storage::{
-    AbortedTransaction, AppendRefusal, Appended, Batch, Log, LogConfig, ReadRefusal, Retention, Retired, Slice,
-    StorageFault,
+    AbortedTransaction, AppendRefusal, Appended, Batch, CompactionRules, Log, LogConfig, ReadRefusal, Retention,
+    Retired, Slice, StorageFault,
 };
 use ottla_types::{BrokerId, ErrorCode, Instant, LeaderEpoch, Offset, Timestamp, TopicPartition};
 use parking_lot::Mutex;
@@ -77,9 +77,17 @@ pub(crate) struct Partition {
 }
 
 /// Where records were put: a partition may have another log by the time somebody asks for them.
+#[derive(Clone)]
 pub(crate) struct Place {
     log: Arc<Log>,
     pub(crate) appended: Appended,
+}
+
+impl Place {
+    /// Whether they are gone again, since the disk had no room for them.
+    pub(crate) fn was_taken_back(&self) -> bool {
+        self.log.was_taken_back(&self.appended)
+    }
 }
 
 /// What a reader learns of a partition besides records.
@@ -345,15 +353,18 @@ impl Partition {
         at_least_one: bool,
     ) -> Result<(Option<Slice>, Vec<AbortedTransaction>), ReadRefusal> {
         let up_to = bounds.last_stable_offset;
-        self.ask_log(|log| async move {
-            let slice = log.read(from, bytes_max, up_to, at_least_one).await?;
-            let aborted = match &slice {
-                Some(slice) => log.aborted_transactions(from, slice).await?,
-                None => Vec::new(),
-            };
-            Ok((slice, aborted))
+        self.ask_log(|log| async move { log.read_committed(from, bytes_max, up_to, at_least_one).await }).await
+    }
+
+    /// How the topic wants to be compacted, if it does.
+    pub(crate) fn compaction(&self) -> Option<CompactionRules> {
+        let config = self.config.load();
+        config.compact.then(|| CompactionRules {
+            min_cleanable_ratio: config.min_cleanable_ratio,
+            min_lag_ms: config.min_compaction_lag_ms,
+            max_lag_ms: config.max_compaction_lag_ms,
+            delete_retention_ms: config.delete_retention_ms,
         })
-        .await
     }
 
     /// Lets the segments leave that the topic does not keep. Their files are still to be removed.

@@ -59,6 +59,12 @@ pub(crate) struct Settled {
 }
 
 impl Settled {
+    /// Waits until more of the image is true than when it was looked last.
+    pub(crate) async fn changed(&mut self) {
+        // The sender ends only with the broker.
+        let _ = self.reached.changed().await;
+    }
+
     /// Waits until everything that the image says at this moment is true here.
     pub(crate) async fn reached_now(&self) {
         let now = self.quorum.image().position();

@@ -11,6 +11,7 @@ use ottla_types::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::cleaner::LogCleaner;
 use crate::housekeeping;
 use crate::partition::Partition;
 use crate::partitions::Partitions;
@@ -27,6 +28,7 @@ struct Leaving {
 pub(crate) async fn run(
     runtime: Runtime,
     partitions: Arc<Partitions>,
+    cleaner: Arc<LogCleaner>,
     (delay, interval): (Duration, Duration),
     stop: CancellationToken,
 ) {
@@ -50,6 +52,10 @@ pub(crate) async fn run(
             continue;
         }
         for partition in partitions.all() {
+            if cleaner.has(&partition.name) {
+                // It would have to begin anew. When it is done it looks itself.
+                continue;
+            }
             match partition.retire(clock.wall()).await {
                 Ok(None) => {}
                 Ok(Some(retired)) => {

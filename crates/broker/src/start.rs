@@ -20,12 +20,14 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::buffers::Buffers;
+use crate::cleaner::LogCleaner;
 use crate::config_rules::Rules;
 use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
 use crate::conversions::Conversions;
 use crate::directories::{Directories, DirectoriesFault};
 use crate::fetch_sessions::FetchSessions;
+use crate::groups::{self, Groups};
 use crate::housekeeping::Housekeeping;
 use crate::http::{self, Watched};
 use crate::log_levels::{LogLevels, NoLoggers};
@@ -133,11 +135,13 @@ impl Broker {
         let founding = takeover::founding(&*disk, &config.metadata_log_dir, config.node_id, &quorum.image()).await?;
         let machine = controller(&settings, directories.cluster_id(), founding);
         let (controller_loop, controller) =
-            ControllerLoop::new(machine, runtime.clone(), quorum.clone(), settled, drained.clone());
+            ControllerLoop::new(machine, runtime.clone(), quorum.clone(), settled.clone(), drained.clone());
         runtime.spawn(Lane::Control, loops.track_future(controller_loop.run()));
         let broker_epoch = register(&config, &runtime, &controller, &addresses, directories.cluster_id()).await?;
         let moves = keeper.begin().await;
         runtime.spawn(Lane::Control, loops.track_future(keeper.run(drained.clone())));
+        let served = (directories.clone(), partitions.clone());
+        let cleaner = LogCleaner::new(runtime.clone(), settings.clone(), served, loops.clone(), drained.clone());
         let housekeeping = Housekeeping {
             config: &config,
             settings: &settings,
@@ -145,16 +149,29 @@ impl Broker {
             directories: &directories,
             partitions: &partitions,
             moves: &moves,
+            cleaner: &cleaner,
             loops: &loops,
         };
         let flushes = housekeeping.start(&drained);
 
+        let groups = Arc::new(Groups::new(quorum.clone()));
+        let groups_keeper = groups::Keeper {
+            settings: settings.clone(),
+            runtime: runtime.clone(),
+            quorum: quorum.clone(),
+            partitions: partitions.clone(),
+            groups: groups.clone(),
+            loops: loops.clone(),
+            stop: drained.clone(),
+        };
+        runtime.spawn(Lane::Control, loops.track_future(groups_keeper.run(settled)));
         let connections = connections(&settings, &runtime);
         runtime.spawn(Lane::Control, loops.track_future(connections.clone().sweep(drained.clone())));
         let client_metrics = telemetry::Shared::default();
         let forget = telemetry::forget_silent(client_metrics.clone(), runtime.clock.clone(), drained.clone());
         runtime.spawn(Lane::Control, loops.track_future(forget));
         let node = Arc::new(Node {
+            groups,
             producer_ids: ProducerIds::new(config.node_id, broker_epoch),
             fetch_sessions: FetchSessions::new(config.fetch_sessions_max),
             settings,
@@ -169,7 +186,7 @@ impl Broker {
             conversions: Conversions::default(),
             stop,
             connections,
-            metrics: Metrics::new(handlers::count(), flushes),
+            metrics: Metrics::new(handlers::count(), flushes, cleaner.stats()),
             client_metrics: client_metrics.clone(),
         });
         watched.started(node.clone());

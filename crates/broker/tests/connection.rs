@@ -122,7 +122,8 @@ fn malformed_requests_close_their_connection_and_no_other() {
                 let mut client = running.connect();
                 client.send_bytes(&[&i32::try_from(frame.len()).expect("short").to_be_bytes()[..], &frame].concat());
                 // Some of these bytes are a request after all; none may harm the broker.
-                let empty_is_a_request = version < 3 && api.raw() == 18;
+                // ListGroups and ApiVersions once asked without a word.
+                let empty_is_a_request = version < 3 && [16, 18].contains(&api.raw());
                 assert!(client.receive_frame().is_none() || empty_is_a_request, "{api} v{version} {body:?}");
             }
         }

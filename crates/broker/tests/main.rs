@@ -9,6 +9,7 @@ mod crowd;
 mod directories;
 mod faults;
 mod fetch_sessions;
+mod groups;
 mod hostile;
 mod log_files;
 mod moves;

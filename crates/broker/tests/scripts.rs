@@ -29,6 +29,17 @@
 //!   `describe-producers TOPIC/PARTITION…`; `await-start TOPIC/PARTITION@OFFSET…` asks until the logs begin there
 //! - `alter-replica-log-dirs DIRECTORY:TOPIC/PARTITION,…` and `describe-log-dirs TOPIC/PARTITION,… none settled`; the
 //!   directories are `dir1`, `dir2`, for which another broker needs two of them
+//! - `find-coordinator KEY… kind=`, `coordinator GROUP…` waits until they are there; `on NAME` speaks over the connection of
+//!   that name from now on
+//! - `join-group GROUP member= instance= session= rebalance= type= protocols=NAME:BYTES,… later`, `joined` for the answer
+//!   to one that was sent `later`; `sync-group GROUP member= instance= generation= type= protocol= assign=MEMBER:BYTES,…
+//!   later`, `synced`; `heartbeat GROUP member= generation= instance= until=ERROR`, `leave-group GROUP MEMBER(INSTANCE)…`
+//! - `consumer-heartbeat GROUP member= epoch=0 topics=NAME,… regex= owns=TOPIC/PARTITION,…+TOPIC/… timeout= instance= rack=
+//!   assignor=`: who joins (epoch 0) holds nothing, reads nothing and has a minute unless it says otherwise, `?` for not at all;
+//!   `describe-consumer-groups GROUP… operations`
+//! - `list-groups states= types=`, `describe-groups GROUP… operations`, `delete-groups GROUP…`
+//! - `offset-commit GROUP TOPIC/PARTITION@OFFSET:TEXT… member= generation= instance= epoch= retention=`,
+//!   `offset-fetch GROUP… partitions=TOPIC/PARTITION,… stable`, `offset-delete GROUP TOPIC/PARTITION…`
 //!
 //! `OTTLA_ORACLE=host:port` in the environment has the scripts ask another broker, such as a real Kafka, which should
 //! hold no topics; with `OTTLA_REWRITE=1` the difference shows in the scripts.
@@ -36,10 +47,13 @@
 mod admin;
 mod cluster;
 mod configs;
+mod consumers;
 mod directories;
 mod fetch;
 mod list_offsets;
 mod log;
+pub(crate) mod members;
+mod offsets;
 mod partitions;
 mod produce;
 pub(crate) mod session;

@@ -4,11 +4,13 @@
 
 mod args;
 mod config;
+mod confirm;
 mod consume;
 mod dump;
 mod export;
 mod failure;
 mod format;
+mod group;
 mod json_record;
 mod logging;
 mod manual;
@@ -19,6 +21,7 @@ mod progress;
 mod session;
 mod start;
 mod table;
+mod time;
 mod topic;
 
 use std::process::ExitCode;
@@ -44,6 +47,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Start(args) => start::run(&args, levels),
         Command::Topic(command) => session::run(connect, async |cluster| topic::run(cluster, command, form).await),
         Command::Config(command) => session::run(connect, async |cluster| config::run(cluster, command, form).await),
+        Command::Group(command) => session::run(connect, async |cluster| group::run(cluster, command, form).await),
         Command::Produce(args) => session::run(connect, async |cluster| produce::run(cluster, args).await),
         Command::Consume(args) => session::run(connect, async |cluster| consume::run(cluster, args, form).await),
         Command::Dump(args) => dump::run(&args, form),

@@ -34,7 +34,9 @@ mod tests {
     fn every_command_has_a_page() {
         let directory = tempfile::tempdir().unwrap();
         pages(directory.path()).unwrap();
-        for page in ["ottla.1", "ottla-topic-create.1", "ottla-consume.1", "ottla-dump.1"] {
+        for page in
+            ["ottla.1", "ottla-topic-create.1", "ottla-group-reset-offsets.1", "ottla-consume.1", "ottla-dump.1"]
+        {
             let text = std::fs::read_to_string(directory.path().join(page)).unwrap();
             assert!(text.starts_with(".ie"), "{page}: {text}");
         }

@@ -39,6 +39,11 @@ impl Progress {
         }
     }
 
+    /// How many records were counted.
+    pub(crate) fn records(&self) -> u64 {
+        self.records
+    }
+
     /// Removes the line.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();

@@ -59,14 +59,18 @@ pub(crate) fn run(args: &StartArgs, levels: Arc<Levels>) -> Result<(), Failure> 
     }
     let data = executor("ottla-data", data_threads(&config))?;
     let control = executor("ottla-control", 1)?;
+    // More cleaners may be asked for while the broker runs; more threads than processors would be of no use.
+    let background = executor("ottla-background", std::thread::available_parallelism().map_or(1, usize::from))?;
     control.spawn(keep_listening(data.handle().clone()));
     let result = data.block_on(async {
-        let runtime = ottla_runtime::system::runtime(data.handle().clone(), control.handle().clone());
+        let (data, control, background) = (data.handle(), control.handle(), background.handle());
+        let runtime = ottla_runtime::system::runtime_with_background(data.clone(), control.clone(), background.clone());
         let stop = stop_signal()?;
         serve(config, runtime, levels, stop).await
     });
     data.shutdown_background();
     control.shutdown_background();
+    background.shutdown_background();
     result
 }
 

@@ -1,4 +1,4 @@
-//! Rows of text as aligned columns.
+//! Rows of text as aligned columns, and numbers of things in words.
 
 /// The rows under their heads, each line with two spaces before it, columns as wide as their widest cell.
 pub(crate) fn table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> String {
@@ -13,6 +13,11 @@ pub(crate) fn table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> S
     };
     let body = rows.iter().map(|row| line(std::array::from_fn(|column| row[column].as_str())));
     std::iter::once(line(heads)).chain(body).collect()
+}
+
+/// `1 partition`, `2 partitions`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 #[cfg(test)]

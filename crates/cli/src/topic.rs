@@ -1,7 +1,6 @@
 //! `ottla topic`: create, list, describe, alter, delete, truncate.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead as _, IsTerminal as _};
 use std::sync::Arc;
 
 use ottla_client::{
@@ -12,9 +11,10 @@ use ottla_types::{BrokerId, ErrorCode, Offset, TopicId};
 use serde_json::{Value, json};
 
 use crate::args::{AlterArgs, CreateArgs, ENDS, OutputForm, TopicCommand, TruncateArgs};
+use crate::confirm::confirm;
 use crate::failure::{Failure, say};
 use crate::output::Output;
-use crate::table::table;
+use crate::table::{counted, table};
 
 /// Runs one of the commands.
 pub(crate) async fn run(cluster: Cluster, command: TopicCommand, form: OutputForm) -> Result<(), Failure> {
@@ -206,10 +206,6 @@ fn ids(brokers: &[BrokerId]) -> String {
     brokers.iter().map(BrokerId::to_string).collect::<Vec<_>>().join(",")
 }
 
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
-}
-
 async fn delete(admin: &Admin, names: &[String], if_exists: bool, output: &mut Output) -> Result<(), Failure> {
     let mut failed = None;
     for name in names {
@@ -232,23 +228,6 @@ fn not_deleted(name: &str, error: &ClientError) -> Failure {
         ClientError::UnknownTopic(_) => Failure::new(error.to_string()),
         _ => Failure::new(format!("topic {name} was not deleted: {error}")),
     }
-}
-
-/// Asks before something is deleted. Where nobody can be asked, nothing is deleted without --yes.
-fn confirm(yes: bool, question: &str) -> Result<(), Failure> {
-    if yes {
-        return Ok(());
-    }
-    if !io::stdin().is_terminal() {
-        return Err(Failure::new("nothing was deleted: without a terminal to ask on, --yes is needed"));
-    }
-    say(&format!("{question} [y/N]"));
-    let mut answer = String::new();
-    let read = io::stdin().lock().read_line(&mut answer);
-    if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
-        return Ok(());
-    }
-    Err(Failure::new("nothing was deleted"))
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ottla_protocol::Request;
 use ottla_protocol::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseTopic};
 use ottla_runtime::Runtime;
-use ottla_types::{BrokerId, ErrorCode, LeaderEpoch, TopicId};
+use ottla_types::{BrokerId, ErrorCode, Instant, LeaderEpoch, TopicId};
 
 use crate::address::Address;
 use crate::connection::Connection;
@@ -154,6 +155,12 @@ impl Cluster {
         Ok(topics)
     }
 
+    /// The brokers that are known now, by id.
+    #[must_use]
+    pub fn brokers(&self) -> BTreeMap<BrokerId, Address> {
+        self.lock().brokers.clone()
+    }
+
     /// The connection to a broker, opened if need be.
     pub async fn connection(&self, broker: BrokerId) -> Result<Arc<Connection>, ClientError> {
         let address = self.lock().brokers.get(&broker).cloned();
@@ -208,23 +215,19 @@ impl Cluster {
         what: &'static str,
         mut attempt: impl AsyncFnMut() -> Result<T, ClientError>,
     ) -> Result<T, ClientError> {
-        let after = self.inner.settings.api_timeout;
-        let deadline = self.inner.runtime.clock.now() + after;
-        let mut attempts = 0;
+        let mut patience = self.patience(what);
         loop {
             match attempt().await {
-                // Brokers that are all gone count too: one answered when the cluster was connected, and may come back.
-                Err(error) if error.is_retriable() => {
-                    tracing::debug!(%error, what, "retrying");
-                    if self.inner.runtime.clock.now() >= deadline {
-                        return Err(ClientError::TimedOut { what, after, last: error.to_string() });
-                    }
-                }
-                result => return result,
+                Err(error) => patience.after(error).await?,
+                done => return done,
             }
-            self.pause(attempts).await;
-            attempts += 1;
         }
+    }
+
+    /// As [`retry`](Self::retry), for a caller with a loop of its own.
+    pub(crate) fn patience(&self, what: &'static str) -> Patience<'_> {
+        let after = self.inner.settings.api_timeout;
+        Patience { cluster: self, what, after, deadline: self.inner.runtime.clock.now() + after, attempts: 0 }
     }
 
     /// Waits before retry number `attempt`.
@@ -233,7 +236,8 @@ impl Cluster {
         clock.sleep_until(clock.now() + self.inner.settings.backoff(attempt, random.bits())).await;
     }
 
-    async fn connection_to(&self, address: &Address) -> Result<Arc<Connection>, ConnectionError> {
+    /// The connection to whoever is at `address`, opened if need be.
+    pub(crate) async fn connection_to(&self, address: &Address) -> Result<Arc<Connection>, ConnectionError> {
         let place = Arc::clone(self.lock().places.entry(address.clone()).or_default());
         let mut place = place.lock().await;
         if let Some(connection) = &*place
@@ -263,6 +267,33 @@ impl Cluster {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Attempts at one call.
+pub(crate) struct Patience<'a> {
+    cluster: &'a Cluster,
+    what: &'static str,
+    after: Duration,
+    deadline: Instant,
+    attempts: u32,
+}
+
+impl Patience<'_> {
+    /// Waits after an attempt that failed; an error says that there shall be no other.
+    pub(crate) async fn after(&mut self, error: ClientError) -> Result<(), ClientError> {
+        // Brokers that are all gone count too: one answered when the cluster was connected, and may come back.
+        if !error.is_retriable() {
+            return Err(error);
+        }
+        let Self { what, after, .. } = *self;
+        tracing::debug!(%error, what, "retrying");
+        if self.cluster.inner.runtime.clock.now() >= self.deadline {
+            return Err(ClientError::TimedOut { what, after, last: error.to_string() });
+        }
+        self.cluster.pause(self.attempts).await;
+        self.attempts += 1;
+        Ok(())
     }
 }
 

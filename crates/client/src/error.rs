@@ -88,6 +88,12 @@ pub enum ClientError {
     /// The cluster has no such topic.
     #[error("there is no topic \"{0}\"")]
     UnknownTopic(String),
+    /// The cluster has no such group.
+    #[error("there is no group \"{0}\"")]
+    UnknownGroup(String),
+    /// The group has members, and may not have any for that.
+    #[error("group \"{0}\" has members; stop them first")]
+    GroupHasMembers(String),
     /// The topic has no such partition.
     #[error("topic \"{topic}\" has no partition {partition}, it has {count}")]
     UnknownPartition {
@@ -117,6 +123,14 @@ pub enum ClientError {
         partition: i32,
         /// The offset asked for.
         offset: Offset,
+    },
+    /// The group has committed nothing for the partition, and the policy is to say so.
+    #[error("{topic}-{partition} has no committed offset, and auto.offset.reset is none")]
+    NoCommittedOffset {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
     },
     /// A fetched batch cannot be read.
     #[error("the batch at offset {offset} of {topic}-{partition} cannot be read: {fault}")]

@@ -41,6 +41,9 @@ pub const fn wanted_versions(api: ApiKey) -> RangeInclusive<i16> {
         ApiKey::ListOffsets => (1, 11),
         ApiKey::Metadata => (4, 13),
         ApiKey::CreateTopics => (1, 7),
+        // Newer ones name topics by their ids (KIP-848).
+        ApiKey::OffsetCommit => (2, 9),
+        ApiKey::OffsetFetch => (2, 9),
         other => {
             let versions = other.versions();
             let high = match other.unstable_from() {

@@ -7,8 +7,10 @@ use std::path::PathBuf;
 
 use ottla_types::BrokerId;
 
+use crate::cleaner::CleanerConfig;
 use crate::connections::{self, ConnectionLimits};
 use crate::endpoints::{self, Endpoints, HttpListener};
+use crate::groups::GroupsConfig;
 use crate::listener::Listener;
 use crate::report::{ConfigError, Notice, Origin};
 use crate::settings::{Findings, Settings};
@@ -57,6 +59,10 @@ pub struct BrokerConfig {
     pub partitions_described_max: i32,
     /// `max.incremental.fetch.session.cache.slots`: fetch sessions that are kept at a time; 0 for none.
     pub fetch_sessions_max: usize,
+    /// Groups and their offsets.
+    pub groups: GroupsConfig,
+    /// Compaction.
+    pub cleaner: CleanerConfig,
     /// `num.network.threads`.
     pub network_threads: usize,
     /// `num.io.threads`.
@@ -151,6 +157,8 @@ impl BrokerConfig {
             producer_id_check_interval_ms: settings
                 .optional_number("producer.id.expiration.check.interval.ms")
                 .unwrap_or(PRODUCER_ID_CHECK_INTERVAL_MS),
+            groups: GroupsConfig::resolve(&settings),
+            cleaner: CleanerConfig::resolve(&settings),
             topic_defaults: TopicConfig::resolve(&Overrides::new(), &settings),
             settings,
         };

@@ -29,16 +29,19 @@ mod connections;
 mod endpoints;
 
 mod broker;
+mod cleaner;
 mod dynamic;
 
 mod client_metrics;
 mod group;
+mod groups;
 mod log_level;
 mod topic;
 
 mod describe;
 
 pub use broker::BrokerConfig;
+pub use cleaner::CleanerConfig;
 pub use client_metrics::{ClientMatch, ClientMetricsConfig, validate_client_metrics_configs};
 pub use connections::{ConnectionLimits, ListenerLimits};
 pub use describe::{
@@ -48,6 +51,7 @@ pub use describe::{
 pub use dynamic::{Scope, validate_broker_configs};
 pub use endpoints::HttpListener;
 pub use group::validate_group_configs;
+pub use groups::GroupsConfig;
 pub use listener::{Listener, Protocol};
 pub use log_level::LogLevel;
 pub use properties::{MalformedEscape, Property, parse as parse_properties};

@@ -53,6 +53,14 @@ pub struct TopicConfig {
     pub retention_ms: Option<i64>,
     /// `retention.bytes`; `None` does not limit the size.
     pub retention_bytes: Option<i64>,
+    /// `min.cleanable.dirty.ratio`.
+    pub min_cleanable_ratio: f64,
+    /// `min.compaction.lag.ms`.
+    pub min_compaction_lag_ms: i64,
+    /// `max.compaction.lag.ms`.
+    pub max_compaction_lag_ms: i64,
+    /// `delete.retention.ms`: how long tombstones stay.
+    pub delete_retention_ms: i64,
     /// `file.delete.delay.ms`.
     pub file_delete_delay_ms: i64,
     /// `min.insync.replicas`.
@@ -122,6 +130,10 @@ impl TopicConfig {
             delete: policy.iter().any(|policy| policy == "delete"),
             retention_ms: limit(values.long("retention.ms")),
             retention_bytes: limit(values.long("retention.bytes")),
+            min_cleanable_ratio: values.double("min.cleanable.dirty.ratio"),
+            min_compaction_lag_ms: values.long("min.compaction.lag.ms"),
+            max_compaction_lag_ms: values.long("max.compaction.lag.ms"),
+            delete_retention_ms: values.long("delete.retention.ms"),
             file_delete_delay_ms: values.long("file.delete.delay.ms"),
             min_insync_replicas: values.int("min.insync.replicas"),
             unclean_leader_election: values.boolean("unclean.leader.election.enable"),
@@ -215,6 +227,13 @@ impl Values<'_> {
 
     fn int(&self, name: &str) -> i32 {
         i32::try_from(self.long(name)).expect("the key is an Int in the table")
+    }
+
+    fn double(&self, name: &str) -> f64 {
+        match self.value(name) {
+            Value::Double(number) => number,
+            other => unreachable!("{name} is a fraction in the table, not {other:?}"),
+        }
     }
 
     fn boolean(&self, name: &str) -> bool {

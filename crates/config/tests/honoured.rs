@@ -20,7 +20,7 @@ fn other_value(key: &Key) -> String {
         "ottla.http.listener" => "http://:1",
         "max.connections.per.ip.overrides" => "127.0.0.1:1",
         "max.connection.creation.rate" | "max.connections" | "max.connections.per.ip" => "5",
-        "port" | "advertised.port" => "1",
+        "port" | "advertised.port" | "group.max.size" => "1",
         "log.message.timestamp.before.max.ms" | "message.timestamp.before.max.ms" => "1",
         _ => "",
     };

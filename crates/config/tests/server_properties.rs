@@ -104,11 +104,7 @@ fn the_file_of_4_3_starts_and_its_controller_listener_stays_closed() {
     let (listeners, advertised) = addresses(V4_3);
     assert_eq!((listeners, advertised), (vec!["PLAINTEXT://:9092".into()], vec!["PLAINTEXT://localhost:9092".into()]));
     let said: Vec<_> = notices.iter().map(|notice| (notice.origin, notice.key.as_str())).collect();
-    let expected = [
-        (Origin::Line(3), "controller.quorum.bootstrap.servers"),
-        (Origin::Line(4), "listeners"),
-        (Origin::Line(11), "offsets.topic.replication.factor"),
-    ];
+    let expected = [(Origin::Line(3), "controller.quorum.bootstrap.servers"), (Origin::Line(4), "listeners")];
     assert_eq!(said, expected);
 }
 

@@ -109,6 +109,12 @@ impl Attributes {
         if transactional { Self(self.0 | TRANSACTIONAL) } else { Self(self.0 & !TRANSACTIONAL) }
     }
 
+    /// The same bits with that of a delete horizon set or cleared (KIP-534).
+    #[must_use]
+    pub const fn with_delete_horizon(self, horizon: bool) -> Self {
+        if horizon { Self(self.0 | DELETE_HORIZON) } else { Self(self.0 & !DELETE_HORIZON) }
+    }
+
     /// The same bits with that of a broker's own markers set or cleared.
     #[must_use]
     pub const fn with_control(self, control: bool) -> Self {

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: `header` is the layout of a batch of magic 2; `check` decides what a leader takes from a
 //! producer; `walk` is its loop over records, the hottest of the broker; `read` and `batches` are for those who
-//! consume; `build` is for those who produce; `compress` has the four codecs, each within limits. The formats before
+//! consume; `build` is for those who produce, `rewrite` for those who compact; `compress` has the four codecs, each within limits. The formats before
 //! batches, magic 0 and 1, come behind: `message` is their layout, `old_records` how they are read, `message_set` how they
 //! are built; `convert` makes batches of them and the other way round.
 //!
@@ -40,6 +40,7 @@ mod message;
 mod message_set;
 mod old_records;
 mod read;
+mod rewrite;
 mod varint;
 mod walk;
 
@@ -53,3 +54,4 @@ pub use header::{Attributes, BATCH_HEADER_BYTES, BatchHeader, LOG_OVERHEAD, MAGI
 pub use message::OldMessage;
 pub use message_set::{MessageSetBuilder, OldMagic};
 pub use read::{Header, Headers, Record, RecordBatch, Records};
+pub use rewrite::{BatchRewriter, emptied};

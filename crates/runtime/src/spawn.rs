@@ -2,13 +2,15 @@
 
 use crate::BoxFuture;
 
-/// Which of the broker's two executors a task belongs to.
+/// Which of the broker's executors a task belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lane {
     /// Connections and what they wait for.
     Data,
     /// The metadata quorum and other housekeeping: kept apart so that load never costs an election.
     Control,
+    /// What computes for long without anybody waiting for it: compaction. It must not hold up the others.
+    Background,
 }
 
 /// Starts tasks.

@@ -117,21 +117,22 @@ pub(crate) async fn read(disk: &dyn Disk, path: &Path) -> Result<Option<Bytes>, 
     Ok(Some(file.read(0, length as usize).await.trying("read", path)?))
 }
 
-/// Writes what is to replace a small file beside it, and syncs nothing. Answers the name to rename once that is durable.
-pub(crate) async fn prepare(disk: &dyn Disk, path: &Path, content: Bytes) -> Result<PathBuf, StorageFault> {
-    write_beside(disk, path, content).await.map(|(temporary, _)| temporary)
+/// Writes what is to replace a small file under a name of the time before, and syncs nothing. That name is to be renamed
+/// once its content is durable.
+pub(crate) async fn prepare(disk: &dyn Disk, temporary: &Path, content: Bytes) -> Result<(), StorageFault> {
+    write_whole(disk, temporary, content).await.map(drop)
 }
 
-async fn write_beside(disk: &dyn Disk, path: &Path, content: Bytes) -> Result<(PathBuf, FileHandle), StorageFault> {
-    let temporary = temporary(path);
-    let file = disk.open(&temporary, Open::Truncate).await.trying("make", &temporary)?;
-    file.write(0, vec![content]).await.trying("write", &temporary)?;
-    Ok((temporary, file))
+async fn write_whole(disk: &dyn Disk, path: &Path, content: Bytes) -> Result<FileHandle, StorageFault> {
+    let file = disk.open(path, Open::Truncate).await.trying("make", path)?;
+    file.write(0, vec![content]).await.trying("write", path)?;
+    Ok(file)
 }
 
 /// Replaces a small file as a whole, durably.
 pub(crate) async fn replace(disk: &dyn Disk, path: &Path, content: Bytes) -> Result<(), StorageFault> {
-    let (temporary, file) = write_beside(disk, path, content).await?;
+    let temporary = temporary(path);
+    let file = write_whole(disk, &temporary, content).await?;
     if !sown::is(Bug::RenameWithoutSync) {
         file.sync().await.trying("sync", &temporary)?;
     }
@@ -145,8 +146,17 @@ pub(crate) async fn replace(disk: &dyn Disk, path: &Path, content: Bytes) -> Res
 
 /// Where the content of a small file is written before it has its name.
 pub(crate) fn temporary(path: &Path) -> PathBuf {
+    with_ending(path, ".tmp")
+}
+
+/// The same for one that waits for a sync of many files. Meanwhile the file may be [replaced](replace) alone.
+pub(crate) fn temporary_of_many(path: &Path) -> PathBuf {
+    with_ending(path, ".many.tmp")
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".tmp");
+    name.push(ending);
     PathBuf::from(name)
 }
 

@@ -6,6 +6,7 @@
 //!   `read`; then `recover`, `close`, `truncate`; `role` says who writes.
 //! - `segment` is one file of batches with its indexes, as state; `index`, `offset_index`, `time_index`,
 //!   `transaction_index` are those; `walk` and `scan` read batches from a file.
+//! - `cleaner` decides what compaction leaves of a log, and does it.
 //! - `producers` makes retries harmless (KIP-98), `leader_epochs` says which leader wrote what (KIP-101).
 //! - [`inspect`] decodes the small files for those who look at them from outside.
 //! - [`sown`] names the bugs that a build for tests can have.
@@ -19,6 +20,7 @@
 pub mod disk;
 
 mod checkpoint;
+mod cleaner;
 mod crc;
 mod directory;
 mod fault;
@@ -42,8 +44,10 @@ mod transaction_index;
 mod walk;
 
 pub use checkpoint::PartitionOffsets;
+pub use cleaner::{Cleanable, Cleaned, Cleaner, CleanerMemory, CompactionRules, MapMemory, Pace, Stopped};
 pub use directory::{
-    ClaimedDirectory, LogDirectory, Move, MoveFailed, Moved, NewPartition, OpenOptions, Partition, can_be_moved,
+    ClaimedDirectory, CleaningRound, LogDirectory, Move, MoveFailed, Moved, NewPartition, OpenOptions, Partition,
+    can_be_moved,
 };
 pub use fault::{StorageFault, remedy};
 pub use flush::{DIRTY_BYTES_ENOUGH, DIRTY_BYTES_LITTLE, DirtObserver, DirtyLogs, FlushRound, Pacing, ROUND_INTERVAL};

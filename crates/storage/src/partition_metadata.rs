@@ -24,7 +24,7 @@ pub(crate) async fn write(disk: &dyn Disk, directory: &Path, id: TopicId) -> Res
 
 /// Writes what is to become the file, and syncs nothing. [`name_it`] gives it its name.
 pub(crate) async fn prepare(disk: &dyn Disk, directory: &Path, id: TopicId) -> Result<(), StorageFault> {
-    checkpoint::prepare(disk, &directory.join(FILE), Bytes::from(encode(id))).await.map(drop)
+    checkpoint::prepare(disk, &checkpoint::temporary(&directory.join(FILE)), Bytes::from(encode(id))).await
 }
 
 /// Gives its name to what [`prepare`] wrote, which is durable by now.

@@ -4,6 +4,7 @@
 //! anything is written. [`SegmentFiles`] is what can be shared outside of the lock.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
@@ -48,6 +49,11 @@ impl Kind {
         format!("{:020}{}", offset.0, self.ending())
     }
 
+    /// The name that the file has on its way, such as `.swap`.
+    pub(crate) fn name_with(self, offset: Offset, ending: &str) -> String {
+        self.name(offset) + ending
+    }
+
     /// Reads a file name back.
     pub(crate) fn parse(name: &str) -> Option<(Self, Offset)> {
         let kind = Self::ALL.into_iter().find(|kind| name.ends_with(kind.ending()))?;
@@ -65,6 +71,8 @@ pub(crate) struct SegmentFiles {
     directory: Arc<Path>,
     base: Offset,
     log: Mutex<Handle>,
+    /// Other files have these names by now, or are about to.
+    replaced: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -76,7 +84,7 @@ enum Handle {
 
 impl SegmentFiles {
     pub(crate) fn new(disk: Arc<dyn Disk>, directory: Arc<Path>, base: Offset) -> Self {
-        Self { disk, directory, base, log: Mutex::new(Handle::Closed) }
+        Self { disk, directory, base, log: Mutex::new(Handle::Closed), replaced: AtomicBool::new(false) }
     }
 
     pub(crate) fn path(&self, kind: Kind) -> PathBuf {
@@ -106,6 +114,17 @@ impl SegmentFiles {
         let file = self.disk.open(&path, Open::Write).await.trying("open", &path)?;
         *self.log.lock() = Handle::Shared(Arc::downgrade(&file));
         Ok(file)
+    }
+
+    /// Compaction is about to give the names to other files. The `.log` is held open by now; whoever opens an index by its
+    /// name looks [here](Self::is_replaced) when it is done, and asks the log again.
+    pub(crate) fn set_replaced(&self) {
+        self.replaced.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether what was read by name may be another segment's.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.replaced.load(Ordering::SeqCst)
     }
 
     /// Keeps the `.log` open until [`release`](Self::release).

@@ -57,6 +57,14 @@ pub enum Bug {
     LogStartNotSaved,
     /// A start leads the partitions in the epoch that they had.
     EpochNotRaised,
+    /// Cleaned segments take the place of others before their bytes are durable.
+    SwapNotSynced,
+    /// Compaction drops tombstones as soon as it meets them.
+    TombstonesDroppedAtOnce,
+    /// Compaction keeps nothing of a producer's last batch.
+    LastBatchNotKept,
+    /// How far a log was cleaned is saved before it is.
+    CleanedBeforeSwap,
 }
 
 /// Whether this bug is at work.

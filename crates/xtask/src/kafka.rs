@@ -29,6 +29,7 @@ const LOG_LINES_MAX: usize = 40;
 /// A running Kafka.
 pub(crate) struct Kafka {
     running: Running,
+    release: String,
     port: u16,
     log: Vec<String>,
 }
@@ -77,8 +78,18 @@ impl Kafka {
     pub(crate) fn start(release: &str, settings: &Path) -> Result<Self, String> {
         let own = std::fs::read_to_string(settings).map_err(|e| format!("{}: {e}", settings.display()))?;
         let port = with_addresses(&own, settings)?;
+        Self::launch(release, settings, port)
+    }
+
+    /// Starts it again with the same settings and the same addresses, once it was killed.
+    pub(crate) fn again(&mut self, settings: &Path) -> Result<(), String> {
+        *self = Self::launch(&self.release, settings, self.port)?;
+        Ok(())
+    }
+
+    fn launch(release: &str, settings: &Path, port: u16) -> Result<Self, String> {
         let running = Running::start(java(release, "kafka.Kafka").arg(settings), true)?;
-        let mut kafka = Self { running, port, log: Vec::new() };
+        let mut kafka = Self { running, release: release.to_owned(), port, log: Vec::new() };
         let end = Instant::now() + START_MAX;
         loop {
             match kafka.running.next(end.saturating_duration_since(Instant::now())) {

@@ -10,6 +10,7 @@ mod disks;
 mod docs;
 mod fix;
 mod fuzz;
+mod groups;
 mod hostile;
 mod interop;
 mod kafka;
@@ -40,6 +41,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   diff [SCRIPT...] [--kafka] [--rewrite] [--binary PATH]    the same requests, answered as Kafka answers them
   docs [--check]    docs/configuration.md, from the tables of keys
   interop [CLIENT...] [--bootstrap HOST:PORT] [--binary PATH]    real clients against a broker
+  groups [CLIENT...] [--kafka RELEASE | --bootstrap HOST:PORT] [--at-once N] [--binary PATH]    real members of groups
   suites [SUITE...] [--bootstrap HOST:PORT] [--binary PATH] [--alone]    the tests that four clients carry
   tools [RELEASE|TOOL...] [--binary PATH] [--bootstrap HOST:PORT --data FOLDER] [--rewrite]    Kafka's own tools
   logs [RELEASE/SCRIPT...] [--write]    the files that real Kafkas write, and Ottla's beside them
@@ -51,6 +53,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   sim [SEED [POWER-FAILURES]]    the simulation of one seed, with its trace
   lives [SEEDS]    a broker's life, in which each operation of its disk in turn meets a trouble
   model [SEEDS]    a log against a list of batches, by as many seeds
+  schedules [SEEDS]    groups whose members come, go and fall silent, by as many seeds
   flips      every bit of every file of a log directory, turned over before a start
   sown [BUG...]    bugs put in on purpose, and whether the tests that must find them do";
 
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         "diff" => diff::run(&rest),
         "docs" => docs::run(&rest),
         "interop" => interop::run(&rest),
+        "groups" => groups::run(&rest),
         "suites" => suites::run(&rest),
         "tools" => tools::run(&rest),
         "logs" => logs::run(&rest),
@@ -80,6 +84,7 @@ fn main() -> ExitCode {
         "sim" => sim::run(&rest),
         "lives" => sim::lives(&rest),
         "model" => sim::model(&rest),
+        "schedules" => sim::schedules(&rest),
         "flips" => sim::flips(),
         "sown" => sown::run(&rest),
         _ => Err(USAGE.to_owned()),

@@ -1,8 +1,9 @@
-//! What runs the simulation, and tests of storage at full length.
+//! What runs the simulation, and tests of storage and of groups at full length.
 //!
 //! - `cargo xtask sim [SEED [CRASHES]]`: one seed, with its trace.
 //! - `cargo xtask lives [SEEDS]`: a broker's life, with each operation of its disk in turn meeting each trouble.
 //! - `cargo xtask model [SEEDS]`: a log against a list of batches, by many seeds.
+//! - `cargo xtask schedules [SEEDS]`: groups whose members come, go and fall silent, by many seeds.
 //! - `cargo xtask flips`: every bit of every file of a directory, turned over before a start.
 
 use crate::process::{self, cargo};
@@ -27,6 +28,17 @@ pub(crate) fn model(arguments: &[String]) -> Result<(), String> {
         _ => return Err("usage: cargo xtask model [SEEDS]".to_owned()),
     };
     storage_test("log::tests::model", ("OTTLA_MODEL_SEEDS", seeds))
+}
+
+/// Groups under random schedules, by as many seeds.
+pub(crate) fn schedules(arguments: &[String]) -> Result<(), String> {
+    let seeds = match arguments {
+        [] => "20000",
+        [seeds] if seeds.parse::<u64>().is_ok() => seeds,
+        _ => return Err("usage: cargo xtask schedules [SEEDS]".to_owned()),
+    };
+    let test = ["test", "--release", "--package", "ottla-coordinator", "--test", "schedules", "--", "--nocapture"];
+    process::run(cargo(&test).env("OTTLA_SCHEDULES", seeds))
 }
 
 /// Every bit.

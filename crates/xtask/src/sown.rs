@@ -31,6 +31,10 @@ const TOGETHER: &str = "directory::crash::what_was_saved_together_is_there_when_
 const MOVED: &str =
     "directory::crash_moves::a_moved_partition_is_in_one_place_and_whole_when_the_power_goes_at_any_operation";
 const FLIPPED: &str = "directory::damage::a_bit_that_turned_over_after_a_power_loss_never_makes_another_record";
+const CLEANED: &str = "cleaner::tests::crash::the_last_value_of_every_key_survives_a_power_loss_at_any_operation";
+const TOMBSTONES: &str = "cleaner::tests::rounds::tombstones_stay_until_the_horizon_that_the_first_round_has_written";
+const LAST_SEQUENCE: &str =
+    "cleaner::tests::rounds::the_last_sequence_of_a_producer_outlives_its_records_and_the_snapshots";
 const SEEDS: &str = "many_seeds_of_a_few_power_failures_each_lose_nothing";
 const LIFE: &str = "whatever_operation_the_power_fails_at_clients_were_told_the_truth";
 
@@ -60,6 +64,10 @@ const SOWN: &[(&str, Program, &str)] = &[
     ("copy-without-origin", STORAGE, MOVED),
     ("log-start-not-saved", STORAGE, DEVICE),
     ("epoch-not-raised", LIVES, LIFE),
+    ("swap-not-synced", STORAGE, CLEANED),
+    ("tombstones-dropped-at-once", STORAGE, TOMBSTONES),
+    ("last-batch-not-kept", STORAGE, LAST_SEQUENCE),
+    ("cleaned-before-swap", STORAGE, CLEANED),
 ];
 
 /// Builds once, and has each bug, or those named, be looked for by its test.

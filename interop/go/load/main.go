@@ -70,7 +70,9 @@ func produce(bootstrap, topic string, partitions int32, options []string) {
 	opts := []kgo.Opt{kgo.SeedBrokers(bootstrap), kgo.DefaultProduceTopic(topic),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.StopProducerOnDataLossDetected(),
 		// Two refused connections in a row make it wait for metadata, by default until the last were 5 s old.
-		kgo.MetadataMinAge(50 * time.Millisecond)}
+		kgo.MetadataMinAge(50 * time.Millisecond),
+		// A Kafka may not know at once what it has made.
+		kgo.UnknownTopicRetries(-1)}
 	for _, option := range options {
 		key, value, _ := strings.Cut(option, "=")
 		switch key {

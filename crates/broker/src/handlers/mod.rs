@@ -9,31 +9,45 @@ mod alter_configs;
 mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
 mod api_versions;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_partitions;
 mod create_topics;
+mod delete_groups;
 mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_quorum;
 mod describe_topic_partitions;
 mod elect_leaders;
 mod fetch;
+mod find_coordinator;
 mod get_telemetry_subscriptions;
+mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
+mod join_group;
+mod leave_group;
 mod list_config_resources;
+mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
 mod metadata;
 mod named;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 mod offset_for_leader_epoch;
+mod outcomes;
 mod produce;
 mod push_telemetry;
 mod request;
 mod seen;
+mod sync_group;
 mod unregister_broker;
 mod update_features;
 
@@ -64,6 +78,15 @@ static APIS: &[Api] = &[
     fetch::API,
     list_offsets::API,
     metadata::API,
+    offset_commit::API,
+    offset_fetch::API,
+    find_coordinator::API,
+    join_group::API,
+    heartbeat::API,
+    leave_group::API,
+    sync_group::API,
+    describe_groups::API,
+    list_groups::API,
     api_versions::API,
     create_topics::API,
     delete_topics::API,
@@ -75,15 +98,19 @@ static APIS: &[Api] = &[
     alter_replica_log_dirs::API,
     describe_log_dirs::API,
     create_partitions::API,
+    delete_groups::API,
     elect_leaders::API,
     incremental_alter_configs::API,
     alter_partition_reassignments::API,
     list_partition_reassignments::API,
+    offset_delete::API,
     describe_quorum::API,
     update_features::API,
     describe_cluster::API,
     describe_producers::API,
     unregister_broker::API,
+    consumer_group_heartbeat::API,
+    consumer_group_describe::API,
     get_telemetry_subscriptions::API,
     push_telemetry::API,
     list_config_resources::API,

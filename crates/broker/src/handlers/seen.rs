@@ -8,6 +8,8 @@ use ottla_types::{BrokerId, ErrorCode};
 pub(super) const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
 /// Every operation that exists on a cluster, as bits by Kafka's operation codes: who needs no permission may do all.
 pub(super) const CLUSTER_OPERATIONS: i32 = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
+/// Every operation that exists on a group.
+pub(super) const GROUP_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 /// Every operation that exists on a topic.
 pub(super) const TOPIC_OPERATIONS: i32 = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
 

@@ -23,6 +23,8 @@ use std::sync::Arc;
 
 use ottla_types::Instant;
 
+use crate::cleaner::CleanerStats;
+
 /// What is counted for the whole broker.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -30,12 +32,13 @@ pub(crate) struct Metrics {
     /// Of all partitions together, those that are gone included.
     pub(crate) traffic: Traffic,
     pub(crate) flushes: Arc<Flushes>,
+    pub(crate) cleaner: Arc<CleanerStats>,
 }
 
 impl Metrics {
-    /// For so many APIs, in the order of the handlers' table. The flushes are counted already.
-    pub(crate) fn new(apis: usize, flushes: Arc<Flushes>) -> Self {
-        Self { requests: Requests::new(apis), traffic: Traffic::default(), flushes }
+    /// For so many APIs, in the order of the handlers' table. The flushes are counted already, and so is compaction.
+    pub(crate) fn new(apis: usize, flushes: Arc<Flushes>, cleaner: Arc<CleanerStats>) -> Self {
+        Self { requests: Requests::new(apis), traffic: Traffic::default(), flushes, cleaner }
     }
 }
 

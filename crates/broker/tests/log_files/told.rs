@@ -12,12 +12,14 @@
 //! | batches, `leader-epoch-checkpoint` | of leader epochs all but their order | a restart raises them by other steps |
 //! | `leader-epoch-checkpoint` | epochs that begin at the log's end | without a record they are not worth a file to Ottla: docs/deviations.md |
 //! | topics named `stamped…` | timestamps of our days, with the CRC over them | LogAppendTime is told by the clock |
+//! | `__consumer_offsets` | timestamps of our days, in records too, with the CRC over them; its time index; ids of topics and the random ends of members' ids | told by the clock, or drawn |
 //! | topics named `packed…` | compressed bytes, their length and CRC: the uncompressed are compared; in the index, the batch that an entry points at instead of its position | each codec's library has its own way to say the same |
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use ottla_record::{Batches, Codec, RecordBatch, Scratch, TimestampType};
+use ottla_types::Uuid;
 
 use super::recorded::Files;
 
@@ -77,6 +79,8 @@ fn tell(path: &str, files: &Files) -> Vec<String> {
     match name.rsplit_once('.').map_or(name, |(_, ending)| ending) {
         "log" => partition.log(bytes),
         "index" => partition.offset_index(name, bytes),
+        // Whether a time is later than the one before is the clock's business.
+        "timeindex" if partition.is_of_groups() => Vec::new(),
         "timeindex" => partition.time_index(bytes),
         "snapshot" => partition.snapshot(bytes),
         "leader-epoch-checkpoint" => partition.epochs(bytes),
@@ -109,9 +113,14 @@ impl Partition<'_> {
         self.folder.starts_with("packed")
     }
 
+    /// Whether it belongs to the topic of groups: the broker writes what its clock says.
+    fn is_of_groups(&self) -> bool {
+        self.folder.starts_with("__consumer_offsets-")
+    }
+
     fn time(&self, time: i64) -> String {
         // The scripts' own times are those of 1970.
-        if self.is_stamped() && time > CLOCK { "…".to_owned() } else { time.to_string() }
+        if (self.is_stamped() || self.is_of_groups()) && time > CLOCK { "…".to_owned() } else { time.to_string() }
     }
 
     /// The files in this folder.
@@ -185,8 +194,15 @@ impl Partition<'_> {
         } else {
             records.extend_from_slice(batch.payload());
         }
+        if self.is_of_groups() {
+            hide_drawn(&mut records, self.files);
+        }
         let sound = batch.check_crc().map_or_else(|error| error.to_string(), |()| "sound".to_owned());
-        let crc = if packed || self.is_stamped() { "…".to_owned() } else { format!("{:08x}", it.crc) };
+        let crc = if packed || self.is_stamped() || self.is_of_groups() {
+            "…".to_owned()
+        } else {
+            format!("{:08x}", it.crc)
+        };
         let length = if packed { "…".to_owned() } else { it.batch_length.to_string() };
         let stamped = it.attributes.timestamp_type() == TimestampType::LogAppendTime;
         let clock =
@@ -242,6 +258,26 @@ impl Partition<'_> {
             format!("{} {} {}", hex(&it[..26]), self.time(time), hex(&it[34..]))
         }));
         lines
+    }
+}
+
+/// Takes from records of groups what is told by the clock or drawn by chance: ids of topics, timestamps of our days, and
+/// UUIDs as text.
+fn hide_drawn(records: &mut [u8], files: &Files) {
+    const UUID: &[u8] = b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    let metadata = files.iter().filter(|(path, _)| path.ends_with("/partition.metadata"));
+    let ids = metadata.filter_map(|(_, bytes)| text(bytes).lines().find_map(|line| line.strip_prefix("topic_id: ")));
+    let ids: Vec<Uuid> = ids.map(|id| id.parse().expect("an id")).collect();
+    for at in 0..records.len() {
+        let is_digit = |(byte, like): (&u8, &u8)| if *like == b'-' { *byte == b'-' } else { byte.is_ascii_hexdigit() };
+        let rest = &mut records[at..];
+        if ids.iter().any(|id| rest.starts_with(&id.0)) {
+            rest[..16].fill(b'i');
+        } else if rest.len() >= UUID.len() && rest.iter().zip(UUID).all(is_digit) {
+            rest[..UUID.len()].copy_from_slice(UUID);
+        } else if rest.first_chunk().is_some_and(|time| (CLOCK..2 * CLOCK).contains(&i64::from_be_bytes(*time))) {
+            rest[..8].fill(b't');
+        }
     }
 }
 

@@ -14,7 +14,10 @@ use ottla_storage::disk::{Disk, Open, block_on};
 use ottla_testkit::Command;
 use ottla_types::{ErrorCode, Uuid};
 
-use super::{admin, cluster, configs, directories, fetch, list_offsets, log, partitions, produce, telemetry};
+use super::members::{self, Members};
+use super::{
+    admin, cluster, configs, consumers, directories, fetch, list_offsets, log, offsets, partitions, produce, telemetry,
+};
 use crate::support::{Client, Running, WALL};
 
 /// Names another broker to ask.
@@ -38,6 +41,11 @@ pub(crate) struct Session {
     running: Option<Running>,
     address: SocketAddr,
     client: Option<Client>,
+    /// Connections that the script put aside, by name, and the name of the one that speaks.
+    aside: BTreeMap<String, Client>,
+    at: String,
+    /// The ids of the members of its groups.
+    pub(super) members: Members,
     /// The id that each topic had last.
     ids: BTreeMap<String, Uuid>,
     /// The ids of fetch sessions, by the names that the script gives them.
@@ -54,6 +62,9 @@ impl Session {
                 running: None,
                 address,
                 client: None,
+                aside: BTreeMap::new(),
+                at: String::new(),
+                members: Members::default(),
                 ids: BTreeMap::new(),
                 fetch_sessions: BTreeMap::new(),
                 telemetry: None,
@@ -65,6 +76,9 @@ impl Session {
             running: Some(running),
             address,
             client: None,
+            aside: BTreeMap::new(),
+            at: String::new(),
+            members: Members::default(),
             ids: BTreeMap::new(),
             fetch_sessions: BTreeMap::new(),
             telemetry: None,
@@ -100,6 +114,23 @@ impl Session {
             "push-telemetry" => telemetry::push(self, command),
             "alter-replica-log-dirs" => directories::alter_replica_log_dirs(self, command),
             "describe-log-dirs" => directories::describe_log_dirs(self, command),
+            "on" => self.go_on(command.words[0]),
+            "find-coordinator" => offsets::find_coordinator(self, command),
+            "coordinator" => offsets::coordinator(self, command),
+            "join-group" => members::join(self, command),
+            "joined" => members::joined_now(self, command),
+            "sync-group" => members::sync(self, command),
+            "synced" => members::synced_now(self, command),
+            "heartbeat" => members::heartbeat(self, command),
+            "leave-group" => members::leave(self, command),
+            "list-groups" => members::list(self, command),
+            "describe-groups" => members::describe(self, command),
+            "delete-groups" => members::delete(self, command),
+            "consumer-heartbeat" => consumers::heartbeat(self, command),
+            "describe-consumer-groups" => consumers::describe(self, command),
+            "offset-commit" => offsets::commit(self, command),
+            "offset-fetch" => offsets::fetch(self, command),
+            "offset-delete" => offsets::delete(self, command),
             "produce" => produce::produce(self, command),
             "fetch" => fetch::fetch(self, command),
             "list-offsets" => list_offsets::list_offsets(self, command),
@@ -137,12 +168,17 @@ impl Session {
         String::new()
     }
 
+    /// After a start members are called anew, too: whoever speaks to another broker begins there.
+    fn forget_connections(&mut self) {
+        (self.client, self.aside, self.members) = (None, BTreeMap::new(), Members::default());
+    }
+
     fn restart(&mut self) -> String {
         if let Some(running) = &mut self.running {
             running.stop();
             running.start_again();
             self.address = running.address();
-            self.client = None;
+            self.forget_connections();
         }
         String::new()
     }
@@ -152,7 +188,7 @@ impl Session {
             running.kill();
             running.start_again();
             self.address = running.address();
-            self.client = None;
+            self.forget_connections();
         }
         String::new()
     }
@@ -162,7 +198,17 @@ impl Session {
             running.lose_power();
             running.start_again();
             self.address = running.address();
-            self.client = None;
+            self.forget_connections();
+        }
+        String::new()
+    }
+
+    /// Speaks over the connection of that name from now on.
+    fn go_on(&mut self, name: &str) -> String {
+        let before = std::mem::replace(&mut self.at, name.to_owned());
+        let other = self.aside.remove(name);
+        if let Some(client) = std::mem::replace(&mut self.client, other) {
+            self.aside.insert(before, client);
         }
         String::new()
     }
@@ -181,7 +227,7 @@ impl Session {
             put_kafkas(&running.disk, name);
             running.start_again();
             self.address = running.address();
-            self.client = None;
+            self.forget_connections();
         }
         let topic = MetadataRequestTopic { name: Some(name.to_owned()), ..<_>::default() };
         let request = MetadataRequest { topics: Some(vec![topic]), ..<_>::default() };

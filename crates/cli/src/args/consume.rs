@@ -3,9 +3,10 @@
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use ottla_client::Start;
+use ottla_client::{GroupProtocol, Start};
 use ottla_types::{Offset, Timestamp};
 
+use super::not_empty;
 use crate::format::Format;
 
 #[derive(Debug, Args)]
@@ -15,6 +16,19 @@ pub(crate) struct ConsumeArgs {
     /// Read everything that is there: the same as --offset earliest
     #[arg(long, short = 'b', conflicts_with = "offset")]
     pub from_beginning: bool,
+    /// Read as a member of this group: share the topic with the others of it, go on where the group was, and commit
+    /// what was printed. --from-beginning then counts where the group has committed nothing
+    #[arg(long, short, value_name = "GROUP", value_parser = not_empty, conflicts_with_all = ["partitions", "offset"])]
+    pub group: Option<String>,
+    /// How to speak with the group's coordinator
+    #[arg(long, value_name = "PROTOCOL", value_enum, default_value = "classic", requires = "group")]
+    pub protocol: ProtocolArg,
+    /// An id that outlives this process: whoever starts with it soon again gets the same partitions
+    #[arg(long, value_name = "ID", requires = "group", value_parser = not_empty)]
+    pub instance: Option<String>,
+    /// Commit nothing
+    #[arg(long, requires = "group")]
+    pub no_commit: bool,
     /// Read these partitions only; may be repeated [default: all]
     #[arg(long = "partition", short, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(i32).range(0..))]
     pub partitions: Vec<i32>,
@@ -45,6 +59,24 @@ pub(crate) struct ConsumeArgs {
     /// Show no progress on a terminal
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// How to speak with a coordinator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum ProtocolArg {
+    /// The members agree among themselves
+    Classic,
+    /// The coordinator decides; brokers from 4.0 on
+    Consumer,
+}
+
+impl From<ProtocolArg> for GroupProtocol {
+    fn from(protocol: ProtocolArg) -> Self {
+        match protocol {
+            ProtocolArg::Classic => Self::Classic,
+            ProtocolArg::Consumer => Self::Consumer,
+        }
+    }
 }
 
 /// What can be printed of a record beside its value.

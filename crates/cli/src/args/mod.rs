@@ -5,6 +5,7 @@ mod config;
 mod consume;
 mod dump;
 mod export;
+mod group;
 mod produce;
 mod topic;
 
@@ -17,9 +18,10 @@ use clap_complete::Shell;
 use ottla_client::{Address, OffsetSpec};
 
 pub(crate) use config::ConfigCommand;
-pub(crate) use consume::{ConsumeArgs, Field, StartArg};
+pub(crate) use consume::{ConsumeArgs, Field, ProtocolArg, StartArg};
 pub(crate) use dump::DumpArgs;
 pub(crate) use export::ExportArgs;
+pub(crate) use group::{DescribeGroupArgs, GroupCommand, ResetOffsetsArgs, ResetTo, TopicPartitionsArg};
 pub(crate) use produce::{InputKind, ProduceArgs};
 pub(crate) use topic::{AlterArgs, CreateArgs, TopicCommand, TruncateArgs};
 
@@ -32,6 +34,8 @@ First steps:
   ottla topic create greetings                      make a topic
   echo hello | ottla produce greetings              write to it
   ottla consume greetings --from-beginning          read it, until Ctrl-C
+  ottla consume greetings --group readers           share it with others, go on where they were
+  ottla group describe readers                      see how far they are
 
 These work with any Kafka cluster: --bootstrap HOST:PORT, or OTTLA_BOOTSTRAP in the environment.
 `ottla COMMAND --help` tells more of each.
@@ -111,6 +115,9 @@ pub(crate) enum Command {
     /// Show and change settings of topics, brokers, loggers and clients' metrics
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// List, describe, reset and delete groups
+    #[command(subcommand)]
+    Group(GroupCommand),
     /// Write lines of a file or of stdin to a topic
     Produce(ProduceArgs),
     /// Read a topic to stdout
@@ -220,6 +227,10 @@ mod tests {
             "produce t --header x",
             "config set topic:t retention.ms",
             "config describe user:u",
+            "group reset-offsets g --topic t --to nowhere",
+            "group reset-offsets g --topic t: --to latest",
+            "group reset-offsets g --topic t --ago 5",
+            "group describe --watch 0",
         ] {
             let kind = refusal(line);
             assert!(
@@ -228,6 +239,13 @@ mod tests {
             );
         }
         assert_eq!(refusal("consume t -b --offset 1"), ErrorKind::ArgumentConflict);
+        assert_eq!(refusal("group reset-offsets g --topic t"), ErrorKind::MissingRequiredArgument);
+        assert_eq!(refusal("group reset-offsets g --to latest"), ErrorKind::MissingRequiredArgument);
+        assert_eq!(refusal("group reset-offsets g --topic t --to latest --shift -1"), ErrorKind::ArgumentConflict);
+        assert_eq!(refusal("group reset-offsets g --topic t --from-file f"), ErrorKind::ArgumentConflict);
+        assert_eq!(refusal("consume t --group g --offset 1"), ErrorKind::ArgumentConflict);
+        assert_eq!(refusal("consume t --group g --partition 1"), ErrorKind::ArgumentConflict);
+        assert_eq!(refusal("consume t --instance i"), ErrorKind::MissingRequiredArgument);
         assert_eq!(refusal("topic delete"), ErrorKind::MissingRequiredArgument);
         assert_eq!(refusal("topic alter t"), ErrorKind::MissingRequiredArgument);
         assert_eq!(refusal("produce t --key a -k :"), ErrorKind::ArgumentConflict);

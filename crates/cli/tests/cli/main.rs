@@ -5,3 +5,4 @@
 mod dump;
 mod start;
 mod support;
+mod transcripts;

@@ -1,6 +1,8 @@
-//! Administration: topics made, listed, described and deleted on this page; `partitions` and `configs` are the rest.
+//! Administration: topics made, listed, described and deleted on this page; `partitions`, `configs` and
+//! `groups` are the rest.
 
 mod configs;
+mod groups;
 mod partitions;
 
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use ottla_protocol::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
 use ottla_types::{ErrorCode, TopicId};
 
 pub use configs::{ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource};
+pub use groups::{DescribedGroup, GroupKind, GroupMember, ListedGroup};
 
 use crate::cluster::{Cluster, Topic};
 use crate::error::{ClientError, Refusal};

@@ -1,5 +1,5 @@
 //! The consumer by assigned partitions: the caller says which, and where to start; records come in the order of each
-//! partition. No groups.
+//! partition. What belongs to a group is in `group`, on top of this.
 //!
 //! One fetch to each leader is under way at a time, in a task that also decompresses, so that the next records come
 //! while the caller works on the last ones. What is held is bounded: an answer for each leader, plus what the caller
@@ -169,6 +169,12 @@ impl Consumer {
         self.ready.retain(|fetched| (&fetched.topic, fetched.partition) != (&key.0, key.1));
         self.positions.insert(key, Position { at, fetching: false, retry_at: None, attempts: 0 });
         Ok(())
+    }
+
+    /// Reads a partition no more. What was fetched of it and not taken is forgotten.
+    pub fn unassign(&mut self, topic: &str, partition: i32) {
+        self.ready.retain(|fetched| (&*fetched.topic, fetched.partition) != (topic, partition));
+        self.positions.retain(|key, _| (&*key.0, key.1) != (topic, partition));
     }
 
     /// Looks up the offsets of all positions that are not known yet, and returns them all.

@@ -1,34 +1,34 @@
 //! Consumer groups, and the internal topic that keeps their offsets.
 
-use crate::key::{ACCEPTED, ANY, Allowed, FILLED_LIST, Key, at_least};
+use crate::key::{ACCEPTED, ANY, Allowed, FILLED_LIST, HONOURED, Key, at_least, between};
 
 keys! {
     /// Partitions of the topic of committed offsets.
-    "offsets.topic.num.partitions": Int = "50", at_least(1), High, ReadOnly, ACCEPTED;
+    "offsets.topic.num.partitions": Int = "50", at_least(1), High, ReadOnly, HONOURED;
     /// Replicas of the topic of committed offsets.
-    "offsets.topic.replication.factor": Short = "3", at_least(1), High, ReadOnly, ACCEPTED;
+    "offsets.topic.replication.factor": Short = "3", at_least(1), High, ReadOnly, HONOURED;
     /// The size of that topic's segments.
-    "offsets.topic.segment.bytes": Int = "104857600", at_least(1), High, ReadOnly, ACCEPTED;
-    /// The number of the codec in which that topic is written.
-    "offsets.topic.compression.codec": Int = "0", ANY, High, ReadOnly, ACCEPTED;
+    "offsets.topic.segment.bytes": Int = "104857600", at_least(1), High, ReadOnly, HONOURED;
+    /// The codec in which that topic is written: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.
+    "offsets.topic.compression.codec": Int = "0", between(0, 4), High, ReadOnly, HONOURED;
     /// How long offsets are kept once their group is empty.
-    "offsets.retention.minutes": Int = "10080", at_least(1), High, ReadOnly, ACCEPTED;
+    "offsets.retention.minutes": Int = "10080", at_least(1), High, ReadOnly, HONOURED;
     /// How often it is looked for offsets to drop.
-    "offsets.retention.check.interval.ms": Long = "600000", at_least(1), High, ReadOnly, ACCEPTED;
+    "offsets.retention.check.interval.ms": Long = "600000", at_least(1), High, ReadOnly, HONOURED;
     /// How long a commit waits for the replicas.
     "offsets.commit.timeout.ms": Int = "5000", at_least(1), High, ReadOnly, ACCEPTED;
     /// Bytes that are read at once when a coordinator loads.
-    "offsets.load.buffer.size": Int = "5242880", at_least(1), High, ReadOnly, ACCEPTED;
+    "offsets.load.buffer.size": Int = "5242880", at_least(1), High, ReadOnly, HONOURED;
     /// The longest text that a client may store beside an offset.
-    "offset.metadata.max.bytes": Int = "4096", ANY, High, ReadOnly, ACCEPTED;
+    "offset.metadata.max.bytes": Int = "4096", ANY, High, ReadOnly, HONOURED;
     /// How long an empty classic group waits for more members before its first assignment.
-    "group.initial.rebalance.delay.ms": Int = "3000", ANY, Medium, ReadOnly, ACCEPTED;
+    "group.initial.rebalance.delay.ms": Int = "3000", ANY, Medium, ReadOnly, HONOURED;
     /// The shortest session that a classic member may ask for.
-    "group.min.session.timeout.ms": Int = "6000", ANY, Medium, ReadOnly, ACCEPTED;
+    "group.min.session.timeout.ms": Int = "6000", ANY, Medium, ReadOnly, HONOURED;
     /// The longest session that a classic member may ask for.
-    "group.max.session.timeout.ms": Int = "1800000", ANY, Medium, ReadOnly, ACCEPTED;
+    "group.max.session.timeout.ms": Int = "1800000", ANY, Medium, ReadOnly, HONOURED;
     /// The most members of a classic group.
-    "group.max.size": Int = "2147483647", at_least(1), Medium, ReadOnly, ACCEPTED;
+    "group.max.size": Int = "2147483647", at_least(1), Medium, ReadOnly, HONOURED;
     /// The kinds of group that are served.
     "group.coordinator.rebalance.protocols": List = "classic,consumer,streams",
         Allowed::List { of: &["consumer", "classic", "share", "streams"], empty: false }, Medium, ReadOnly, ACCEPTED;

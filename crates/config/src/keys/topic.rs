@@ -66,8 +66,7 @@ topic_keys! {
     /// What happens to old segments: delete, compact, both, or nothing.
     "cleanup.policy": List = "delete",
         Allowed::List { of: &["compact", "delete"], empty: true }, Medium,
-        Accepted("where it holds compact, records without a key are refused, and nothing is compacted yet")
-        <- ["log.cleanup.policy"];
+        HONOURED <- ["log.cleanup.policy"];
     /// The level of gzip; -1 is the library's own choice.
     "compression.gzip.level": Int = "-1", between_or(1, 9, -1), Medium, HONOURED <- ["compression.gzip.level"];
     /// The level of lz4.
@@ -79,7 +78,7 @@ topic_keys! {
     /// The level of zstd.
     "compression.zstd.level": Int = "3", between(-131_072, 22), Medium, HONOURED <- ["compression.zstd.level"];
     /// How long the marker of a deleted key stays readable in a compacted topic.
-    "delete.retention.ms": Long = "86400000", at_least(0), Medium, ACCEPTED <- ["log.cleaner.delete.retention.ms"];
+    "delete.retention.ms": Long = "86400000", at_least(0), Medium, HONOURED <- ["log.cleaner.delete.retention.ms"];
     /// How long a deleted segment's files stay under another name.
     "file.delete.delay.ms": Long = "60000", at_least(0), Medium, HONOURED <- ["log.segment.delete.delay.ms"];
     /// A partition is flushed when so many records are not. `ottla.acks.flush` is the safer choice.
@@ -99,7 +98,7 @@ topic_keys! {
     "local.retention.ms": Long = "-2", at_least(-2), Medium, ACCEPTED <- ["log.local.retention.ms"];
     /// How long a record may stay uncompacted, whatever the ratio.
     "max.compaction.lag.ms": Long = "9223372036854775807",
-        at_least(1), Medium, ACCEPTED <- ["log.cleaner.max.compaction.lag.ms"];
+        at_least(1), Medium, HONOURED <- ["log.cleaner.max.compaction.lag.ms"];
     /// The largest record batch that is taken, after compression.
     "max.message.bytes": Int = "1048588", at_least(0), Medium, HONOURED <- ["message.max.bytes"];
     /// How far ahead of the broker's clock a record's timestamp may be.
@@ -113,9 +112,9 @@ topic_keys! {
         Allowed::OneOf(&["CreateTime", "LogAppendTime"]), Medium, HONOURED <- ["log.message.timestamp.type"];
     /// The share of a log that must be uncompacted before it is compacted again.
     "min.cleanable.dirty.ratio": Double = "0.5",
-        between(0, 1), Medium, ACCEPTED <- ["log.cleaner.min.cleanable.ratio"];
+        between(0, 1), Medium, HONOURED <- ["log.cleaner.min.cleanable.ratio"];
     /// How long a record is spared from compaction.
-    "min.compaction.lag.ms": Long = "0", at_least(0), Medium, ACCEPTED <- ["log.cleaner.min.compaction.lag.ms"];
+    "min.compaction.lag.ms": Long = "0", at_least(0), Medium, HONOURED <- ["log.cleaner.min.compaction.lag.ms"];
     /// How many replicas must have a record before a producer with acks=all hears of success.
     "min.insync.replicas": Int = "1", at_least(1), Medium, HONOURED <- ["min.insync.replicas"];
     /// Whether an acknowledgement means that the records are on disk, not only in memory. Ottla's own key.

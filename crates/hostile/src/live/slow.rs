@@ -18,6 +18,8 @@ const HALF_OPEN: usize = 300;
 const DRIPPING: usize = 200;
 /// The crowd.
 const CROWD: usize = 10_000;
+/// How long it does nothing at a time: after ten minutes (`connections.max.idle.ms`) it would be sent away.
+const CROWD_IDLE: Duration = Duration::from_secs(240);
 /// Descriptors that this process wants for other things.
 const OWN_DESCRIPTORS: u64 = 200;
 /// Peers that never read, and what each asks for at once.
@@ -89,8 +91,13 @@ pub(super) fn idle_crowd(scene: &mut Scene) -> Result<String, String> {
         served(&mut peer)?;
         held.push(peer);
     }
+    let mut served_at = Instant::now();
     while scene.goes_on() {
         rest(Duration::from_millis(100));
+        if served_at.elapsed() > CROWD_IDLE {
+            held.iter_mut().try_for_each(served)?;
+            served_at = Instant::now();
+        }
     }
     held.iter_mut().try_for_each(served)?;
     Ok(format!("{count} connections at a time, each served at first and at last"))

@@ -17,13 +17,20 @@ use crate::random::Random;
 use crate::spawn::{Lane, Spawn};
 use crate::{BoxFuture, Runtime};
 
-/// The seams onto the system, with tasks on the given executors. To be called with an executor entered.
+/// The seams onto the system, with tasks on the given executors; those of the background are on `data`. To be called with
+/// an executor entered.
 #[must_use]
 pub fn runtime(data: Handle, control: Handle) -> Runtime {
+    runtime_with_background(data.clone(), control, data)
+}
+
+/// The same with an executor for the background.
+#[must_use]
+pub fn runtime_with_background(data: Handle, control: Handle, background: Handle) -> Runtime {
     Runtime {
         clock: Arc::new(TokioClock::start(SystemWall)),
         random: Arc::new(SystemRandom),
-        tasks: Arc::new(SystemTasks { data, control }),
+        tasks: Arc::new(SystemTasks { data, control, background }),
         network: Arc::new(SystemNetwork),
     }
 }
@@ -51,10 +58,11 @@ impl Random for SystemRandom {
     }
 }
 
-/// Two tokio executors.
+/// Tokio executors.
 struct SystemTasks {
     data: Handle,
     control: Handle,
+    background: Handle,
 }
 
 impl Spawn for SystemTasks {
@@ -62,6 +70,7 @@ impl Spawn for SystemTasks {
         let executor = match lane {
             Lane::Data => &self.data,
             Lane::Control => &self.control,
+            Lane::Background => &self.background,
         };
         drop(executor.spawn(task));
     }

@@ -59,6 +59,7 @@ impl LogDirectory {
     /// Closes all logs, writes the checkpoint files and, last, the mark of a clean stop; that one only if every log
     /// could be closed, and none is there that could not be opened: the mark would say that it is whole.
     pub async fn close(&self, high_watermarks: &PartitionOffsets) -> Result<(), StorageFault> {
+        self.cleanings.close().await;
         let _turn = self.turns.next().await;
         let mut failed = None;
         let how = Saved { leaving: true, threads: self.threads };

@@ -65,6 +65,9 @@ impl LogDirectory {
             let is_new = |new: &&NewPartition| self.get(&new.name).is_none() && self.faulty(&new.name).is_none();
             new.iter().filter(is_new).filter(|new| saved.remove(&new.name).is_some()).count()
         };
+        for new in new.iter().filter(|new| self.get(&new.name).is_none() && self.faulty(&new.name).is_none()) {
+            self.set_cleaned(&new.name, None).await?;
+        }
         if forgotten > 0 { self.write_points().await } else { Ok(()) }
     }
 

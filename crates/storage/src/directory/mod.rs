@@ -7,14 +7,15 @@
 //! recovery-point-offset-checkpoint   below that a partition is durable and checked
 //! log-start-offset-checkpoint        what readers may ask for begins there
 //! replication-offset-checkpoint      high watermarks
+//! cleaner-offset-checkpoint          what lies below was compacted
 //! <topic>-<partition>/               one log each
 //! <topic>-<partition>.<id>-delete/   a deleted partition whose files are still to be removed
 //! <topic>-<partition>.<id>-future/   a partition that is being moved here from another directory
 //! ```
 //!
 //! Everything else in it is left alone. `claim` takes a directory for this process, `open` is the way in, `create` and
-//! `retire` make and take away partitions, `moves` takes them from one directory to another, `checkpoints` saves them and is the way out. This page is what is asked of
-//! open ones. Methods that write checkpoint files take turns.
+//! `retire` make and take away partitions, `moves` takes them from one directory to another, `cleaning` compacts them,
+//! `checkpoints` saves them and is the way out. This page is what is asked of open ones. Methods that write checkpoint files take turns.
 //!
 //! A partition that cannot be opened does not keep the others from being served: it is offline, with its reason in
 //! [`LogDirectory::faulty`], and its files stay as they are.
@@ -22,6 +23,8 @@
 mod checkpoints;
 mod claim;
 mod clean_stop;
+mod cleaning;
+mod cleanings;
 mod create;
 mod moves;
 mod open;
@@ -37,6 +40,7 @@ use ottla_types::{Offset, TopicId, TopicPartition};
 use parking_lot::Mutex;
 
 pub use claim::ClaimedDirectory;
+pub use cleaning::CleaningRound;
 pub use create::NewPartition;
 pub use moves::{Move, MoveFailed, Moved, can_be_moved};
 pub use open::OpenOptions;
@@ -47,6 +51,7 @@ use crate::fault::{StorageFault, Trying};
 use crate::flush::DirtyLogs;
 use crate::log::{Log, SavedPoint};
 use crate::meta_properties::MetaProperties;
+use cleanings::Cleanings;
 use turns::Turns;
 
 /// An open partition.
@@ -70,6 +75,9 @@ pub struct LogDirectory {
     futures: Mutex<BTreeMap<TopicPartition, PathBuf>>,
     /// What the checkpoint files say of each partition.
     saved: Mutex<BTreeMap<TopicPartition, SavedPoint>>,
+    /// Up to where partitions were compacted.
+    cleaned: Mutex<PartitionOffsets>,
+    cleanings: Cleanings,
     /// As they were when the directory was opened.
     high_watermarks: PartitionOffsets,
     dirty: Arc<DirtyLogs>,
@@ -159,6 +167,7 @@ impl LogDirectory {
     /// Cuts a partition's log at its end ([`Log::truncate_to`]), so that a crash in between recovers from before the
     /// cut.
     pub async fn truncate(&self, partition: &TopicPartition, offset: Offset) -> Result<(), StorageFault> {
+        let _pause = self.cleanings.pause(partition).await;
         let _turn = self.turns.next().await;
         let Some(open) = self.get(partition) else {
             return Err(StorageFault::Partition { path: self.directory_of(partition), state: "is not there" });
@@ -173,6 +182,8 @@ impl LogDirectory {
         if lowered {
             self.write_points().await?;
         }
+        let cleaned = self.cleaned_up_to(partition);
+        self.set_cleaned(partition, cleaned.map(|cleaned| cleaned.min(offset))).await?;
         open.log.truncate_to(offset).await
     }
 

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ottla_types::{Offset, TopicId, TopicPartition, Uuid};
 
+use super::cleanings::Pause;
 use super::retire::{NAME_BYTES_MAX, retired_name};
 use super::{LogDirectory, Partition};
 use crate::checkpoint;
@@ -42,6 +43,8 @@ pub struct Move {
     config: LogConfig,
     log: Arc<Log>,
     copy: LogCopy,
+    /// Compaction would have segments copied again and again.
+    pause: Pause,
 }
 
 /// A partition that was moved, while what it has left is still there.
@@ -53,6 +56,8 @@ pub struct Moved {
     name: TopicPartition,
     source: Arc<LogDirectory>,
     target: Arc<LogDirectory>,
+    /// Until the old files are left.
+    _pause: Pause,
 }
 
 /// How a move ended that could not be finished.
@@ -96,8 +101,9 @@ impl Move {
             let fresh = || target.path().join(retired_name(name, random, FUTURE));
             futures.entry(name.clone()).or_insert_with(fresh).clone()
         };
+        let pause = source.cleanings.pause(name).await;
         let copy = LogCopy::begin(log.clone(), &path).await?;
-        Ok(Self { name: name.clone(), topic_id, source, target, config: log.config(), log, copy })
+        Ok(Self { name: name.clone(), topic_id, source, target, config: log.config(), log, copy, pause })
     }
 
     /// Copies up to `bytes_max` bytes; answers how many. 0: the copy has all that is written by now.
@@ -142,8 +148,8 @@ impl Move {
             Err(fault) => return Err(MoveFailed { fault, log: None }),
         };
         drop(turn);
-        let Self { name, source, target, .. } = self;
-        Ok(Moved { log, name, source, target })
+        let Self { name, source, target, pause, .. } = self;
+        Ok(Moved { log, name, source, target, _pause: pause })
     }
 
     /// Everything that is done before the copy counts.
@@ -163,7 +169,8 @@ impl Move {
             checkpoint::replace(&**disk, &path.join(MOVED_FROM), Bytes::from(id.to_string())).await?;
         }
         self.target.saved.lock().insert(self.name.clone(), closed);
-        self.target.write_points().await
+        self.target.write_points().await?;
+        self.target.set_cleaned(&self.name, self.source.cleaned_up_to(&self.name)).await
     }
 
     /// Gives the copy the partition's name. Once this was begun, only a restart can tell which of the two it finds.
@@ -227,7 +234,7 @@ impl Moved {
 /// As after a clean stop: the log was closed in order.
 fn recovery(point: &SavedPoint) -> Recovery {
     let SavedPoint { recovery_point, log_start_offset } = *point;
-    Recovery { recovery_point, log_start_offset, clean: true }
+    Recovery { recovery_point, log_start_offset, clean: true, ..Recovery::UNKNOWN }
 }
 
 impl LogDirectory {

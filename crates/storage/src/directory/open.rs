@@ -8,6 +8,8 @@ use ottla_types::{Offset, TopicPartition};
 use parking_lot::Mutex;
 
 use super::checkpoints::{HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
+use super::cleaning::CLEANED;
+use super::cleanings::Cleanings;
 use super::moves::future_of;
 use super::threads::for_each;
 use super::{ClaimedDirectory, LogDirectory, Partition, Turns, clean_stop};
@@ -65,10 +67,14 @@ impl LogDirectory {
         let was_clean = clean_stop::exists(&*disk, path).await?;
         let mut saved = saved_points(&*disk, path).await?;
         let high_watermarks = offsets(&*disk, path, HIGH_WATERMARKS).await?;
+        let mut cleaned = offsets(&*disk, path, CLEANED).await?;
         let (names, futures) = partitions_in(&*disk, path).await?;
         let todo: Vec<Todo> = names
             .into_iter()
-            .map(|name| Todo { config: (options.config)(&name), saved: saved.get(&name).copied(), name })
+            .map(|name| {
+                let (saved, cleaned) = (saved.get(&name).copied(), cleaned.get(&name).copied());
+                Todo { config: (options.config)(&name), saved, cleaned, name }
+            })
             .collect();
         let opened = open_all(&disk, path, &todo, was_clean, options.recovery_threads).await?;
         if was_clean {
@@ -76,6 +82,7 @@ impl LogDirectory {
         }
         // Points of partitions that are gone must not meet a namesake.
         saved.retain(|name, _| todo.binary_search_by(|todo| todo.name.cmp(name)).is_ok());
+        cleaned.retain(|name, _| todo.binary_search_by(|todo| todo.name.cmp(name)).is_ok());
         let directory = Self {
             disk,
             claimed,
@@ -84,6 +91,8 @@ impl LogDirectory {
             faulty: Mutex::default(),
             futures: Mutex::new(futures),
             saved: Mutex::new(saved),
+            cleaned: Mutex::new(cleaned),
+            cleanings: Cleanings::default(),
             high_watermarks,
             dirty: Arc::new(DirtyLogs::default()),
             turns: Turns::default(),
@@ -152,12 +161,13 @@ async fn partitions_in(
 }
 
 /// How a partition is to be opened, by what the checkpoint files say.
-fn recovery(saved: Option<&SavedPoint>, clean: bool) -> Recovery {
+fn recovery(saved: Option<&SavedPoint>, cleaned: Option<Offset>, clean: bool) -> Recovery {
+    let compacted = cleaned.unwrap_or(Offset::ZERO);
     match saved {
         Some(SavedPoint { recovery_point, log_start_offset }) => {
-            Recovery { recovery_point: *recovery_point, log_start_offset: *log_start_offset, clean }
+            Recovery { recovery_point: *recovery_point, log_start_offset: *log_start_offset, compacted, clean }
         }
-        None => Recovery { clean, ..Recovery::UNKNOWN },
+        None => Recovery { compacted, clean, ..Recovery::UNKNOWN },
     }
 }
 
@@ -166,6 +176,7 @@ struct Todo {
     name: TopicPartition,
     config: LogConfig,
     saved: Option<SavedPoint>,
+    cleaned: Option<Offset>,
 }
 
 /// Opens each. What recovery repaired is synced together at the end: before that nobody is served.
@@ -186,7 +197,7 @@ async fn open_all(
 async fn open_one(disk: &Arc<dyn Disk>, path: &Path, todo: &Todo, clean: bool) -> Result<Partition, StorageFault> {
     let directory = path.join(todo.name.to_string());
     let topic_id = partition_metadata::read(&**disk, &directory).await?;
-    let recovery = recovery(todo.saved.as_ref(), clean);
+    let recovery = recovery(todo.saved.as_ref(), todo.cleaned, clean);
     let log = Log::open_unsynced(disk.clone(), &directory, todo.config, recovery).await?;
     Ok(Partition { log, topic_id })
 }

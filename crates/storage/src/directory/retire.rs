@@ -26,6 +26,7 @@ impl LogDirectory {
 
     async fn retire(&self, partition: &TopicPartition, random: u128, ending: &str) -> Result<PathBuf, StorageFault> {
         let directory = self.directory_of(partition);
+        let _pause = self.cleanings.pause(partition).await;
         let _turn = self.turns.next().await;
         let open = self.partitions.lock().remove(partition);
         match open {
@@ -36,6 +37,7 @@ impl LogDirectory {
         if self.saved.lock().remove(partition).is_some() {
             self.write_points().await?;
         }
+        self.set_cleaned(partition, None).await?;
         let retired = self.path().join(retired_name(partition, random, ending));
         self.disk.rename(&directory, &retired).await.trying("rename", &directory)?;
         self.disk.sync_directory(self.path()).await.trying("sync", self.path())?;

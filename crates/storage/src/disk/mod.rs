@@ -125,6 +125,11 @@ pub trait File: Send + Sync + fmt::Debug + 'static {
     /// When the file was last written, by the system's clock; `None` on a device that keeps no times.
     fn modified(&self) -> Submitted<Option<Timestamp>>;
 
+    /// Has the file say that it was last written at that time. A device that keeps no times forgets it.
+    fn set_modified(&self, _at: Timestamp) -> Submitted<()> {
+        Submitted::done(Ok(()))
+    }
+
     /// The descriptor behind the file, where there is one: what sendfile needs.
     fn descriptor(&self) -> Option<BorrowedFd<'_>>;
 }

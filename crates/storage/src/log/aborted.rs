@@ -15,7 +15,7 @@ use crate::disk::Open;
 use crate::fault::{StorageFault, Trying};
 use crate::index::{self, Entry, Found};
 use crate::offset_index::OffsetEntry;
-use crate::segment::{Kind, SegmentFiles};
+use crate::segment::{Kind, Segment, SegmentFiles};
 use crate::transaction_index::AbortedTransaction;
 
 /// Entries that one read of a file brings in.
@@ -56,6 +56,27 @@ impl Collected {
 }
 
 impl Log {
+    /// What [`read`](Self::read) and [`aborted_transactions`](Self::aborted_transactions) say, of one state of the log:
+    /// compaction may put another segment in the place of the one that was read, which knows nothing of transactions
+    /// whose records it lacks.
+    pub async fn read_committed(
+        &self,
+        from: Offset,
+        max_bytes: usize,
+        up_to: Offset,
+        at_least_one: bool,
+    ) -> Result<(Option<Slice>, Vec<AbortedTransaction>), ReadRefusal> {
+        loop {
+            let Some(slice) = self.read(from, max_bytes, up_to, at_least_one).await? else {
+                return Ok((None, Vec::new()));
+            };
+            let aborted = self.aborted_transactions(from, &slice).await;
+            if !slice.is_replaced() {
+                return aborted.map(|aborted| (Some(slice), aborted));
+            }
+        }
+    }
+
     /// The transactions that were aborted and have records in `slice`, which was read from `from` on: by the offset of
     /// their markers, and perhaps a few that begin a little behind it. Refused if the records are gone meanwhile.
     pub async fn aborted_transactions(
@@ -96,10 +117,35 @@ impl Log {
                     .map_or(otherwise, |(_, entry)| entry.offset)
             }
         };
-        let pieces = self.state.lock().pieces(from, below, slice)?;
+        loop {
+            let pieces = self.state.lock().pieces(from, below, slice)?;
+            let found = self.collect(&pieces, from, below).await;
+            if !pieces.iter().any(|piece| piece.files.is_replaced()) || slice.is_replaced() {
+                return Ok(found?);
+            }
+        }
+    }
+
+    /// The transactions that the indexes of these segments say were aborted, and that have records from `from` up to
+    /// `below`.
+    pub(crate) async fn aborted_between(
+        &self,
+        segments: &[Segment],
+        from: Offset,
+        below: Offset,
+    ) -> Result<Vec<AbortedTransaction>, StorageFault> {
+        self.collect(&pieces_of(segments, from, below), from, below).await
+    }
+
+    async fn collect(
+        &self,
+        pieces: &[Piece],
+        from: Offset,
+        below: Offset,
+    ) -> Result<Vec<AbortedTransaction>, StorageFault> {
         let mut collected = Collected { from, below, found: Vec::new() };
         for piece in pieces {
-            let is_complete = self.take_from_file(&piece, &mut collected).await?
+            let is_complete = self.take_from_file(piece, &mut collected).await?
                 || piece.kept.iter().any(|entry| collected.take(entry));
             if is_complete {
                 break;
@@ -176,21 +222,25 @@ impl State {
 
     /// What the indexes have from the segment of `slice` on that may concern a reader of `from` up to `below`.
     fn pieces(&self, from: Offset, below: Offset, slice: &Slice) -> Result<Vec<Piece>, ReadRefusal> {
-        let mut pieces = Vec::new();
-        for segment in &self.segments[self.segment_read(from, slice)?..] {
-            let index = &segment.aborted;
-            let Some(last) = index.last().filter(|last| last.last_offset >= from) else { continue };
-            // Only what memory lacks, and only if that may reach to `from`.
-            let in_file = match index.first_where(|entry| entry.last_offset >= from) {
-                Found::InFile { entries } => entries,
-                Found::Entry(_) | Found::None => 0,
-            };
-            let kept = index.kept_where(|entry| entry.last_offset >= from);
-            pieces.push(Piece { files: segment.files.clone(), in_file, kept });
-            if last.last_stable_offset >= below {
-                break;
-            }
-        }
-        Ok(pieces)
+        Ok(pieces_of(&self.segments[self.segment_read(from, slice)?..], from, below))
     }
+}
+
+fn pieces_of(segments: &[Segment], from: Offset, below: Offset) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for segment in segments {
+        let index = &segment.aborted;
+        let Some(last) = index.last().filter(|last| last.last_offset >= from) else { continue };
+        // Only what memory lacks, and only if that may reach to `from`.
+        let in_file = match index.first_where(|entry| entry.last_offset >= from) {
+            Found::InFile { entries } => entries,
+            Found::Entry(_) | Found::None => 0,
+        };
+        let kept = index.kept_where(|entry| entry.last_offset >= from);
+        pieces.push(Piece { files: segment.files.clone(), in_file, kept });
+        if last.last_stable_offset >= below {
+            break;
+        }
+    }
+    pieces
 }

@@ -96,7 +96,7 @@ impl Log {
             let mut state = self.state.lock();
             let bases: Vec<Offset> = state.segments.iter().map(|segment| segment.base).collect();
             let old = state.snapshots.extract_if(.., |old| bases.binary_search(old).is_err() || *old == at).collect();
-            state.snapshots.push(at);
+            state.has_snapshot(at);
             old
         };
         for old in superseded.into_iter().filter(|old| *old != at) {

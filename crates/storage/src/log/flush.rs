@@ -114,7 +114,8 @@ impl State {
             let active = self.active().base;
             for (base, bytes) in &flush.segments {
                 let Some(segment) = self.segment(*base) else { continue };
-                segment.flushed = segment.flushed.max(*bytes);
+                // Compaction may have put a shorter one in its place.
+                segment.flushed = segment.flushed.max((*bytes).min(segment.written));
                 if segment.base != active && segment.flushed == segment.bytes {
                     segment.files.release();
                 }

@@ -15,14 +15,17 @@
 //!
 //! `append` → `write` → `flush` → `read` is the way of a record, `aborted` what readers of committed ones are told besides;
 //! `recover` and `trusted` are how a log is opened, `retention`
-//! and `retire` how its oldest segments leave, `truncate` how it is cut, `close` how it is left. `role` says who may write.
+//! and `retire` how its oldest segments leave, `compact` how cleaned ones take the place of others and `interrupted` what a
+//! crash leaves of that, `truncate` how it is cut, `close` how it is left. `role` says who may write.
 
 mod aborted;
 mod append;
 mod close;
+mod compact;
 mod config;
 mod copy;
 mod flush;
+mod interrupted;
 mod queue;
 mod read;
 mod recent;
@@ -47,6 +50,7 @@ use parking_lot::Mutex;
 
 pub use append::{AppendRefusal, Appended, Batch};
 pub use close::SavedPoint;
+pub(crate) use compact::{CLEANED, CleanedSegment, View};
 pub use config::LogConfig;
 pub(crate) use copy::LogCopy;
 pub use flush::Flush;
@@ -126,6 +130,8 @@ struct State {
     snapshots: Vec<Offset>,
     epochs: LeaderEpochs,
     epochs_saved: bool,
+    /// How often the file of epochs has been replaced.
+    epochs_replaced: u64,
     queue: Queue,
     room: Room,
     role: RoleState,

@@ -27,9 +27,17 @@ pub struct Slice {
     pub bytes: usize,
     /// The segment's base offset.
     pub segment_base: Offset,
+    /// What tells the segment from one that takes its place.
+    files: Arc<SegmentFiles>,
 }
 
 impl Slice {
+    /// Whether compaction has put another segment in the place of the one that this is of. The bytes stay readable; what
+    /// the log says of its transactions may be of the other one.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.files.is_replaced()
+    }
+
     /// Reads the range into memory.
     pub fn read(&self) -> Submitted<bytes::Bytes> {
         self.file.read(self.position, self.bytes)
@@ -103,7 +111,11 @@ impl Log {
             if max_bytes == 0 && !at_least_one {
                 return Ok(None);
             }
-            match self.slice(&plan, at, max_bytes, at_least_one).await {
+            let found = self.slice(&plan, at, max_bytes, at_least_one).await;
+            if plan.files.is_replaced() {
+                continue;
+            }
+            match found {
                 Ok(Some(slice)) => return Ok((slice.bytes > 0).then_some(slice)),
                 // The segment ends before the offset, as compaction may leave it: the next one has it.
                 Ok(None) => match plan.next {
@@ -129,6 +141,10 @@ impl Log {
         let file = plan.files.log().await?;
         let path = plan.files.path(Kind::Log);
         let Some((position, first_bytes)) = self.resolve(plan, &file, from, plan.start).await? else { return Ok(None) };
+        if position >= plan.written && plan.next.is_some() {
+            // Compaction has left nothing of it.
+            return Ok(None);
+        }
         let mut wanted = max_bytes as u64;
         if wanted < plan.written.saturating_sub(position) {
             let first_bytes = match first_bytes {
@@ -149,7 +165,7 @@ impl Log {
             }
         };
         let bytes = limit.saturating_sub(position).min(wanted) as usize;
-        Ok(Some(Slice { file, position, bytes, segment_base: plan.base }))
+        Ok(Some(Slice { file, position, bytes, segment_base: plan.base, files: plan.files.clone() }))
     }
 
     /// From what memory knows of a place to the place itself, with the batch's size where it is known.

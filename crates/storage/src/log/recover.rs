@@ -28,25 +28,29 @@ pub struct Recovery {
     pub recovery_point: Offset,
     /// The first offset that readers may ask for, as it was last saved. Zero if nothing is known.
     pub log_start_offset: Offset,
+    /// Below it compaction may have left holes, without the recovery point being beyond: Kafka's does. Zero if nothing is
+    /// known.
+    pub compacted: Offset,
     /// Whether the log was closed in order ([`Log::close`]).
     pub clean: bool,
 }
 
 impl Recovery {
     /// Nothing is known: the whole log is scanned.
-    pub const UNKNOWN: Self = Self { recovery_point: Offset::ZERO, log_start_offset: Offset::ZERO, clean: false };
+    pub const UNKNOWN: Self =
+        Self { recovery_point: Offset::ZERO, log_start_offset: Offset::ZERO, compacted: Offset::ZERO, clean: false };
 }
 
 /// What opening gathers.
 pub(super) struct Loader {
     pub(super) disk: Arc<dyn Disk>,
-    directory: Arc<Path>,
+    pub(super) directory: Arc<Path>,
     config: LogConfig,
     recovery: Recovery,
     /// Whether what is repaired is synced here. If not, the caller syncs the whole file system before anybody is served.
     pub(super) syncs: bool,
     /// What is in the directory, sorted by name.
-    names: Vec<Name>,
+    pub(super) names: Vec<Name>,
     snapshots: Vec<Offset>,
     pub(super) segments: Vec<Segment>,
     epochs: LeaderEpochs,
@@ -126,6 +130,7 @@ impl Loader {
 
     async fn open(mut self) -> Result<Arc<Log>, StorageFault> {
         self.names = self.disk.list(&self.directory).await.trying("list", &self.directory)?;
+        self.finish_exchanges().await?;
         let bases = self.tidy().await?;
         let saved_epochs = self.load_epochs().await?;
         if self.recovery.clean {
@@ -164,14 +169,8 @@ impl Loader {
         let mut bases = Vec::new();
         for name in files() {
             let path = self.directory.join(&name.name);
-            if [super::retire::ENDING, ".cleaned", ".tmp"].iter().any(|ending| name.name.ends_with(ending)) {
+            if [super::retire::ENDING, ".tmp"].iter().any(|ending| name.name.ends_with(ending)) {
                 self.remove(&path).await?;
-            } else if name.name.ends_with(".swap") {
-                return Err(StorageFault::damaged(
-                    &path,
-                    0,
-                    "a compaction by Kafka was interrupted; let Kafka finish it",
-                ));
             }
             match Kind::parse(&name.name) {
                 Some((Kind::Log, base)) => bases.push(base),
@@ -229,8 +228,10 @@ impl Loader {
         }
         for (i, base) in bases.iter().enumerate().skip(first) {
             // A log rolls at its end, so another base means that the end of the segment before was lost, or that this one
-            // was cut away and is back.
-            if i > first && *base != self.end && !sown::is(Bug::SegmentsBehindHole) {
+            // was cut away and is back. Unless the base was durable when it was saved: then compaction made the hole.
+            let Recovery { recovery_point, compacted, .. } = self.recovery;
+            let is_saved = *base <= recovery_point.max(compacted) && *base > self.end;
+            if i > first && *base != self.end && !is_saved && !sown::is(Bug::SegmentsBehindHole) {
                 tracing::warn!(directory = %self.directory.display(), %base, end = %self.end, "segments do not meet");
                 return self.forget(&bases[i..]).await;
             }
@@ -367,7 +368,7 @@ impl Loader {
         Ok(())
     }
 
-    async fn remove(&self, path: &Path) -> Result<(), StorageFault> {
+    pub(super) async fn remove(&self, path: &Path) -> Result<(), StorageFault> {
         super::truncate::remove(&*self.disk, path).await
     }
 
@@ -449,6 +450,7 @@ impl Loader {
             snapshots: self.snapshots,
             epochs: self.epochs,
             epochs_saved,
+            epochs_replaced: 0,
             queue: Queue::default(),
             room: Room::default(),
             role: RoleState::default(),

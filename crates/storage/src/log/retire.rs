@@ -34,7 +34,7 @@ pub struct Retired {
     pub segments: usize,
     /// After how many milliseconds to remove them (`file.delete.delay.ms`).
     pub delay_ms: i64,
-    paths: Vec<PathBuf>,
+    pub(super) paths: Vec<PathBuf>,
 }
 
 impl Log {
@@ -210,7 +210,7 @@ impl Log {
     }
 
     /// Gives a file the ending of those that are to be removed; `None` if it is not there.
-    async fn set_deleted(&self, path: PathBuf) -> Result<Option<PathBuf>, StorageFault> {
+    pub(super) async fn set_deleted(&self, path: PathBuf) -> Result<Option<PathBuf>, StorageFault> {
         let mut deleted = path.clone().into_os_string();
         deleted.push(ENDING);
         let deleted = PathBuf::from(deleted);
@@ -223,7 +223,8 @@ impl Log {
 }
 
 impl State {
-    fn has_snapshot(&mut self, at: Offset) {
+    /// There is a snapshot at this offset.
+    pub(super) fn has_snapshot(&mut self, at: Offset) {
         if let Err(place) = self.snapshots.binary_search(&at) {
             self.snapshots.insert(place, at);
         }

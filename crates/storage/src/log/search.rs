@@ -43,9 +43,13 @@ impl Log {
     pub async fn find_by_timestamp(&self, timestamp: Timestamp) -> Result<Option<TimestampedOffset>, StorageFault> {
         let mut from = Offset::ZERO;
         while let Some((candidate, log_start)) = self.late_segment(from, timestamp) {
-            let found = self.find_in(&candidate, timestamp, log_start).await?;
-            if found.is_some() {
-                return Ok(found);
+            let found = self.find_in(&candidate, timestamp, log_start).await;
+            if candidate.files.is_replaced() {
+                // Compaction: what was found, or not, was in files that are gone.
+                continue;
+            }
+            if let Some(found) = found? {
+                return Ok(Some(found));
             }
             from = candidate.base.plus(1);
         }
@@ -92,19 +96,34 @@ impl Log {
     /// The first record with the largest timestamp of the log (ListOffsets with -3, KIP-734); `None` if no record has a
     /// timestamp.
     pub async fn max_timestamp_offset(&self) -> Result<Option<TimestampedOffset>, StorageFault> {
-        let found = {
-            let state = self.state.lock();
-            let mut latest: Option<(&Segment, TimeEntry)> = None;
-            for segment in &state.segments {
-                let Some(largest) = segment.largest else { continue };
-                if latest.is_none_or(|(_, so_far)| largest.timestamp > so_far.timestamp) {
-                    latest = Some((segment, largest));
-                }
+        loop {
+            let Some((candidate, largest)) = self.latest_candidate() else { return Ok(None) };
+            let found = self.find_largest(&candidate, largest).await;
+            if !candidate.files.is_replaced() {
+                return found;
             }
-            latest.map(|(segment, largest)| (candidate(segment, largest.timestamp), largest))
-        };
-        let Some((candidate, largest)) = found else { return Ok(None) };
-        let start = self.position_near(&candidate, largest.offset).await?;
+        }
+    }
+
+    /// The segment that has the largest timestamp.
+    fn latest_candidate(&self) -> Option<(Candidate, TimeEntry)> {
+        let state = self.state.lock();
+        let mut latest: Option<(&Segment, TimeEntry)> = None;
+        for segment in &state.segments {
+            let Some(largest) = segment.largest else { continue };
+            if latest.is_none_or(|(_, so_far)| largest.timestamp > so_far.timestamp) {
+                latest = Some((segment, largest));
+            }
+        }
+        latest.map(|(segment, largest)| (candidate(segment, largest.timestamp), largest))
+    }
+
+    async fn find_largest(
+        &self,
+        candidate: &Candidate,
+        largest: TimeEntry,
+    ) -> Result<Option<TimestampedOffset>, StorageFault> {
+        let start = self.position_near(candidate, largest.offset).await?;
         let file = candidate.files.log().await?;
         let path = candidate.files.path(Kind::Log);
         let mut walk = Walk::new(&file, &path, start, candidate.written, LOOK_UP);

@@ -6,15 +6,16 @@
 //! finish       old snapshots go
 //! ```
 //!
-//! Between the steps the log goes on. Who saves many logs keeps them from being cut or deleted meanwhile
-//! ([`LogDirectory`](crate::LogDirectory)).
+//! Between the steps the log goes on, and may replace the file of epochs itself; then that one stays. Who saves many logs
+//! keeps them from being cut or deleted meanwhile ([`LogDirectory`](crate::LogDirectory)).
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_types::Offset;
 
+use super::truncate::remove;
 use super::{Flush, Log, SavedPoint};
 use crate::checkpoint;
 use crate::fault::{StorageFault, Trying};
@@ -29,10 +30,9 @@ pub(crate) struct Saving {
     /// Covers what was written when the save began; it awaits no sync of its own.
     flush: Flush,
     point: SavedPoint,
-    /// Written under a temporary name; the name that it gets.
-    files: Vec<(PathBuf, PathBuf)>,
     snapshot: Option<Offset>,
-    epochs: Option<String>,
+    /// The text of the epochs' file, and how often that had been replaced when this was prepared, or got its name.
+    epochs: Option<(String, u64)>,
     /// Segments whose indexes were written, and how many entries the files have.
     indexes: Vec<(Offset, IndexEntries)>,
 }
@@ -59,7 +59,6 @@ impl Log {
             log: self.clone(),
             flush,
             point,
-            files: Vec::new(),
             snapshot: snapshot.is_some().then_some(end),
             epochs: None,
             indexes: Vec::with_capacity(bases.len()),
@@ -70,11 +69,13 @@ impl Log {
             saving.indexes.extend(entries.map(|entries| (base, entries)));
         }
         if let Some(bytes) = snapshot {
-            saving.write(self.path(Kind::Snapshot.name(end)), bytes).await?;
+            let temporary = checkpoint::temporary_of_many(&self.path(Kind::Snapshot.name(end)));
+            checkpoint::prepare(&*self.disk, &temporary, bytes).await?;
         }
         if let Some(text) = epochs {
-            saving.write(self.path(leader_epochs::FILE), Bytes::from(text.clone())).await?;
-            saving.epochs = Some(text);
+            let temporary = checkpoint::temporary_of_many(&self.path(leader_epochs::FILE));
+            checkpoint::prepare(&*self.disk, &temporary, Bytes::from(text.clone())).await?;
+            saving.epochs = Some((text, self.state.lock().epochs_replaced));
         }
         if leaving {
             self.trim().await?;
@@ -84,20 +85,14 @@ impl Log {
 }
 
 impl Saving {
-    async fn write(&mut self, path: PathBuf, content: Bytes) -> Result<(), StorageFault> {
-        let temporary = checkpoint::prepare(&*self.log.disk, &path, content).await?;
-        self.files.push((temporary, path));
-        Ok(())
-    }
-
     /// Whether anything waits for the file system's sync.
     pub(crate) fn wants_sync(&self) -> bool {
-        !self.files.is_empty() || !self.indexes.is_empty() || self.flush.is_needed()
+        self.has_names() || !self.indexes.is_empty() || self.flush.is_needed()
     }
 
     /// Whether files got names that wait for a sync.
     pub(crate) fn has_names(&self) -> bool {
-        !self.files.is_empty()
+        self.snapshot.is_some() || self.epochs.is_some()
     }
 
     /// The file system's sync failed: what of it was this log's, nobody knows.
@@ -109,9 +104,23 @@ impl Saving {
 
     /// What was written is durable: the files get their names.
     pub(crate) async fn give_names(&mut self) -> Result<(), StorageFault> {
-        for (temporary, path) in &self.files {
-            self.log.disk.rename(temporary, path).await.trying("rename", temporary)?;
+        if let Some(at) = self.snapshot {
+            // Another one of this offset says the same.
+            take_name(&self.log, &self.log.path(Kind::Snapshot.name(at))).await?;
         }
+        let Some(replaced) = self.epochs.as_ref().map(|(_, replaced)| *replaced) else { return Ok(()) };
+        let name_epochs = move |log: Arc<Log>| async move {
+            let path = log.path(leader_epochs::FILE);
+            if log.state.lock().epochs_replaced != replaced {
+                return remove(&*log.disk, &checkpoint::temporary_of_many(&path)).await.map(|()| None);
+            }
+            take_name(&log, &path).await?;
+            let mut state = log.state.lock();
+            state.epochs_replaced += 1;
+            Ok(Some(state.epochs_replaced))
+        };
+        let named = self.log.alone(name_epochs).await?;
+        self.epochs = self.epochs.take().zip(named).map(|((text, _), replaced)| (text, replaced));
         Ok(())
     }
 
@@ -124,8 +133,8 @@ impl Saving {
                     segment.indexes_synced(*entries);
                 }
             }
-            if let Some(text) = &self.epochs {
-                state.epochs_saved |= state.epochs.encode() == *text;
+            if let Some((text, replaced)) = &self.epochs {
+                state.epochs_saved |= state.epochs_replaced == *replaced && state.epochs.encode() == *text;
             }
         }
         self.flush.finish().await?;
@@ -134,4 +143,9 @@ impl Saving {
         }
         Ok(self.point)
     }
+}
+
+async fn take_name(log: &Log, path: &Path) -> Result<(), StorageFault> {
+    let temporary = checkpoint::temporary_of_many(path);
+    log.disk.rename(&temporary, path).await.trying("rename", &temporary)
 }

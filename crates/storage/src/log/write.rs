@@ -192,8 +192,7 @@ impl Log {
     pub(super) async fn save_epochs(&self, text: String) -> Result<(), StorageFault> {
         let path = self.path(leader_epochs::FILE);
         checkpoint::replace(&*self.disk, &path, Bytes::from(text.clone())).await?;
-        let mut state = self.state.lock();
-        state.epochs_saved |= state.epochs.encode() == text;
+        self.state.lock().epochs_are_in_the_file(&text);
         Ok(())
     }
 
@@ -227,6 +226,12 @@ impl Log {
 }
 
 impl State {
+    /// The file of epochs has this text now.
+    pub(super) fn epochs_are_in_the_file(&mut self, text: &str) {
+        self.epochs_replaced += 1;
+        self.epochs_saved |= self.epochs.encode() == text;
+    }
+
     /// The files of the segment at `base` are there, behind those of the one that is closed.
     fn rolled(&mut self, closes: Offset, base: Offset) {
         self.snapshots.retain(|at| *at != base);

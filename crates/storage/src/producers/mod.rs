@@ -24,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ottla_record::BatchHeader;
 use ottla_types::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
+use crate::cleaner::LastRecord;
 use crate::log::AppendRefusal;
 use crate::sown::{self, Bug};
 use crate::transaction_index::AbortedTransaction;
@@ -283,6 +284,15 @@ impl Producers {
         let before = self.entries.len();
         self.entries.retain(|_, entry| !entry.is_expired(now, expiration_ms));
         before - self.entries.len()
+    }
+
+    /// What compaction must leave of each producer: the batch with its last sequence, or else its last marker.
+    pub(crate) fn last_records(&self) -> HashMap<ProducerId, LastRecord> {
+        let last = |entry: &ProducerEntry| match entry.batches.last() {
+            Some(batch) => LastRecord::Data(batch.last_offset),
+            None => LastRecord::Epoch(entry.epoch),
+        };
+        self.entries.iter().map(|(id, entry)| (*id, last(entry))).collect()
     }
 
     /// Every producer, by id.

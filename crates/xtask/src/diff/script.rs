@@ -61,6 +61,8 @@ pub(super) enum Act {
     Topic(String, Fields),
     /// `~ settled`: waits until what was answered before is seen by every later request.
     Settled,
+    /// `~ coordinator GROUP`: waits until the group's coordinator is there and has read its log.
+    Coordinator(String),
     /// `! send BYTES`: writes these bytes and nothing else.
     Send(Value),
     /// `! end`: says that nothing more will be written.
@@ -69,6 +71,10 @@ pub(super) enum Act {
     Connect,
     /// `! restart`: stops the broker in order and starts it again on the same folder.
     Restart,
+    /// `! on NAME`: goes on with the connection of that name.
+    On(String),
+    /// `! ask API fields`: asks and goes on; a later `! receive` reads the answer.
+    Begin(Question),
     /// `! receive API@VERSION`: reads an answer that is compared.
     Receive(String, Option<i16>),
 }
@@ -294,6 +300,7 @@ fn act(lines: &[String]) -> Result<Act, String> {
             Ok(Act::Topic(name.to_owned(), notation::fields(rest)?))
         }
         "~ " if word == "settled" => Ok(Act::Settled),
+        "~ " if word == "coordinator" => Ok(Act::Coordinator(rest.to_owned())),
         "~ " => match rest.split_once("=> ") {
             None => Ok(Act::Prepare(question(word, rest)?, Until::NoError)),
             Some((fields, wanted)) => Ok(Act::Prepare(question(word, fields.trim_end())?, until(wanted.trim())?)),
@@ -303,11 +310,16 @@ fn act(lines: &[String]) -> Result<Act, String> {
             "end" => Ok(Act::End),
             "connect" => Ok(Act::Connect),
             "restart" => Ok(Act::Restart),
+            "on" => Ok(Act::On(rest.to_owned())),
+            "ask" => {
+                let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+                Ok(Act::Begin(question(word, rest)?))
+            }
             "receive" => {
                 let (api, version) = api_at(rest)?;
                 Ok(Act::Receive(api.to_owned(), version))
             }
-            _ => Err(format!("! {word} is none of send, receive, end, connect, restart")),
+            _ => Err(format!("! {word} is none of send, receive, ask, on, end, connect, restart")),
         },
     }
 }

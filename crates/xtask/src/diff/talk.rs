@@ -1,6 +1,6 @@
 //! A scene played on a running broker: connections, frames, answers as lines.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
@@ -31,10 +31,21 @@ pub(super) struct Talk<'a> {
     address: String,
     /// The broker's folder.
     data: String,
-    stream: Option<TcpStream>,
+    /// The scene's connections by their names.
+    lines: BTreeMap<String, Line>,
+    /// Which of them speaks; a scene begins with that without a name.
+    at: String,
     correlation: i32,
     /// What another broker accepts, to be added to what ApiVersions answers.
     pub(super) added: Vec<(i64, i64, i64)>,
+}
+
+/// A connection of a scene.
+#[derive(Default)]
+struct Line {
+    stream: Option<TcpStream>,
+    /// Requests whose answers are read later, in order.
+    due: VecDeque<i32>,
 }
 
 /// Why a scene cannot be played to its end.
@@ -42,7 +53,8 @@ pub(super) type Broken = String;
 
 impl<'a> Talk<'a> {
     pub(super) fn with(schemas: &'a Schemas, masks: &'a Masks, address: String, data: String) -> Self {
-        Self { schemas, masks, address, data, stream: None, correlation: 0, added: Vec::new() }
+        let (lines, at) = (BTreeMap::new(), String::new());
+        Self { schemas, masks, address, data, lines, at, correlation: 0, added: Vec::new() }
     }
 
     /// The versions of each API that the broker says it accepts, by key.
@@ -75,7 +87,7 @@ impl<'a> Talk<'a> {
     ) -> Result<Vec<Vec<String>>, Broken> {
         let mut names = Names::new(self.masks, &self.data);
         let mut answers = Vec::new();
-        self.stream = None;
+        self.hang_up();
         for step in &scene.steps {
             let failed = |why: String| format!("== {} (v{version})\n{}\n{why}", scene.title, step.text());
             match &step.act {
@@ -94,30 +106,48 @@ impl<'a> Talk<'a> {
                     drop(self.stream().map_err(failed)?.write_all(&bytes));
                 }
                 Act::End => drop(self.stream().map_err(failed)?.shutdown(Shutdown::Write)),
-                Act::Connect => self.stream = None,
+                Act::Connect => *self.line() = Line::default(),
                 Act::Restart => {
-                    self.stream = None;
+                    self.lines.clear();
                     self.address = host.restart().map_err(failed)?;
                 }
+                Act::On(name) => self.at.clone_from(name),
+                Act::Begin(question) => {
+                    let correlation = self.begin(question, version, &mut names).map_err(failed)?;
+                    self.line().due.push_back(correlation);
+                }
+                Act::Coordinator(group) => self.coordinator(group, version, &mut names).map_err(failed)?,
                 Act::Receive(api, at) => {
-                    let answer = self.receive(api, at.unwrap_or(version), None, &mut names).map_err(failed)?;
+                    let due = self.line().due.pop_front();
+                    let answer = self.receive(api, at.unwrap_or(version), due, &mut names).map_err(failed)?;
                     answers.push(lines(answer));
                 }
             }
         }
-        self.stream = None;
+        self.hang_up();
         Ok(answers)
     }
 
+    /// Gives all connections up.
+    fn hang_up(&mut self) {
+        self.lines.clear();
+        self.at.clear();
+    }
+
+    /// The connection that speaks.
+    fn line(&mut self) -> &mut Line {
+        self.lines.entry(self.at.clone()).or_default()
+    }
+
     fn stream(&mut self) -> Result<&mut TcpStream, Broken> {
-        if self.stream.is_none() {
+        if self.line().stream.is_none() {
             let stream = TcpStream::connect(&self.address).map_err(|e| format!("{}: {e}", self.address))?;
             stream.set_nodelay(true).map_err(|e| e.to_string())?;
             stream.set_read_timeout(Some(PATIENCE)).map_err(|e| e.to_string())?;
             stream.set_write_timeout(Some(PATIENCE)).map_err(|e| e.to_string())?;
-            self.stream = Some(stream);
+            self.line().stream = Some(stream);
         }
-        Ok(self.stream.as_mut().expect("it was made"))
+        Ok(self.line().stream.as_mut().expect("it was made"))
     }
 
     /// The fields of the answer, or the line that stands for it where there is none.
@@ -127,16 +157,23 @@ impl<'a> Talk<'a> {
         version: i16,
         names: &mut Names<'_>,
     ) -> Result<Result<Fields, String>, Broken> {
+        let is_acks_0 = |(name, value): &(String, Value)| name == "acks" && *value == Value::Int(0);
+        let correlation = self.begin(question, version, names)?;
+        if question.api == "Produce" && question.fields.iter().any(is_acks_0) {
+            return Ok(Err("(no answer is due)".to_owned()));
+        }
+        self.receive(&question.api, question.version.unwrap_or(version), Some(correlation), names)
+    }
+
+    /// Sends a request; its correlation id.
+    fn begin(&mut self, question: &Question, version: i16, names: &mut Names<'_>) -> Result<i32, Broken> {
         let fields = Meaning { schemas: self.schemas, names, version }.fields(&question.fields)?;
         let version = question.version.unwrap_or(version);
         self.correlation += 1;
         let bytes = request(self.schemas, &question.api, version, self.correlation, &fields)?;
         // A broker that closed already is seen by the next to read.
         drop(self.stream()?.write_all(&bytes));
-        if question.api == "Produce" && fields.iter().any(|(name, value)| name == "acks" && *value == Value::Int(0)) {
-            return Ok(Err("(no answer is due)".to_owned()));
-        }
-        self.receive(&question.api, version, Some(self.correlation), names)
+        Ok(self.correlation)
     }
 
     fn receive(
@@ -183,11 +220,11 @@ impl<'a> Talk<'a> {
             match self.stream()?.read_exact(bytes) {
                 Ok(()) => Ok(None),
                 Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    self.stream = None;
+                    self.line().stream = None;
                     Ok(Some("(no answer)".to_owned()))
                 }
                 Err(_) => {
-                    self.stream = None;
+                    self.line().stream = None;
                     Ok(Some(CLOSED.to_owned()))
                 }
             }
@@ -248,6 +285,19 @@ impl<'a> Talk<'a> {
             self.prepare(&asked("DescribeConfigs", 4, described.to_owned())?, &until, 0, names)?;
         }
         Ok(())
+    }
+
+    /// Waits until the coordinator of a group is there and has read its log.
+    fn coordinator(&mut self, group: &str, version: i16, names: &mut Names<'_>) -> Result<(), Broken> {
+        let group = names.fill_in(group, version);
+        let asked = |api: &str, version: i16, fields: String| -> Result<Question, String> {
+            Ok(Question { api: api.to_owned(), version: Some(version), fields: notation::fields(&fields)? })
+        };
+        // The oldest form that all understand.
+        let found = asked("FindCoordinator", 0, format!("key=\"{group}\""))?;
+        self.prepare(&found, &Until::NoError, version, names)?;
+        let loaded = asked("OffsetFetch", 2, format!("group_id=\"{group}\" topics=[]"))?;
+        self.prepare(&loaded, &Until::NoError, version, names)
     }
 
     fn topic(&mut self, name: &str, fields: &Fields, version: i16, names: &mut Names<'_>) -> Result<(), Broken> {

@@ -2,11 +2,13 @@
 //!
 //! Each rule is a small function from text to breaches, with its failing example in its test. [`source`] has those on
 //! single Rust files, [`text`] those on all files, [`links`] those on Markdown, [`edges`] the crates against
-//! ARCHITECTURE.md, [`manifests`] what every crate's folder must hold, [`settings`] that typed settings are read. Lints that clippy knows are clippy's.
+//! ARCHITECTURE.md, [`rows`] the table of deviations, [`manifests`] what every crate's folder must hold, [`settings`] that
+//! typed settings are read. Lints that clippy knows are clippy's.
 
 mod edges;
 mod links;
 mod manifests;
+mod rows;
 mod settings;
 mod source;
 mod text;
@@ -68,6 +70,7 @@ pub(crate) fn run() -> Result<(), String> {
     let files = files()?;
     let mut breaches = source::check(&files);
     breaches.extend(text::check(&files));
+    breaches.extend(rows::check(&files));
     breaches.extend(links::check(&files));
     breaches.extend(edges::check(&files)?);
     breaches.extend(manifests::check(&files));

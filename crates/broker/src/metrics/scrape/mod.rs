@@ -3,6 +3,7 @@
 //! Names are those that the usual rules of the JMX exporter (Strimzi's among them) make of Kafka's MBeans, where what they
 //! tell is true here. What has no meaning here is left out rather than told as zero.
 
+mod cleaner;
 mod clients;
 mod logs;
 mod network;
@@ -20,6 +21,7 @@ pub(crate) fn scrape(node: &Node) -> String {
     network::write(node, &mut to);
     replicas::write(node, &mut to);
     logs::write(node, &mut to);
+    cleaner::write(node, &mut to);
     process::write(node, &mut to);
     clients::write(node, &mut to);
     to.into_text()

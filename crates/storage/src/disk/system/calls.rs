@@ -199,3 +199,11 @@ pub(super) fn modified(fd: impl AsFd) -> io::Result<Timestamp> {
     let ms = i64::try_from(stat.st_mtime_nsec / 1_000_000).unwrap_or_default();
     Ok(Timestamp(stat.st_mtime.saturating_mul(1000).saturating_add(ms)))
 }
+
+/// Has the file say that it was last written at that time; when it was last read stays.
+pub(super) fn set_modified(fd: impl AsFd, at: Timestamp) -> io::Result<()> {
+    let last_modification =
+        rustix::fs::Timespec { tv_sec: at.0.div_euclid(1000), tv_nsec: at.0.rem_euclid(1000) * 1_000_000 };
+    let last_access = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
+    Ok(rustix::fs::futimens(fd, &rustix::fs::Timestamps { last_access, last_modification })?)
+}

@@ -155,6 +155,10 @@ impl File for SystemFile {
         Submitted::done(calls::modified(&self.0.fd).map(Some))
     }
 
+    fn set_modified(&self, at: Timestamp) -> Submitted<()> {
+        Submitted::done(calls::set_modified(&self.0.fd, at))
+    }
+
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         Some(self.0.fd.as_fd())
     }

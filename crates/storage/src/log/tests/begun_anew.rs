@@ -24,7 +24,7 @@ fn a_transaction_below_the_start_is_forgotten_when_a_crash_left_nothing_above_it
         disk.crash();
         let (recovery_point, log_start_offset) = (saved.recovery_point, Offset(3));
         for clean in [false, true] {
-            let recovery = Recovery { recovery_point, log_start_offset, clean };
+            let recovery = Recovery { recovery_point, log_start_offset, clean, ..Recovery::UNKNOWN };
             let log = Log::open(disk.clone(), DIRECTORY, LogConfig::default(), recovery).await.expect("opened");
             assert_eq!((log.ends().log_start, log.ends().log_end), (Offset(3), Offset(3)));
             assert_eq!(log.producers(), []);

@@ -10,6 +10,7 @@ mod old_formats;
 mod progress;
 mod retire;
 mod retries;
+mod together;
 mod transactions;
 
 use std::collections::BTreeMap;

@@ -69,7 +69,8 @@ async fn offsets(log: &Log, from: i64) -> Vec<i64> {
 #[test]
 fn every_way_to_open_them_finds_and_reads_the_same() {
     block_on(async {
-        let clean = Recovery { recovery_point: Offset(22), log_start_offset: Offset(0), clean: true };
+        let clean =
+            Recovery { recovery_point: Offset(22), log_start_offset: Offset(0), clean: true, ..Recovery::UNKNOWN };
         for recovery in [Recovery::UNKNOWN, clean] {
             let disk = disk_with(segment()).await;
             for turn in 0..2 {

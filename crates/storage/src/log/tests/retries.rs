@@ -37,7 +37,8 @@ async fn left(config: LogConfig, last: i32, end: End) -> Arc<Log> {
     drop(log);
     disk.crash();
     let clean = matches!(end, End::Stop);
-    let recovery = Recovery { recovery_point: point.recovery_point, log_start_offset: Offset::ZERO, clean };
+    let recovery =
+        Recovery { recovery_point: point.recovery_point, log_start_offset: Offset::ZERO, clean, ..Recovery::UNKNOWN };
     Log::open(disk, DIRECTORY, config, recovery).await.expect("opened")
 }
 

@@ -83,7 +83,8 @@ async fn put(disk: &Arc<SimulatedDisk>, name: &str, bytes: Bytes) {
 }
 
 async fn open(disk: &Arc<SimulatedDisk>, recovery_point: i64, clean: bool) -> Arc<Log> {
-    let recovery = Recovery { recovery_point: Offset(recovery_point), log_start_offset: Offset::ZERO, clean };
+    let recovery =
+        Recovery { recovery_point: Offset(recovery_point), log_start_offset: Offset::ZERO, clean, ..Recovery::UNKNOWN };
     Log::open(disk.clone(), DIRECTORY, config(), recovery).await.expect("opened")
 }
 
@@ -305,7 +306,8 @@ fn readers_are_told_of_thousands_of_transactions_from_memory_and_file() {
         };
         check(&log).await;
         log.close().await.expect("closed");
-        let recovery = Recovery { recovery_point: Offset(next), log_start_offset: Offset(0), clean: true };
+        let recovery =
+            Recovery { recovery_point: Offset(next), log_start_offset: Offset(0), clean: true, ..Recovery::UNKNOWN };
         check(&Log::open(disk, DIRECTORY, config, recovery).await.expect("opened")).await;
     });
 }

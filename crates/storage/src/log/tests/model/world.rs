@@ -360,7 +360,7 @@ impl World {
     async fn open(&mut self, clean: bool) {
         self.copy = None;
         let recovery_point = self.saved.recovery_point;
-        let recovery = Recovery { recovery_point, log_start_offset: Offset(self.start), clean };
+        let recovery = Recovery { recovery_point, log_start_offset: Offset(self.start), clean, ..Recovery::UNKNOWN };
         self.log = Log::open(self.disk.clone(), PLACES[self.place], config(), recovery).await.expect("opened");
         // A start leads in an epoch of its own.
         self.epoch = LeaderEpoch(self.epoch.0 + 1);

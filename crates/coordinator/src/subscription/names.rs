@@ -1,0 +1,186 @@
+//! Classes of characters by their names: POSIX's, Perl's and Unicode's, as far as they are ASCII.
+
+use super::class::Class;
+
+/// `[:NAME:]`.
+pub(super) fn posix(name: &str) -> Option<Class> {
+    let (name, is_negated) = name.strip_prefix('^').map_or((name, false), |name| (name, true));
+    let class = match name {
+        "alnum" => Class::of(|byte| byte.is_ascii_alphanumeric()),
+        "alpha" => Class::of(|byte| byte.is_ascii_alphabetic()),
+        "ascii" => Class::ALL,
+        "blank" => Class::of(|byte| matches!(byte, b' ' | b'\t')),
+        "cntrl" => Class::of(|byte| byte.is_ascii_control()),
+        "digit" => Class::of(|byte| byte.is_ascii_digit()),
+        "graph" => Class::of(|byte| byte.is_ascii_graphic()),
+        "lower" => Class::of(|byte| byte.is_ascii_lowercase()),
+        "print" => Class::of(|byte| byte.is_ascii_graphic() || byte == b' '),
+        "punct" => Class::of(|byte| byte.is_ascii_punctuation()),
+        "space" => Class::of(|byte| byte.is_ascii_whitespace() || byte == 0x0b),
+        "upper" => Class::of(|byte| byte.is_ascii_uppercase()),
+        "word" => Class::of(is_word),
+        "xdigit" => Class::of(|byte| byte.is_ascii_hexdigit()),
+        _ => return None,
+    };
+    Some(class.negated_if(is_negated))
+}
+
+/// `\d`, `\W` and their like.
+pub(super) fn perl(letter: char) -> Option<Class> {
+    let class = match letter.to_ascii_lowercase() {
+        'd' => Class::of(|byte| byte.is_ascii_digit()),
+        's' => Class::of(|byte| byte.is_ascii_whitespace()),
+        'w' => Class::of(is_word),
+        _ => return None,
+    };
+    Some(class.negated_if(letter.is_ascii_uppercase()))
+}
+
+const fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// What `\p{NAME}` means: a general category or a script, by the names that RE2 knows.
+pub(super) fn unicode(name: &str) -> Option<Class> {
+    let of = |characters: &str| Class::of(|byte| characters.contains(char::from(byte)));
+    Some(match name {
+        "Any" => Class::ALL,
+        "C" | "Cc" => Class::of(|byte| byte.is_ascii_control()),
+        "L" | "Latin" => Class::of(|byte| byte.is_ascii_alphabetic()),
+        "Ll" => Class::of(|byte| byte.is_ascii_lowercase()),
+        "Lu" => Class::of(|byte| byte.is_ascii_uppercase()),
+        "N" | "Nd" => Class::of(|byte| byte.is_ascii_digit()),
+        "P" => Class::of(|byte| byte.is_ascii_punctuation() && !SYMBOLS.contains(char::from(byte))),
+        "Pc" => of("_"),
+        "Pd" => of("-"),
+        "Pe" => of(")]}"),
+        "Po" => of("!\"#%&'*,./:;?@\\"),
+        "Ps" => of("([{"),
+        "S" => of(SYMBOLS),
+        "Sc" => of("$"),
+        "Sk" => of("^`"),
+        "Sm" => of("+<=>|~"),
+        "Z" | "Zs" => of(" "),
+        "Common" => Class::of(|byte| !byte.is_ascii_alphabetic()),
+        name if OTHERS.contains(&name) => Class::EMPTY,
+        _ => return None,
+    })
+}
+
+/// ASCII's symbols; what else can be seen and is neither letter nor digit is punctuation.
+const SYMBOLS: &str = "$+<=>^`|~";
+
+/// Categories and scripts of which nothing is ASCII.
+const OTHERS: [&str; 111] = [
+    "Cf",
+    "Co",
+    "Cs",
+    "Lm",
+    "Lo",
+    "Lt",
+    "M",
+    "Mc",
+    "Me",
+    "Mn",
+    "Nl",
+    "No",
+    "Pf",
+    "Pi",
+    "So",
+    "Zl",
+    "Zp",
+    "Arabic",
+    "Armenian",
+    "Avestan",
+    "Balinese",
+    "Bamum",
+    "Batak",
+    "Bengali",
+    "Bopomofo",
+    "Brahmi",
+    "Braille",
+    "Buginese",
+    "Buhid",
+    "Canadian_Aboriginal",
+    "Carian",
+    "Cham",
+    "Cherokee",
+    "Coptic",
+    "Cuneiform",
+    "Cypriot",
+    "Cyrillic",
+    "Deseret",
+    "Devanagari",
+    "Egyptian_Hieroglyphs",
+    "Ethiopic",
+    "Georgian",
+    "Glagolitic",
+    "Gothic",
+    "Greek",
+    "Gujarati",
+    "Gurmukhi",
+    "Han",
+    "Hangul",
+    "Hanunoo",
+    "Hebrew",
+    "Hiragana",
+    "Imperial_Aramaic",
+    "Inherited",
+    "Inscriptional_Pahlavi",
+    "Inscriptional_Parthian",
+    "Javanese",
+    "Kaithi",
+    "Kannada",
+    "Katakana",
+    "Kayah_Li",
+    "Kharoshthi",
+    "Khmer",
+    "Lao",
+    "Lepcha",
+    "Limbu",
+    "Linear_B",
+    "Lisu",
+    "Lycian",
+    "Lydian",
+    "Malayalam",
+    "Mandaic",
+    "Meetei_Mayek",
+    "Mongolian",
+    "Myanmar",
+    "New_Tai_Lue",
+    "Nko",
+    "Ogham",
+    "Ol_Chiki",
+    "Old_Italic",
+    "Old_Persian",
+    "Old_South_Arabian",
+    "Old_Turkic",
+    "Oriya",
+    "Osmanya",
+    "Phags_Pa",
+    "Phoenician",
+    "Rejang",
+    "Runic",
+    "Samaritan",
+    "Saurashtra",
+    "Shavian",
+    "Sinhala",
+    "Sundanese",
+    "Syloti_Nagri",
+    "Syriac",
+    "Tagalog",
+    "Tagbanwa",
+    "Tai_Le",
+    "Tai_Tham",
+    "Tai_Viet",
+    "Tamil",
+    "Telugu",
+    "Thaana",
+    "Thai",
+    "Tibetan",
+    "Tifinagh",
+    "Ugaritic",
+    "Unknown",
+    "Vai",
+    "Yi",
+];
