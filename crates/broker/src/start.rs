@@ -20,7 +20,6 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::buffers::Buffers;
-use crate::cleaner::LogCleaner;
 use crate::config_rules::Rules;
 use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
@@ -140,8 +139,6 @@ impl Broker {
         let broker_epoch = register(&config, &runtime, &controller, &addresses, directories.cluster_id()).await?;
         let moves = keeper.begin().await;
         runtime.spawn(Lane::Control, loops.track_future(keeper.run(drained.clone())));
-        let served = (directories.clone(), partitions.clone());
-        let cleaner = LogCleaner::new(runtime.clone(), settings.clone(), served, loops.clone(), drained.clone());
         let housekeeping = Housekeeping {
             config: &config,
             settings: &settings,
@@ -149,10 +146,9 @@ impl Broker {
             directories: &directories,
             partitions: &partitions,
             moves: &moves,
-            cleaner: &cleaner,
             loops: &loops,
         };
-        let flushes = housekeeping.start(&drained);
+        let counted = housekeeping.start(&drained);
 
         let groups = groups::begin(&settings, &runtime, &quorum, &partitions, &loops, &drained, settled);
         let connections = connections(&settings, &runtime);
@@ -176,7 +172,7 @@ impl Broker {
             conversions: Conversions::default(),
             stop,
             connections,
-            metrics: Metrics::new(handlers::count(), flushes, cleaner.stats()),
+            metrics: Metrics::new(handlers::count(), counted),
             client_metrics: client_metrics.clone(),
         });
         watched.started(node.clone());

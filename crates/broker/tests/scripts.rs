@@ -35,7 +35,7 @@
 //!   to one that was sent `later`; `sync-group GROUP member= instance= generation= type= protocol= assign=MEMBER:BYTES,…
 //!   later`, `synced`; `heartbeat GROUP member= generation= instance= until=ERROR`, `leave-group GROUP MEMBER(INSTANCE)…`
 //! - `consumer-heartbeat GROUP member= epoch=0 topics=NAME,… regex= owns=TOPIC/PARTITION,…+TOPIC/… timeout= instance= rack=
-//!   assignor=`: who joins (epoch 0) holds nothing, reads nothing and has a minute unless it says otherwise, `?` for not at all;
+//!   assignor= until=`: who joins (epoch 0) holds nothing, reads nothing and has a minute unless it says otherwise, `?` for not at all;
 //!   `describe-consumer-groups GROUP… operations`
 //! - `list-groups states= types=`, `describe-groups GROUP… operations`, `delete-groups GROUP…`
 //! - `offset-commit GROUP TOPIC/PARTITION@OFFSET:TEXT… member= generation= instance= epoch= retention=`,

@@ -5,13 +5,14 @@ use ottla_protocol::consumer_group_heartbeat::{ConsumerGroupHeartbeatRequest, To
 use ottla_testkit::Command;
 
 use super::session::{Session, error, joined};
+use crate::support::PATIENCE;
 
 /// A text, of which `''` is the empty one.
 fn text(command: &Command<'_>, key: &str) -> Option<String> {
     command.argument(key).map(|text| text.replace("''", ""))
 }
 
-/// Who joins says what it has to say, unless the command says `?` for it.
+/// Who joins says what it has to say, unless the command says `?` for it. With `until=` it is sent until the answer ends so.
 pub(super) fn heartbeat(session: &mut Session, command: &Command<'_>) -> String {
     let epoch = command.parsed("epoch", 0);
     let joins = epoch == 0;
@@ -36,7 +37,18 @@ pub(super) fn heartbeat(session: &mut Session, command: &Command<'_>) -> String 
         server_assignor: text(command, "assignor"),
         topic_partitions: owned,
     };
-    session.ask(command.parsed("v", 1), &request, |session, answer| {
+    let patience = std::time::Instant::now() + PATIENCE;
+    loop {
+        let told = beat(session, command.parsed("v", 1), &request);
+        if command.argument("until").is_none_or(|end| told.ends_with(end)) {
+            return told;
+        }
+        assert!(std::time::Instant::now() < patience, "a heartbeat is still answered with {told}");
+    }
+}
+
+fn beat(session: &mut Session, version: i16, request: &ConsumerGroupHeartbeatRequest) -> String {
+    session.ask(version, request, |session, answer| {
         let told = error(answer.error_code, answer.error_message.as_deref());
         if answer.error_code != 0 {
             return told;

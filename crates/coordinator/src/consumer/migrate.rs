@@ -41,11 +41,9 @@ pub(super) fn upgraded(
     let (mut said, mut targets, mut standings) = (Vec::new(), Vec::new(), Vec::new());
     for (consumer, metadata, assignment) in classic.consumers() {
         let says = embedded::says(turn.topics, &metadata);
-        let says = says.map_err(|error| refuse(format!("{} says what cannot be read: {error}", consumer.id)))?;
+        let says = says.map_err(|error| refuse(format!("what a member says cannot be read: {error}")))?;
         let assigned = embedded::assigned(turn.topics, &assignment).map_err(|strange| match strange {
-            embedded::Strange::Malformed(error) => {
-                refuse(format!("{} is assigned what cannot be read: {error}", consumer.id))
-            }
+            embedded::Strange::Malformed(error) => refuse(format!("what a member is assigned cannot be read: {error}")),
             embedded::Strange::UserData => refuse("an assignor of its own is at work".to_owned()),
         })?;
         let standing = Standing {

@@ -258,3 +258,80 @@ impl Standing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ottla_types::Uuid;
+
+    use super::*;
+    use crate::fact::Fact;
+
+    fn facts() -> Vec<ConsumerFact> {
+        let topic = Uuid([7; 16]);
+        let member: Arc<str> = "m".into();
+        let said = Subscription {
+            instance: Some("one".into()),
+            rack: Some("r".into()),
+            client_id: "client".into(),
+            client_host: "/127.0.0.1".into(),
+            topics: Arc::new(["a".into(), "b".into()].into()),
+            regex: Some("c.*".into()),
+            rebalance_timeout_ms: 60_000,
+            assignor: Some("range".into()),
+            classic: Some(ClassicMember {
+                session_timeout_ms: 30_000,
+                protocols: vec![Protocol { name: "range".into(), metadata: vec![1, 2].into() }],
+            }),
+        };
+        let standing = Standing {
+            epoch: 4,
+            previous_epoch: 3,
+            state: MemberState::Unrevoked,
+            assigned: [(topic, [(0, 2), (1, 4)].into())].into(),
+            revoking: [(topic, [(2, 3)].into())].into(),
+        };
+        let resolved = Resolved { topics: ["a".into()].into(), version: 9, resolved_at: Timestamp(11) };
+        vec![
+            ConsumerFact::Epoch(Some(GroupEpoch { epoch: 4, metadata_hash: -5 })),
+            ConsumerFact::PartitionMetadata(true),
+            ConsumerFact::Member(member.clone(), Some(said)),
+            ConsumerFact::Member("other".into(), Some(Subscription::default())),
+            ConsumerFact::TargetEpoch(Some(TargetEpoch { epoch: 4, assigned_at: Timestamp(10) })),
+            ConsumerFact::Target(member.clone(), Some(Arc::new([(topic, [0, 1].into())].into()))),
+            ConsumerFact::Standing(member.clone(), Some(standing)),
+            ConsumerFact::Regex("c.*".into(), Some(resolved)),
+            ConsumerFact::Epoch(None),
+            ConsumerFact::PartitionMetadata(false),
+            ConsumerFact::Member(member.clone(), None),
+            ConsumerFact::TargetEpoch(None),
+            ConsumerFact::Target(member.clone(), None),
+            ConsumerFact::Standing(member, None),
+            ConsumerFact::Regex("c.*".into(), None),
+        ]
+    }
+
+    #[test]
+    fn facts_come_back_from_their_records_and_are_no_larger_than_they_say() {
+        for fact in facts() {
+            let fact = Fact::Consumer { group: "g".into(), fact };
+            let (key, value) = fact.to_record().expect("short");
+            assert_eq!(Fact::from_record(&key, value.as_deref()), Ok(Some(fact.clone())));
+            assert!(key.len() + value.map_or(0, |value| value.len()) <= fact.size_at_most(), "{fact}");
+        }
+    }
+
+    #[test]
+    fn partitions_without_epochs_are_held_since_the_members() {
+        let topic = TopicPartitions { topic_id: Uuid([7; 16]), partitions: vec![0, 3], assignment_epochs: None };
+        let value = ConsumerGroupCurrentMemberAssignmentValue {
+            member_epoch: -2,
+            previous_member_epoch: 5,
+            state: 9,
+            assigned_partitions: vec![topic],
+            partitions_pending_revocation: Vec::new(),
+        };
+        let standing = Standing::from_value(value);
+        assert_eq!(standing.state, MemberState::Unknown);
+        assert_eq!(standing.assigned, [(Uuid([7; 16]), [(0, 0), (3, 0)].into())].into());
+    }
+}

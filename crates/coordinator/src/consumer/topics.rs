@@ -79,3 +79,59 @@ fn put_text(bytes: &mut Vec<u8>, text: &str) {
 fn put_number(bytes: &mut Vec<u8>, number: usize) {
     bytes.extend_from_slice(&i32::try_from(number).unwrap_or(i32::MAX).to_le_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use ottla_metadata::{BrokerEpoch, FACTS_VERSION, Fact, LEVEL_NEWEST, PartitionEpoch};
+    use ottla_types::{BrokerId, LeaderEpoch, PartitionIndex, TopicName};
+
+    use super::*;
+
+    /// Topics of four partitions at one broker.
+    fn topics(rack: Option<&str>, named: &[(&str, &str)]) -> Topics {
+        let leader = BrokerId(1);
+        let mut facts = vec![
+            Fact::FeatureLevelSet { name: FACTS_VERSION.to_owned(), level: LEVEL_NEWEST },
+            Fact::BrokerRegistered {
+                id: leader,
+                incarnation: Uuid([1; 16]),
+                epoch: BrokerEpoch(1),
+                rack: rack.map(str::to_owned),
+                endpoints: Vec::new(),
+                fenced: false,
+            },
+        ];
+        for (name, id) in named {
+            let id: Uuid = id.parse().expect("an id");
+            facts.push(Fact::TopicCreated { id, name: TopicName::new(name).expect("legal") });
+            facts.extend((0..4).map(|index| Fact::PartitionCreated {
+                topic_id: id,
+                index: PartitionIndex(index),
+                replicas: vec![leader],
+                isr: vec![leader],
+                leader,
+                leader_epoch: LeaderEpoch(0),
+                partition_epoch: PartitionEpoch(0),
+            }));
+        }
+        let mut topics = Topics::default();
+        facts.iter().for_each(|fact| topics.image.apply(fact).expect("possible"));
+        topics
+    }
+
+    #[test]
+    fn topics_have_the_number_that_kafka_writes() {
+        // From records that a 4.3.1 wrote about groups that read these topics.
+        let (t, u) = (("t", "QIBwwCjwTuWczpv04gYa-A"), ("u", "ojmCyBUgTIqDxnEYjku_Hg"));
+        let names: Vec<Arc<str>> = vec!["none".into(), "t".into(), "u".into()];
+        let cases = [
+            (None, vec![t], -5_435_223_368_690_139_785),
+            (None, vec![t, u], -5_273_604_585_685_661_668),
+            (Some("rack-1"), vec![t, u], -2_899_961_645_465_209_353),
+            (None, vec![], 0),
+        ];
+        for (rack, named, hash) in cases {
+            assert_eq!(topics(rack, &named).hash(names.iter()), hash, "{rack:?} {named:?}");
+        }
+    }
+}
