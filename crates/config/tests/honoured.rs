@@ -23,6 +23,8 @@ fn other_value(key: &Key) -> String {
         "port" | "advertised.port" | "group.max.size" => "1",
         "log.message.timestamp.before.max.ms" | "message.timestamp.before.max.ms" => "1",
         "group.consumer.migration.policy" => "disabled",
+        "cleanup.policy" | "log.cleanup.policy" => "compact",
+        "log.cleaner.io.max.bytes.per.second" => "5",
         _ => "",
     };
     if !text.is_empty() {

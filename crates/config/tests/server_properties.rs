@@ -115,7 +115,7 @@ fn the_file_of_0_8_starts_with_its_host_and_port() {
     let (listeners, advertised) = addresses(V0_8);
     assert_eq!(listeners, ["PLAINTEXT://192.0.2.1:9095"]);
     assert_eq!(advertised, ["PLAINTEXT://kafka.example:19095"]);
-    let without = ["log.cleaner.enable", "zookeeper.connect", "zookeeper.connection.timeout.ms"];
+    let without = ["zookeeper.connect", "zookeeper.connection.timeout.ms"];
     assert_eq!(keys_without_effect(&notices), without);
 }
 

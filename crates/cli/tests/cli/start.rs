@@ -56,9 +56,7 @@ fn a_file_of_old_starts_a_broker_that_serves_and_says_once_what_has_no_effect() 
     assert!(directory.path().join("logs/t-0").is_dir());
 
     let log = std::fs::read_to_string(directory.path().join("log")).unwrap();
-    for key in
-        ["zookeeper.connect", "zookeeper.connection.timeout.ms", "log.message.format.version", "log.cleaner.enable"]
-    {
+    for key in ["zookeeper.connect", "zookeeper.connection.timeout.ms", "log.message.format.version"] {
         assert_eq!(log.matches(&format!(" {key}: ")).count(), 1, "{key} in {log}");
     }
 }
