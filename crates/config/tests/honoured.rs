@@ -20,7 +20,7 @@ fn other_value(key: &Key) -> String {
         "ottla.http.listener" => "http://:1",
         "max.connections.per.ip.overrides" => "127.0.0.1:1",
         "max.connection.creation.rate" | "max.connections" | "max.connections.per.ip" => "5",
-        "port" | "advertised.port" | "group.max.size" => "1",
+        "port" | "advertised.port" => "1",
         "log.message.timestamp.before.max.ms" | "message.timestamp.before.max.ms" => "1",
         "group.consumer.migration.policy" => "disabled",
         "cleanup.policy" | "log.cleanup.policy" => "compact",
@@ -32,6 +32,8 @@ fn other_value(key: &Key) -> String {
     }
     match key.default.map(|default| parse_value(key, default).expect("a default is allowed")) {
         Some(Value::Boolean(on)) => (!on).to_string(),
+        // The most that an Int may be.
+        Some(Value::Number(number)) if number == i64::from(i32::MAX) => (number - 1).to_string(),
         Some(Value::Number(number)) => number.checked_add(1).unwrap_or(number - 1).to_string(),
         Some(Value::Double(number)) => (number / 2.0).to_string(),
         None if matches!(key.kind, Kind::Int | Kind::Long) => "5".to_owned(),
