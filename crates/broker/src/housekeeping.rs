@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use crate::checkpoints::Checkpoints;
-use crate::cleaner::LogCleaner;
+use crate::cleaner::{CleanerStats, LogCleaner};
 use crate::directories::Directories;
 use crate::flusher::Flusher;
 use crate::metrics::Flushes;
@@ -43,13 +43,13 @@ pub(crate) struct Housekeeping<'a> {
     pub(crate) directories: &'a Arc<Directories>,
     pub(crate) partitions: &'a Arc<Partitions>,
     pub(crate) moves: &'a Arc<Moves>,
-    pub(crate) cleaner: &'a Arc<LogCleaner>,
     pub(crate) loops: &'a TaskTracker,
 }
 
 impl Housekeeping<'_> {
-    /// Starts all of the loops. They end with `stop`, or with their directory. Answers where flushes are counted.
-    pub(crate) fn start(&self, stop: &CancellationToken) -> Arc<Flushes> {
+    /// Starts all of the loops. They end with `stop`, or with their directory. Answers where flushes are counted, and what
+    /// is told of compaction.
+    pub(crate) fn start(&self, stop: &CancellationToken) -> (Arc<Flushes>, Arc<CleanerStats>) {
         let flushes = Arc::default();
         for slot in self.directories.slots() {
             if let Some(directory) = slot.online() {
@@ -58,11 +58,13 @@ impl Housekeeping<'_> {
         }
         let retention_interval = duration(self.config.retention_check_interval_ms);
         let times = (self.delay(retention_interval), retention_interval);
-        let (partitions, cleaner) = (self.partitions.clone(), self.cleaner.clone());
-        let retention = retention::run(self.runtime.clone(), partitions, cleaner, times, stop.clone());
+        let served = (self.directories.clone(), self.partitions.clone());
+        let (runtime, settings, loops) = (self.runtime.clone(), self.settings.clone(), self.loops.clone());
+        let cleaner = LogCleaner::new(runtime.clone(), settings, served, loops, stop.clone());
+        let retention = retention::run(runtime, self.partitions.clone(), cleaner.clone(), times, stop.clone());
         self.spawn(Lane::Control, retention);
         if self.config.cleaner.enable {
-            self.cleaner.start_workers();
+            cleaner.start_workers();
         }
         let forget =
             forget_idle_producers(self.runtime.clone(), self.partitions.clone(), self.settings.clone(), stop.clone());
@@ -72,7 +74,7 @@ impl Housekeeping<'_> {
         for _ in 0..movers {
             self.spawn(Lane::Data, self.moves.clone().work(stop.clone()));
         }
-        flushes
+        (flushes, cleaner.stats())
     }
 
     /// The loops of one directory: one flushes, one writes checkpoints.

@@ -77,8 +77,8 @@ pub(crate) async fn serve(listener: Box<dyn Listener>, watched: Watched, runtime
 
 async fn connection(socket: Box<dyn Socket>, watched: Watched) {
     let answer = service_fn(|request: Request<Incoming>| {
-        let answer = answer(request.method(), request.uri().path(), &watched);
-        async move { Ok::<_, Infallible>(answer) }
+        let watched = watched.clone();
+        async move { Ok::<_, Infallible>(answer(request.method(), request.uri().path(), &watched).await) }
     });
     let mut http = http1::Builder::new();
     let served =
@@ -88,13 +88,13 @@ async fn connection(socket: Box<dyn Socket>, watched: Watched) {
     }
 }
 
-fn answer(method: &Method, path: &str, watched: &Watched) -> Response<Full<Bytes>> {
+async fn answer(method: &Method, path: &str, watched: &Watched) -> Response<Full<Bytes>> {
     let node = watched.0.get();
     if *method != Method::GET && *method != Method::HEAD {
         return response(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD\n".to_owned());
     }
     match (path, node) {
-        ("/metrics", Some(node)) => response(StatusCode::OK, EXPOSITION, scrape(node)),
+        ("/metrics", Some(node)) => response(StatusCode::OK, EXPOSITION, scrape(node).await),
         ("/metrics" | "/ready", None) => unavailable("starting"),
         ("/health", None) => response(StatusCode::OK, TEXT, "starting\n".to_owned()),
         ("/health", Some(node)) => match failure(node) {

@@ -20,14 +20,13 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::buffers::Buffers;
-use crate::cleaner::LogCleaner;
 use crate::config_rules::Rules;
 use crate::connections::Connections;
 use crate::controller::{ControllerHandle, ControllerLoop};
 use crate::conversions::Conversions;
 use crate::directories::{Directories, DirectoriesFault};
 use crate::fetch_sessions::FetchSessions;
-use crate::groups::{self, Groups};
+use crate::groups;
 use crate::housekeeping::Housekeeping;
 use crate::http::{self, Watched};
 use crate::log_levels::{LogLevels, NoLoggers};
@@ -140,8 +139,6 @@ impl Broker {
         let broker_epoch = register(&config, &runtime, &controller, &addresses, directories.cluster_id()).await?;
         let moves = keeper.begin().await;
         runtime.spawn(Lane::Control, loops.track_future(keeper.run(drained.clone())));
-        let served = (directories.clone(), partitions.clone());
-        let cleaner = LogCleaner::new(runtime.clone(), settings.clone(), served, loops.clone(), drained.clone());
         let housekeeping = Housekeeping {
             config: &config,
             settings: &settings,
@@ -149,22 +146,11 @@ impl Broker {
             directories: &directories,
             partitions: &partitions,
             moves: &moves,
-            cleaner: &cleaner,
             loops: &loops,
         };
-        let flushes = housekeeping.start(&drained);
+        let counted = housekeeping.start(&drained);
 
-        let groups = Arc::new(Groups::new(quorum.clone()));
-        let groups_keeper = groups::Keeper {
-            settings: settings.clone(),
-            runtime: runtime.clone(),
-            quorum: quorum.clone(),
-            partitions: partitions.clone(),
-            groups: groups.clone(),
-            loops: loops.clone(),
-            stop: drained.clone(),
-        };
-        runtime.spawn(Lane::Control, loops.track_future(groups_keeper.run(settled)));
+        let groups = groups::begin(&settings, &runtime, &quorum, &partitions, &loops, &drained, settled);
         let connections = connections(&settings, &runtime);
         runtime.spawn(Lane::Control, loops.track_future(connections.clone().sweep(drained.clone())));
         let client_metrics = telemetry::Shared::default();
@@ -186,7 +172,7 @@ impl Broker {
             conversions: Conversions::default(),
             stop,
             connections,
-            metrics: Metrics::new(handlers::count(), flushes, cleaner.stats()),
+            metrics: Metrics::new(handlers::count(), counted),
             client_metrics: client_metrics.clone(),
         });
         watched.started(node.clone());

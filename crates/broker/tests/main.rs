@@ -4,12 +4,14 @@
 //! `log_files` compares what lies on the disk with what a Kafka wrote,
 //! `versions` goes through every version of every API, `scripts` are golden texts, one for each API.
 
+mod compaction;
 mod connection;
 mod crowd;
 mod directories;
 mod faults;
 mod fetch_sessions;
 mod groups;
+mod groups_watched;
 mod hostile;
 mod log_files;
 mod moves;

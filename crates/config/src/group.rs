@@ -1,6 +1,9 @@
 //! What may be set for a group (`GroupConfig`): the keys, and the bounds that the broker's own keys draw around them.
 //!
-//! Nothing runs with it yet: groups are not served.
+//! Groups of the consumer protocol run with it; share and streams groups are not served.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use crate::broker::BrokerConfig;
 use crate::key::Key;
@@ -16,6 +19,36 @@ const PAIRS: &[(&str, &str)] = &[
     ("share.heartbeat.interval.ms", "share.session.timeout.ms"),
     ("streams.heartbeat.interval.ms", "streams.session.timeout.ms"),
 ];
+
+/// What a group of the consumer protocol runs with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConsumerGroupConfig {
+    /// `consumer.session.timeout.ms`.
+    pub session_timeout: Duration,
+    /// `consumer.heartbeat.interval.ms`.
+    pub heartbeat_interval: Duration,
+    /// `consumer.assignment.interval.ms`.
+    pub assignment_interval: Duration,
+}
+
+impl ConsumerGroupConfig {
+    /// What follows from a group's overrides and the broker's keys. What is no longer within the broker's bounds counts as
+    /// the nearer bound, as in Kafka (`GroupConfig.evaluate`).
+    #[must_use]
+    pub fn resolve(overrides: &Overrides, broker: &BrokerConfig) -> Self {
+        let groups = &broker.groups;
+        let millis = |name: &str, bounds: &RangeInclusive<Duration>| {
+            let Value::Number(value) = group_value(name, overrides, &broker.settings) else { return Duration::ZERO };
+            let value = Duration::from_millis(u64::try_from(value).unwrap_or_default());
+            if overrides.contains_key(name) { value.max(*bounds.start()).min(*bounds.end()) } else { value }
+        };
+        Self {
+            session_timeout: millis("consumer.session.timeout.ms", &groups.consumer_session_timeouts),
+            heartbeat_interval: millis("consumer.heartbeat.interval.ms", &groups.consumer_heartbeat_intervals),
+            assignment_interval: millis("consumer.assignment.interval.ms", &groups.consumer_assignment_intervals),
+        }
+    }
+}
 
 /// Checks all overrides of a group, each one, within the broker's bounds, and with one another.
 pub fn validate_group_configs(overrides: &Overrides, broker: &BrokerConfig) -> Result<(), Refusal> {
@@ -114,6 +147,20 @@ fn is_digits(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn broker(lines: &str) -> BrokerConfig {
+        BrokerConfig::from_layers(Some(lines), &[]).expect("good settings").0
+    }
+
+    #[test]
+    fn a_group_has_its_own_within_the_brokers_bounds_or_what_the_broker_has() {
+        let own: Overrides = [("consumer.session.timeout.ms".to_owned(), "50000".to_owned())].into();
+        let config = ConsumerGroupConfig::resolve(&own, &broker("group.consumer.heartbeat.interval.ms=7000"));
+        let seconds = [config.session_timeout, config.heartbeat_interval, config.assignment_interval];
+        assert_eq!(seconds.map(|time| time.as_secs()), [50, 7, 1]);
+        let narrow = ConsumerGroupConfig::resolve(&own, &broker("group.consumer.max.session.timeout.ms=48000"));
+        assert_eq!(narrow.session_timeout, Duration::from_secs(48));
+    }
 
     #[test]
     fn a_duration_is_read_as_iso_8601_writes_it() {

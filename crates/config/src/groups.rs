@@ -1,5 +1,6 @@
 //! What a broker grants groups, and how the topic of their offsets is made.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::settings::Settings;
@@ -37,10 +38,14 @@ pub struct GroupsConfig {
     pub consumer_heartbeat_interval: Duration,
     /// `group.consumer.assignment.interval.ms`.
     pub consumer_assignment_interval: Duration,
+    /// What a group may have of its own: `group.consumer.min.session.timeout.ms` to `…max…`.
+    pub consumer_session_timeouts: RangeInclusive<Duration>,
+    /// Likewise `group.consumer.min.heartbeat.interval.ms` to `…max…`.
+    pub consumer_heartbeat_intervals: RangeInclusive<Duration>,
+    /// Likewise `group.consumer.min.assignment.interval.ms` to `…max…`.
+    pub consumer_assignment_intervals: RangeInclusive<Duration>,
     /// `group.consumer.max.size`.
     pub consumer_members_max: usize,
-    /// `group.consumer.regex.refresh.interval.ms`.
-    pub consumer_regex_refresh: Duration,
     /// `group.consumer.assignors`: names, the default first.
     pub consumer_assignors: Vec<String>,
     /// `group.consumer.migration.policy`.
@@ -52,7 +57,9 @@ impl GroupsConfig {
         let int = |name| i32::try_from(settings.number(name)).expect("the key is an Int and was checked");
         // Whatever is negative is as good as nothing.
         let count = |name| usize::try_from(settings.number(name)).unwrap_or_default();
-        let millis = |name| Duration::from_millis(u64::try_from(settings.number(name)).unwrap_or_default());
+        let millis = |name: &str| Duration::from_millis(u64::try_from(settings.number(name)).unwrap_or_default());
+        let bounds =
+            |name: &str| millis(&format!("group.consumer.min.{name}"))..=millis(&format!("group.consumer.max.{name}"));
         Self {
             offsets_partitions: int("offsets.topic.num.partitions"),
             offsets_replication_factor: i16::try_from(settings.number("offsets.topic.replication.factor"))
@@ -71,8 +78,10 @@ impl GroupsConfig {
             consumer_session_timeout: millis("group.consumer.session.timeout.ms"),
             consumer_heartbeat_interval: millis("group.consumer.heartbeat.interval.ms"),
             consumer_assignment_interval: millis("group.consumer.assignment.interval.ms"),
+            consumer_session_timeouts: bounds("session.timeout.ms"),
+            consumer_heartbeat_intervals: bounds("heartbeat.interval.ms"),
+            consumer_assignment_intervals: bounds("assignment.interval.ms"),
             consumer_members_max: count("group.consumer.max.size"),
-            consumer_regex_refresh: millis("group.consumer.regex.refresh.interval.ms"),
             consumer_assignors: settings.list("group.consumer.assignors"),
             consumer_migration_policy: settings.text("group.consumer.migration.policy").unwrap_or_default(),
         }

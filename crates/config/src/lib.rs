@@ -50,7 +50,7 @@ pub use describe::{
 };
 pub use dynamic::{Scope, validate_broker_configs};
 pub use endpoints::HttpListener;
-pub use group::validate_group_configs;
+pub use group::{ConsumerGroupConfig, validate_group_configs};
 pub use groups::GroupsConfig;
 pub use listener::{Listener, Protocol};
 pub use log_level::LogLevel;

@@ -22,6 +22,7 @@ fn other_value(key: &Key) -> String {
         "max.connection.creation.rate" | "max.connections" | "max.connections.per.ip" => "5",
         "port" | "advertised.port" | "group.max.size" => "1",
         "log.message.timestamp.before.max.ms" | "message.timestamp.before.max.ms" => "1",
+        "group.consumer.migration.policy" => "disabled",
         _ => "",
     };
     if !text.is_empty() {

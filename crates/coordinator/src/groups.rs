@@ -51,6 +51,7 @@ pub(crate) fn delete(groups: &Groups, turn: &mut Turn<'_>, id: RequestId, group:
         return turn.reply(id, Reply::DeleteGroup(ErrorCode::NonEmptyGroup));
     }
     for (topic, partition, _) in known.offsets.iter() {
+        turn.tally.offsets_deleted += 1;
         turn.remember(Fact::Offset { group: group.clone(), topic: topic.clone(), partition, value: None });
     }
     known.forget(turn, group);

@@ -18,6 +18,7 @@
 //! Read in this order: `shard`, `turn`, then `classic`, `consumer` and `offsets`.
 
 mod assignors;
+mod census;
 mod classic;
 mod consumer;
 mod fact;
@@ -30,10 +31,12 @@ mod request;
 mod settings;
 mod shard;
 mod subscription;
+mod tally;
 mod timers;
 mod turn;
 
 pub use assignors::{Assignment, Assignor, GroupSpec, MemberSpec, Targets, TopicsView, UnknownTopic};
+pub use census::{Census, Position};
 pub use classic::State;
 pub use consumer::{
     ClassicMember, ConsumerBeat, ConsumerFact, ConsumerHeartbeat, DescribedAssignment, DescribedConsumer,
@@ -50,4 +53,5 @@ pub use request::{
 pub use settings::{ConsumerSettings, MigrationPolicy, Settings};
 pub use shard::{AppendId, Input, Output, Shard, TopicsChanged};
 pub use subscription::{InvalidPattern, check as check_pattern, matching};
+pub use tally::Tally;
 pub use turn::Now;

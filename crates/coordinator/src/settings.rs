@@ -1,5 +1,7 @@
 //! What a coordinator may be told: Kafka's `group.*` and `offsets.*` settings, by Kafka's defaults.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::assignors::Assignor;
@@ -27,6 +29,8 @@ pub struct Settings {
     pub append_bytes_max: usize,
     /// What holds for groups of the consumer protocol that have nothing of their own.
     pub consumer: ConsumerSettings,
+    /// What holds for those that have something of their own, by their ids (KIP-848, `kafka-configs --entity-type groups`).
+    pub consumer_groups: Arc<BTreeMap<Arc<str>, ConsumerSettings>>,
     /// How many members such a group may have: `group.consumer.max.size`.
     pub consumer_members_max: usize,
     /// How long it is believed which topics a pattern matches: `group.consumer.regex.refresh.interval.ms`.
@@ -91,8 +95,8 @@ impl MigrationPolicy {
 
 impl Settings {
     /// What holds for a group of the consumer protocol.
-    pub(crate) fn of_consumer(&self, _group: &str) -> &ConsumerSettings {
-        &self.consumer
+    pub(crate) fn of_consumer(&self, group: &str) -> &ConsumerSettings {
+        self.consumer_groups.get(group).unwrap_or(&self.consumer)
     }
 
     /// The way of assignment of groups that want none.
@@ -118,6 +122,7 @@ impl Default for Settings {
                 heartbeat_interval: Duration::from_secs(5),
                 assignment_interval: Duration::from_secs(1),
             },
+            consumer_groups: Arc::default(),
             consumer_members_max: usize::MAX,
             consumer_regex_refresh: Duration::from_secs(10 * 60),
             assignors: vec![Assignor::Uniform, Assignor::Range],

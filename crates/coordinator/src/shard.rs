@@ -8,11 +8,13 @@ use std::sync::Arc;
 use ottla_metadata::Image;
 use ottla_types::{ErrorCode, Instant, Uuid};
 
+use crate::census::Census;
 use crate::consumer::{Refusal, Topics};
 use crate::fact::Fact;
 use crate::group::{Group, Groups, Kind, apply};
 use crate::request::{Joined, Left, Reply, Request, RequestId, Synced};
 use crate::settings::Settings;
+use crate::tally::Tally;
 use crate::timers::{Timer, Timers};
 use crate::turn::{Now, Turn};
 
@@ -27,6 +29,8 @@ pub enum Input {
     Request(RequestId, Request),
     /// The topics are these now.
     Topics(TopicsChanged),
+    /// These settings hold from now on. Deadlines that are set stay.
+    Settings(Box<Settings>),
     /// Topics are gone, each with its id: their offsets go, too.
     TopicsDeleted(Vec<(Arc<str>, Uuid)>),
     /// Everything appended up to this one is committed.
@@ -62,6 +66,7 @@ pub struct Shard {
     groups: Groups,
     timers: Timers,
     topics: Topics,
+    tally: Tally,
     outputs: VecDeque<Output>,
     appended: AppendId,
     committed: AppendId,
@@ -78,6 +83,7 @@ impl Shard {
             groups: Groups::new(),
             timers: Timers::default(),
             topics: Topics::default(),
+            tally: Tally::default(),
             outputs: VecDeque::new(),
             appended: AppendId::default(),
             committed: AppendId::default(),
@@ -107,6 +113,7 @@ impl Shard {
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
             Input::Request(id, request) => self.turn(now, |groups, turn| ask(groups, turn, id, request)),
+            Input::Settings(settings) => self.settings = *settings,
             Input::Topics(topics) => self.look_at(topics),
             Input::TopicsDeleted(topics) => {
                 self.turn(now, |groups, turn| crate::offsets::topics_deleted(groups, turn, &topics));
@@ -147,6 +154,17 @@ impl Shard {
         replies
     }
 
+    /// What was counted since this was asked last.
+    pub fn take_tally(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
+    }
+
+    /// The groups as those who watch the broker see them, with at most so many offsets.
+    #[must_use]
+    pub fn census(&self, positions_max: usize) -> Census {
+        Census::of(&self.groups, positions_max)
+    }
+
     fn look_at(&mut self, topics: TopicsChanged) {
         let TopicsChanged { image, changed, has_new } = topics;
         // What was told before the log was read may arrive behind it.
@@ -164,9 +182,9 @@ impl Shard {
     }
 
     fn turn(&mut self, now: Now, act: impl FnOnce(&mut Groups, &mut Turn<'_>)) {
-        let Self { settings, timers, groups, topics, .. } = self;
+        let Self { settings, timers, groups, topics, tally, .. } = self;
         let (facts, replies, held) = (Vec::new(), Vec::new(), Vec::new());
-        let mut turn = Turn { now, settings, timers, topics, facts, replies, held };
+        let mut turn = Turn { now, settings, timers, topics, tally, facts, replies, held };
         act(groups, &mut turn);
         let Turn { facts, replies, held, .. } = turn;
         if !facts.is_empty() {

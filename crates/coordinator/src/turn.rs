@@ -8,6 +8,7 @@ use crate::consumer::Topics;
 use crate::fact::Fact;
 use crate::request::{Reply, RequestId};
 use crate::settings::Settings;
+use crate::tally::Tally;
 use crate::timers::{Timer, Timers};
 
 /// The time of an input.
@@ -25,6 +26,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) timers: &'a mut Timers,
     pub(crate) topics: &'a Topics,
+    /// What is counted.
+    pub(crate) tally: &'a mut Tally,
     /// What is to be remembered, in order.
     pub(crate) facts: Vec<Fact>,
     /// Answers that may leave at once.

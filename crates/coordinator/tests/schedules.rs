@@ -9,6 +9,10 @@
 
 #[path = "schedules/classic.rs"]
 mod classic;
+#[path = "schedules/client.rs"]
+mod client;
+#[path = "schedules/consumer.rs"]
+mod consumer;
 #[path = "schedules/steps.rs"]
 mod steps;
 #[path = "schedules/world.rs"]

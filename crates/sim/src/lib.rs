@@ -6,15 +6,18 @@
 //!
 //! [`world`] and [`network`] are the seams, [`delay`] gives the disk its time, [`scenario`] is what happens, [`history`]
 //! says whether it may have. [`life`] is a longer story, in which each operation of the disk can be the one at which
-//! something goes wrong.
+//! something goes wrong. [`membership`] is a group whose members come and go while the power fails.
 
 mod delay;
 mod history;
 mod life;
+mod membership;
 mod network;
 mod scenario;
 mod world;
 
 pub use history::{Acknowledged, Finding, check};
 pub use life::{Life, Lived, Trouble, live};
+pub use membership::{Assignor, Membership, Shared, Unfair, share};
+pub use ottla_client::GroupProtocol;
 pub use scenario::{Options, Outcome, run};

@@ -267,6 +267,7 @@ async fn read_all(run: &Run, cluster: &Cluster) -> Result<BTreeMap<i32, Vec<(Off
     Ok(logs)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+/// Everything runs on one thread.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().expect("one thread, and nothing panics while it holds the lock")
 }

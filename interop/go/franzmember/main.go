@@ -1,10 +1,15 @@
 // A member of a group by franz-go: cooperative, or with the assignment made by the broker.
+//
+// A commit that meets a member which is joining anew waits until it has joined, and then goes out in the new generation,
+// with offsets of partitions that may be another's by now. So each is held to the generation in which its records came.
 package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"ottla/interop/member"
 )
@@ -38,13 +43,14 @@ func main() {
 				member.Refused(e.Err)
 			}
 		}
+		_, generation := client.GroupMetadata()
 		ends := map[int32]int64{}
 		fetches.EachRecord(func(r *kgo.Record) {
 			member.Read(r.Partition, r.Offset)
 			ends[r.Partition] = r.Offset + 1
 		})
 		if !group.Auto && len(ends) > 0 {
-			if err := client.CommitRecords(context.Background(), fetches.Records()...); err != nil {
+			if err := client.CommitRecords(of(generation), fetches.Records()...); err != nil {
 				member.Refused(err)
 			} else {
 				for partition, offset := range ends {
@@ -56,4 +62,14 @@ func main() {
 	}
 	client.CloseAllowingRebalance()
 	member.Left()
+}
+
+// of lets a commit pass in this generation alone.
+func of(generation int32) context.Context {
+	return kgo.PreCommitFnContext(context.Background(), func(request *kmsg.OffsetCommitRequest) error {
+		if request.Generation != generation {
+			return fmt.Errorf("records of generation %d, in generation %d", generation, request.Generation)
+		}
+		return nil
+	})
 }

@@ -11,7 +11,7 @@
 mod pace;
 mod stats;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
 use ottla_runtime::{Lane, Runtime};
@@ -41,8 +41,8 @@ pub(crate) struct LogCleaner {
     partitions: Arc<Partitions>,
     loops: TaskTracker,
     stop: CancellationToken,
-    /// The partitions that workers have, and what they were told about the log.
-    taken: Mutex<BTreeMap<TopicPartition, ()>>,
+    /// The partitions that workers have.
+    taken: Mutex<BTreeSet<TopicPartition>>,
     /// How many workers there are.
     workers: Mutex<usize>,
     throttle: Throttle,
@@ -81,7 +81,7 @@ impl LogCleaner {
 
     /// Whether a worker has this partition: its old segments leave when it is done.
     pub(crate) fn has(&self, name: &TopicPartition) -> bool {
-        self.taken.lock().contains_key(name)
+        self.taken.lock().contains(name)
     }
 
     /// Starts workers until there are as many as the settings say.
@@ -165,8 +165,8 @@ impl LogCleaner {
         self.stats.found(ratio_max, overdue_max);
         let work = dirtiest?;
         // Somebody else may have looked at the same time.
-        let taken = self.taken.lock().insert(work.partition.name.clone(), ());
-        if taken.is_some() { None } else { Some(work) }
+        let is_mine = self.taken.lock().insert(work.partition.name.clone());
+        is_mine.then_some(work)
     }
 
     /// Cleans a log. Answers whether there may be more to do at once.

@@ -5,6 +5,8 @@
 //! remembered. Here is who finds them, and the loop that starts them as the cluster's image says. `offsets_topic` makes the
 //! topic when somebody first asks for a coordinator.
 
+mod counts;
+mod limits;
 mod load;
 pub(crate) mod offsets_topic;
 mod shard_loop;
@@ -14,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use ottla_coordinator::{Reply, Request};
+use ottla_coordinator::{Census, Reply, Request, Tally};
 use ottla_metadata::{Difference, Image};
 use ottla_quorum::Quorum;
 use ottla_runtime::{Lane, Runtime};
@@ -26,6 +28,8 @@ use tokio_util::task::TaskTracker;
 use crate::partition::Partition;
 use crate::partitions::{Partitions, Settled};
 use crate::settings::Settings;
+pub(crate) use counts::Counts;
+use limits::limits;
 use shard_loop::Host;
 
 /// The topic of groups and their offsets.
@@ -40,6 +44,10 @@ enum Told {
     Question(Request, oneshot::Sender<Reply>),
     /// Topics are gone.
     TopicsDeleted(Arc<[(Arc<str>, Uuid)]>),
+    /// Settings have changed. Which these are is looked up when this is heard, for what is told may be overtaken.
+    Settings,
+    /// Somebody watches, and wants so many offsets at most.
+    Census(usize, oneshot::Sender<Census>),
 }
 
 /// A shard that runs here.
@@ -54,13 +62,26 @@ struct Shard {
 pub(crate) struct Groups {
     quorum: Arc<Quorum>,
     shards: ArcSwap<BTreeMap<i32, Arc<Shard>>>,
+    counts: Arc<Counts>,
     /// Told whenever a shard comes or has read its log.
     moved: Arc<Notify>,
 }
 
+/// The groups of this broker as those who watch it see them.
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    /// Shards that have read their logs, and those that still do.
+    pub(crate) active: usize,
+    pub(crate) loading: usize,
+    /// What each that is active has.
+    pub(crate) censuses: Vec<Census>,
+    /// What was counted since the broker's start.
+    pub(crate) counted: Tally,
+}
+
 impl Groups {
-    pub(crate) fn new(quorum: Arc<Quorum>) -> Self {
-        Self { quorum, shards: ArcSwap::default(), moved: Arc::default() }
+    fn new(quorum: Arc<Quorum>) -> Self {
+        Self { quorum, shards: ArcSwap::default(), counts: Arc::default(), moved: Arc::default() }
     }
 
     /// Waits until the shard of this partition takes questions here.
@@ -94,9 +115,37 @@ impl Groups {
         }
         replies
     }
+
+    /// Counts the groups, and finds out how far they are in at most so many partitions.
+    pub(crate) async fn watched(&self, positions_max: usize) -> Watched {
+        let shards: Vec<_> = self.shards.load().values().cloned().collect();
+        let mut watched = Watched { counted: self.counts.sums(), ..Watched::default() };
+        let mut rest = positions_max;
+        for shard in shards {
+            match shard.census(rest).await {
+                Some(census) => {
+                    rest -= census.positions.len();
+                    watched.censuses.push(census);
+                    watched.active += 1;
+                }
+                None => watched.loading += 1,
+            }
+        }
+        watched
+    }
 }
 
 impl Shard {
+    /// `None` while its log is read.
+    async fn census(&self, positions_max: usize) -> Option<Census> {
+        if !self.loaded.load(Ordering::Acquire) {
+            return None;
+        }
+        let (answer, answered) = oneshot::channel();
+        self.tells.send(Told::Census(positions_max, answer)).await.ok()?;
+        answered.await.ok()
+    }
+
     async fn ask(&self, request: Request) -> Result<Reply, ErrorCode> {
         if !self.loaded.load(Ordering::Acquire) {
             return Err(ErrorCode::CoordinatorLoadInProgress);
@@ -116,20 +165,45 @@ pub(crate) fn partition_of(group: &str, count: usize) -> i32 {
     hash % i32::try_from(count).unwrap_or(i32::MAX).max(1)
 }
 
+/// Where groups are found from now on, and the loop that sees to it.
+pub(crate) fn begin(
+    settings: &Arc<Settings>,
+    runtime: &Runtime,
+    quorum: &Arc<Quorum>,
+    partitions: &Arc<Partitions>,
+    loops: &TaskTracker,
+    stop: &CancellationToken,
+    settled: Settled,
+) -> Arc<Groups> {
+    let groups = Arc::new(Groups::new(quorum.clone()));
+    let keeper = Keeper {
+        settings: settings.clone(),
+        runtime: runtime.clone(),
+        quorum: quorum.clone(),
+        partitions: partitions.clone(),
+        groups: groups.clone(),
+        loops: loops.clone(),
+        stop: stop.clone(),
+    };
+    runtime.spawn(Lane::Control, loops.track_future(keeper.run(settled)));
+    groups
+}
+
 /// Starts and ends shards as the cluster's image says, until the broker stops.
-pub(crate) struct Keeper {
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) runtime: Runtime,
-    pub(crate) quorum: Arc<Quorum>,
-    pub(crate) partitions: Arc<Partitions>,
-    pub(crate) groups: Arc<Groups>,
-    pub(crate) loops: TaskTracker,
-    pub(crate) stop: CancellationToken,
+struct Keeper {
+    settings: Arc<Settings>,
+    runtime: Runtime,
+    quorum: Arc<Quorum>,
+    partitions: Arc<Partitions>,
+    groups: Arc<Groups>,
+    loops: TaskTracker,
+    stop: CancellationToken,
 }
 
 impl Keeper {
-    pub(crate) async fn run(self, mut settled: Settled) {
+    async fn run(self, mut settled: Settled) {
         let mut seen = (*self.quorum.image()).clone();
+        let mut limits = limits(&self.settings.present(), &seen);
         self.follow(&seen, &seen);
         loop {
             tokio::select! {
@@ -138,12 +212,17 @@ impl Keeper {
                 () = settled.changed() => {}
             }
             let image = self.quorum.image();
-            self.follow(&seen, &image);
+            let shards = self.follow(&seen, &image);
+            let present = self::limits(&self.settings.present(), &image);
+            if present != limits {
+                limits = present;
+                self.tell_all(&shards, || Told::Settings);
+            }
             seen = (*image).clone();
         }
     }
 
-    fn follow(&self, before: &Image, image: &Image) {
+    fn follow(&self, before: &Image, image: &Image) -> BTreeMap<i32, Arc<Shard>> {
         let mut shards = (**self.groups.shards.load()).clone();
         shards.retain(|_, shard| !shard.partition.is_closed());
         if let Some(topic) = image.topic_by_name(OFFSETS_TOPIC) {
@@ -162,6 +241,7 @@ impl Keeper {
         if !gone.is_empty() {
             self.tell_all(&shards, || Told::TopicsDeleted(gone.clone()));
         }
+        shards
     }
 
     fn tell_all(&self, shards: &BTreeMap<i32, Arc<Shard>>, told: impl Fn() -> Told) {
@@ -185,6 +265,7 @@ impl Keeper {
             settings: self.settings.clone(),
             runtime: self.runtime.clone(),
             quorum: self.quorum.clone(),
+            counts: self.groups.counts.clone(),
             loaded: loaded.clone(),
             moved: self.groups.moved.clone(),
             stop: self.stop.clone(),

@@ -9,10 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ottla_coordinator::{
-    AppendId, Assignor, ConsumerSettings, Fact, Input, MigrationPolicy, Now, Output, Reply, RequestId,
-    Settings as Limits, Shard, TopicsChanged,
-};
+use ottla_coordinator::{AppendId, Fact, Input, Now, Output, Reply, RequestId, Shard, TopicsChanged};
 use ottla_metadata::{Difference, Image};
 use ottla_quorum::Quorum;
 use ottla_record::{BatchBuilder, BatchHeader, BatchOptions, Codec, Compressor};
@@ -24,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::Told;
+use super::counts::Counts;
+use super::limits::limits;
 use crate::partition::{Acks, Partition, Place};
 use crate::settings::Settings;
 
@@ -43,6 +42,7 @@ pub(super) struct Host {
     pub(super) runtime: Runtime,
     /// Tells which topics there are.
     pub(super) quorum: Arc<Quorum>,
+    pub(super) counts: Arc<Counts>,
     /// Whether questions are taken.
     pub(super) loaded: Arc<AtomicBool>,
     /// Told when they are.
@@ -64,8 +64,7 @@ struct Work<'a> {
     machine: Shard,
     answers: BTreeMap<RequestId, oneshot::Sender<Reply>>,
     next_id: u64,
-    /// Facts that are decided and not appended, and the last append that they belong to.
-    gathered: (Vec<Fact>, AppendId),
+    gathered: Gathered,
     appended: VecDeque<(AppendId, Place)>,
     /// The topics that the machine knows.
     seen: Image,
@@ -73,12 +72,22 @@ struct Work<'a> {
     safe: Option<BoxFuture<'static, Result<(), ErrorCode>>>,
 }
 
+/// Facts that are decided and not appended.
+#[derive(Default)]
+struct Gathered {
+    facts: Vec<Fact>,
+    /// What they take in a batch.
+    bytes: usize,
+    /// The last append that they belong to.
+    last: AppendId,
+}
+
 impl Host {
     /// Runs until the partition is not led here any longer, or the broker stops.
     pub(super) async fn run(self, mut told: mpsc::Receiver<Told>) {
         loop {
             let began = self.runtime.clock.now();
-            let limits = limits(&self.settings);
+            let limits = limits(&self.settings.present(), &self.quorum.image());
             let stop = self.stop.clone();
             let loaded = tokio::select! {
                 biased;
@@ -121,7 +130,7 @@ impl Host {
             machine,
             answers: BTreeMap::new(),
             next_id: 0,
-            gathered: (Vec::new(), AppendId::default()),
+            gathered: Gathered::default(),
             appended: VecDeque::new(),
             seen: (*self.quorum.image()).clone(),
             safe: None,
@@ -209,6 +218,15 @@ impl Work<'_> {
                 self.answers.insert(id, answer);
                 self.tell(Input::Request(id, request))
             }
+            Told::Settings => {
+                let limits = limits(&self.at.settings.present(), &self.at.quorum.image());
+                self.tell(Input::Settings(Box::new(limits)))
+            }
+            Told::Census(positions_max, answer) => {
+                // Who does not wait any longer has lost nothing.
+                drop(answer.send(self.machine.census(positions_max)));
+                Ok(())
+            }
             Told::TopicsDeleted(topics) => self.tell(Input::TopicsDeleted(topics.to_vec())),
         }
     }
@@ -216,12 +234,14 @@ impl Work<'_> {
     /// Hands the machine an input and does what it wants done; what it wants appended is gathered.
     fn tell(&mut self, input: Input) -> Result<(), String> {
         self.machine.handle(self.at.now(), input);
+        self.at.counts.add(self.machine.take_tally());
         while let Some(output) = self.machine.poll() {
             match output {
                 Output::Append(id, facts) => {
-                    self.gathered.0.extend(facts);
-                    self.gathered.1 = id;
-                    if self.gathered.0.iter().map(Fact::size_at_most).sum::<usize>() > BATCH_BYTES {
+                    self.gathered.bytes += facts.iter().map(Fact::size_at_most).sum::<usize>();
+                    self.gathered.facts.extend(facts);
+                    self.gathered.last = id;
+                    if self.gathered.bytes > BATCH_BYTES {
                         self.append_gathered()?;
                     }
                 }
@@ -237,7 +257,7 @@ impl Work<'_> {
     }
 
     fn append_gathered(&mut self) -> Result<(), String> {
-        let (facts, id) = (std::mem::take(&mut self.gathered.0), self.gathered.1);
+        let Gathered { facts, last: id, .. } = std::mem::take(&mut self.gathered);
         if facts.is_empty() {
             return Ok(());
         }
@@ -311,27 +331,4 @@ fn batch_of(facts: &[Fact], now: Now, codec: u8) -> Result<Batch, Box<dyn std::e
     }
     let bytes = builder.build(&mut Compressor::default())?;
     Ok(Batch { header: BatchHeader::parse(&bytes)?, bytes })
-}
-
-fn limits(settings: &Settings) -> Limits {
-    let config = &settings.present().groups;
-    Limits {
-        session_timeout_min: config.session_timeout_min,
-        session_timeout_max: config.session_timeout_max,
-        classic_members_max: config.classic_members_max,
-        initial_rebalance_delay: config.initial_rebalance_delay,
-        offset_metadata_max: config.offset_metadata_max,
-        offsets_retention: config.offsets_retention,
-        offsets_check_interval: config.offsets_check_interval,
-        consumer: ConsumerSettings {
-            session_timeout: config.consumer_session_timeout,
-            heartbeat_interval: config.consumer_heartbeat_interval,
-            assignment_interval: config.consumer_assignment_interval,
-        },
-        consumer_members_max: config.consumer_members_max,
-        consumer_regex_refresh: config.consumer_regex_refresh,
-        assignors: config.consumer_assignors.iter().filter_map(|name| Assignor::named(name)).collect(),
-        migration: MigrationPolicy::named(&config.consumer_migration_policy).unwrap_or(MigrationPolicy::Disabled),
-        ..Limits::default()
-    }
 }

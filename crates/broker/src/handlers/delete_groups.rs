@@ -5,6 +5,7 @@
 //! Errors by group: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use ottla_coordinator::{Reply, Request as Ask};
 use ottla_protocol::ApiKey;
@@ -28,12 +29,12 @@ async fn handle(node: &Node, body: DeleteGroupsRequest) -> DeleteGroupsResponse 
     // A group that is named twice is deleted, and answered for, once.
     let mut results = BTreeMap::new();
     for group_id in body.groups_names {
-        if !results.contains_key(&group_id) {
+        if let Entry::Vacant(place) = results.entry(group_id.clone()) {
             let error = match node.groups.ask(&group_id, Ask::DeleteGroup(group_id.as_str().into())).await {
                 Ok(Reply::DeleteGroup(error)) | Err(error) => error,
                 Ok(other) => unreachable!("a shard answers what it was asked, not {other}"),
             };
-            results.insert(group_id, error.raw());
+            place.insert(error.raw());
         }
     }
     let results = results.into_iter().map(|(group_id, error_code)| DeletableGroupResult { group_id, error_code });

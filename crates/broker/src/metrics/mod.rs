@@ -37,7 +37,7 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// For so many APIs, in the order of the handlers' table. The flushes are counted already, and so is compaction.
-    pub(crate) fn new(apis: usize, flushes: Arc<Flushes>, cleaner: Arc<CleanerStats>) -> Self {
+    pub(crate) fn new(apis: usize, (flushes, cleaner): (Arc<Flushes>, Arc<CleanerStats>)) -> Self {
         Self { requests: Requests::new(apis), traffic: Traffic::default(), flushes, cleaner }
     }
 }

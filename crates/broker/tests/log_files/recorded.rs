@@ -22,7 +22,7 @@ fn is_left_out(path: &str) -> bool {
     path.starts_with("__cluster_metadata-0/")
         || path.starts_with("ottla-metadata/")
         || path == "bootstrap.checkpoint"
-        // How far Kafka's compaction has come; nothing is compacted here.
+        // How far compaction has come, which depends on when somebody looks.
         || path == "cleaner-offset-checkpoint"
         || path == ".lock"
         // On its way out: who looks later finds nothing.

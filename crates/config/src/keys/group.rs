@@ -1,6 +1,6 @@
 //! The keys of a group (KIP-848, KIP-932, KIP-1071), and the broker keys that stand in for them and bound them.
 
-use crate::key::{ANY, Allowed, Key, Status, at_least};
+use crate::key::{ANY, Allowed, HONOURED, Key, Status, at_least};
 
 /// Which broker keys have to do with a key of a group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,15 +15,15 @@ pub struct GroupSynonyms {
     pub max: Option<&'static str>,
 }
 
-const NO_GROUPS: Status = Status::Accepted("groups are not served yet");
+const NO_GROUPS: Status = Status::Accepted("share and streams groups are not served");
 
 keys! {
     /// How long a group's assignment stays before the next is computed.
-    "consumer.assignment.interval.ms": Int = "1000", at_least(0), Medium, ClusterWide, NO_GROUPS;
+    "consumer.assignment.interval.ms": Int = "1000", at_least(0), Medium, ClusterWide, HONOURED;
     /// How often members of a consumer group send heartbeats.
-    "consumer.heartbeat.interval.ms": Int = "5000", at_least(1), Medium, ClusterWide, NO_GROUPS;
+    "consumer.heartbeat.interval.ms": Int = "5000", at_least(1), Medium, ClusterWide, HONOURED;
     /// How long a silent member stays in a consumer group.
-    "consumer.session.timeout.ms": Int = "45000", at_least(1), Medium, ClusterWide, NO_GROUPS;
+    "consumer.session.timeout.ms": Int = "45000", at_least(1), Medium, ClusterWide, HONOURED;
     /// How long a share group's assignment stays before the next is computed.
     "share.assignment.interval.ms": Int = "1000", at_least(0), Medium, ClusterWide, NO_GROUPS;
     /// Where a share group begins: `earliest`, `latest`, or `by_duration:` and an ISO 8601 duration before now.

@@ -41,30 +41,30 @@ keys! {
     /// The largest write buffer that the coordinator keeps for the next write.
     "group.coordinator.cached.buffer.max.bytes": Int = "1048588", at_least(524_288), Medium, ClusterWide, ACCEPTED;
     /// The server's assignors for consumer groups; the first is the default.
-    "group.consumer.assignors": List = "uniform,range", FILLED_LIST, Medium, ReadOnly, ACCEPTED;
+    "group.consumer.assignors": List = "uniform,range", FILLED_LIST, Medium, ReadOnly, HONOURED;
     /// Whether classic groups may become consumer groups while in use, and back.
     "group.consumer.migration.policy": String = "bidirectional",
-        Allowed::OneOfAnyCase(&["BIDIRECTIONAL", "DISABLED", "DOWNGRADE", "UPGRADE"]), Medium, ReadOnly, ACCEPTED;
+        Allowed::OneOfAnyCase(&["BIDIRECTIONAL", "DISABLED", "DOWNGRADE", "UPGRADE"]), Medium, ReadOnly, HONOURED;
     /// The most members of a consumer group.
-    "group.consumer.max.size": Int = "2147483647", at_least(1), Medium, ReadOnly, ACCEPTED;
+    "group.consumer.max.size": Int = "2147483647", at_least(1), Medium, ReadOnly, HONOURED;
     /// How long a consumer group member may be silent.
-    "group.consumer.session.timeout.ms": Int = "45000", at_least(1), Medium, ReadOnly, ACCEPTED;
+    "group.consumer.session.timeout.ms": Int = "45000", at_least(1), Medium, ReadOnly, HONOURED;
     /// The shortest session that a group may be given.
-    "group.consumer.min.session.timeout.ms": Int = "45000", at_least(1), Medium, ReadOnly, ACCEPTED;
+    "group.consumer.min.session.timeout.ms": Int = "45000", at_least(1), Medium, ReadOnly, HONOURED;
     /// The longest session that a group may be given.
-    "group.consumer.max.session.timeout.ms": Int = "60000", at_least(1), Medium, ReadOnly, ACCEPTED;
+    "group.consumer.max.session.timeout.ms": Int = "60000", at_least(1), Medium, ReadOnly, HONOURED;
     /// How often a consumer group member is told to report.
-    "group.consumer.heartbeat.interval.ms": Int = "5000", at_least(1), Medium, ReadOnly, ACCEPTED;
+    "group.consumer.heartbeat.interval.ms": Int = "5000", at_least(1), Medium, ReadOnly, HONOURED;
     /// The shortest report interval that a group may be given.
-    "group.consumer.min.heartbeat.interval.ms": Int = "5000", at_least(1), Medium, ReadOnly, ACCEPTED;
+    "group.consumer.min.heartbeat.interval.ms": Int = "5000", at_least(1), Medium, ReadOnly, HONOURED;
     /// The longest report interval that a group may be given.
-    "group.consumer.max.heartbeat.interval.ms": Int = "15000", at_least(1), Medium, ReadOnly, ACCEPTED;
+    "group.consumer.max.heartbeat.interval.ms": Int = "15000", at_least(1), Medium, ReadOnly, HONOURED;
     /// The least time between two assignments of a consumer group.
-    "group.consumer.assignment.interval.ms": Int = "1000", at_least(0), Medium, ClusterWide, ACCEPTED;
+    "group.consumer.assignment.interval.ms": Int = "1000", at_least(0), Medium, ClusterWide, HONOURED;
     /// The shortest such time that a group may be given.
-    "group.consumer.min.assignment.interval.ms": Int = "0", at_least(0), Medium, ReadOnly, ACCEPTED;
+    "group.consumer.min.assignment.interval.ms": Int = "0", at_least(0), Medium, ReadOnly, HONOURED;
     /// The longest such time that a group may be given.
-    "group.consumer.max.assignment.interval.ms": Int = "15000", at_least(0), Medium, ReadOnly, ACCEPTED;
+    "group.consumer.max.assignment.interval.ms": Int = "15000", at_least(0), Medium, ReadOnly, HONOURED;
     /// The most members of a streams group.
     "group.streams.max.size": Int = "2147483647", at_least(1), Medium, ReadOnly, ACCEPTED;
     /// How long a streams group member may be silent.

@@ -35,8 +35,7 @@ keys! {
     "log.segment.delete.delay.ms": Long = "60000", at_least(0), High, ClusterWide, HONOURED;
     /// What happens to old segments: delete, compact, both, or nothing.
     "log.cleanup.policy": List = "delete",
-        Allowed::List { of: &["compact", "delete"], empty: true }, Medium, ClusterWide,
-        Status::Accepted("where it holds compact, records without a key are refused, and nothing is compacted yet");
+        Allowed::List { of: &["compact", "delete"], empty: true }, Medium, ClusterWide, HONOURED;
     /// How many bytes of records pass between two entries of the offset index.
     "log.index.interval.bytes": Int = "4096", at_least(0), Medium, ClusterWide, HONOURED;
     /// The size at which an index is full, so that its segment rolls.

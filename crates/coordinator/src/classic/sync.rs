@@ -63,6 +63,7 @@ impl ClassicGroup {
             return self.rebalance(turn);
         }
         self.enter(turn, State::Stable);
+        turn.tally.classic_rebalances += 1;
         turn.remember(self.fact());
         let ids: Vec<_> = self.members.keys().cloned().collect();
         for member in ids {

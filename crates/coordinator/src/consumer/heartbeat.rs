@@ -259,6 +259,7 @@ impl ConsumerGroup {
 
     pub(super) fn bump(&mut self, turn: &mut Turn<'_>, metadata_hash: i64) {
         let epoch = GroupEpoch { epoch: self.epoch.epoch.wrapping_add(1).max(1), metadata_hash };
+        turn.tally.consumer_rebalances += 1;
         self.remember(turn, ConsumerFact::Epoch(Some(epoch)));
     }
 

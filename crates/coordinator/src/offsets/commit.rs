@@ -55,6 +55,7 @@ fn decide(groups: &mut Groups, turn: &mut Turn<'_>, request: OffsetCommit) -> Re
     if facts.iter().map(Fact::size_at_most).sum::<usize>() > turn.settings.append_bytes_max {
         return Err(ErrorCode::InvalidCommitOffsetSize);
     }
+    turn.tally.offsets_committed += facts.len() as u64;
     facts.into_iter().for_each(|fact| turn.remember(fact));
     Ok(errors)
 }

@@ -24,6 +24,7 @@ pub(crate) fn delete(groups: &mut Groups, turn: &mut Turn<'_>, id: RequestId, re
             errors.push(if is_read { ErrorCode::GroupSubscribedToTopic } else { ErrorCode::None });
             if !is_read && group.offsets.get(topic, partition).is_some() {
                 let (group, topic) = (request.group.clone(), topic.clone());
+                turn.tally.offsets_deleted += 1;
                 turn.remember(Fact::Offset { group, topic, partition, value: None });
             }
         }
@@ -38,6 +39,7 @@ pub(crate) fn topics_deleted(groups: &Groups, turn: &mut Turn<'_>, topics: &[(Ar
             for (partition, known) in group.offsets.of(topic) {
                 if known.topic_id.is_zero() || known.topic_id == *topic_id {
                     let (group, topic) = (id.clone(), topic.clone());
+                    turn.tally.offsets_deleted += 1;
                     turn.remember(Fact::Offset { group, topic, partition, value: None });
                 }
             }

@@ -24,6 +24,7 @@ pub(crate) fn expire(groups: &Groups, turn: &mut Turn<'_>, from: Option<Arc<str>
         for (topic, partition, offset) in group.offsets.iter() {
             if !group.reads(topic) && is_expired(turn, group, offset) {
                 let (group, topic) = (id.clone(), topic.clone());
+                turn.tally.offsets_expired += 1;
                 turn.remember(Fact::Offset { group, topic, partition, value: None });
             } else {
                 is_left = true;

@@ -58,6 +58,11 @@ impl Offsets {
         self.0.is_empty()
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.values().map(BTreeMap::len).sum()
+    }
+
     pub(crate) fn get(&self, topic: &str, partition: i32) -> Option<&CommittedOffset> {
         self.0.get(topic)?.get(&partition)
     }

@@ -49,9 +49,8 @@ pub(super) struct Client {
 
 impl Client {
     /// Every third client is static, every fourth one is old, and two of them believe to be the same.
-    pub(super) fn new(index: usize, groups: usize) -> Self {
+    pub(super) fn new(index: usize, group: Arc<str>) -> Self {
         let instance = index.is_multiple_of(3).then(|| format!("i{}", index % 6).into());
-        let group = format!("g{}", index % groups).into();
         let member = "".into();
         Self { group, instance, is_new: index % 4 != 3, member, generation: -1, phase: Phase::Out, says: 0 }
     }

@@ -49,10 +49,12 @@ impl Schedule {
     }
 }
 
-/// How many clients there are.
-pub(super) const CLIENTS: usize = 7;
-/// How many groups they make.
-pub(super) const GROUPS: usize = 2;
+/// How many clients there are: first those of the classic protocol, then those of the consumer protocol.
+pub(super) const CLIENTS: usize = CLASSIC_CLIENTS + 4;
+/// How many of them speak the classic protocol.
+pub(super) const CLASSIC_CLIENTS: usize = 7;
+/// The groups that they make; the last is of the consumer protocol.
+pub(super) const GROUPS: [&str; 3] = ["g0", "g1", "c"];
 
 fn step(random: &mut Random) -> Step {
     let client = usize::try_from(random.below(CLIENTS as u64)).expect("few");
@@ -64,7 +66,7 @@ fn step(random: &mut Random) -> Step {
         60..63 => Step::Change(client),
         63..66 => Step::Leave(client),
         66..70 => Step::Vanish(client),
-        70..73 => Step::Fetch(client % GROUPS),
+        70..73 => Step::Fetch(client % GROUPS.len()),
         73..82 => Step::Wait(random.below(2_000)),
         82..84 => Step::Wait(random.below(20_000)),
         84..96 => Step::Commit,

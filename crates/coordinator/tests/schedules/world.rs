@@ -15,8 +15,17 @@ use ottla_coordinator::{
 };
 use ottla_types::{ErrorCode, Instant, Timestamp};
 
-use super::classic::{Client, PARTITIONS, Phase, TOPIC};
-use super::steps::{CLIENTS, GROUPS, Random, Schedule, Step};
+use super::classic::{PARTITIONS, TOPIC};
+use super::client::Client;
+use super::steps::{CLASSIC_CLIENTS, CLIENTS, GROUPS, Random, Schedule, Step};
+use super::{classic, consumer};
+
+fn client(index: usize) -> Client {
+    match index.checked_sub(CLASSIC_CLIENTS) {
+        None => Client::Classic(classic::Client::new(index, GROUPS[index % 2].into())),
+        Some(number) => Client::Consumer(consumer::Client::new(number, GROUPS[2].into(), number == 0)),
+    }
+}
 
 /// Who waits for an answer.
 enum Waiter {
@@ -64,9 +73,10 @@ impl World {
             ..Settings::default()
         };
         Self {
-            shard: Shard::new(settings.clone()),
+            shard: loaded(&settings, &[], Now { instant: Instant::after_start(Duration::ZERO), date: Timestamp(0) })
+                .expect("an empty log is read"),
             settings,
-            clients: (0..CLIENTS).map(|index| Client::new(index, GROUPS)).collect(),
+            clients: (0..CLIENTS).map(client).collect(),
             pending: vec![None; CLIENTS],
             unread: (0..CLIENTS).map(|_| None).collect(),
             waiters: BTreeMap::new(),
@@ -82,7 +92,7 @@ impl World {
 
     pub(super) fn step(&mut self, step: Step) -> Result<(), String> {
         match step {
-            Step::Come(client) if self.clients[client].phase == Phase::Out => self.clients[client].phase = Phase::Joins,
+            Step::Come(client) if self.clients[client].is_out() => self.clients[client].begin(),
             Step::Act(client, choice) => self.act(client, choice.is_multiple_of(2))?,
             Step::Round(choice) => self.round(choice)?,
             Step::Retry(client) => self.forget_pending(client),
@@ -92,7 +102,7 @@ impl World {
                 self.clients[client].end();
                 self.forget_pending(client);
             }
-            Step::Fetch(group) => self.read_offsets(&format!("g{group}").into()),
+            Step::Fetch(group) => self.read_offsets(&GROUPS[group].into()),
             Step::Wait(ms) => self.wait(Duration::from_millis(ms))?,
             Step::Commit => self.commit(),
             Step::Fail { is_in_log } => self.fail(is_in_log)?,
@@ -171,18 +181,13 @@ impl World {
     /// A client has partitions of a generation: nobody else has them in the same.
     fn claim(&mut self, index: usize) -> Result<(), String> {
         let client = &self.clients[index];
-        let Phase::Works(partitions) = &client.phase else { return Ok(()) };
-        let owners = self.owners.entry((client.group.clone(), client.generation)).or_default();
-        // A static member that comes back owns what its former self did.
-        let who = client.instance.as_ref().unwrap_or(&client.member);
+        let Some((generation, partitions)) = client.works() else { return Ok(()) };
+        let owners = self.owners.entry((client.group().clone(), generation)).or_default();
         for partition in partitions {
-            let before = owners.entry(*partition).or_insert_with(|| who.clone());
-            if before != who {
-                let generation = client.generation;
-                return Err(format!(
-                    "{}/{partition} belongs to {before} and {who} in generation {generation}",
-                    client.group
-                ));
+            let before = owners.entry(*partition).or_insert_with(|| client.name().clone());
+            if before != client.name() {
+                let (group, who) = (client.group(), client.name());
+                return Err(format!("{group}/{partition} belongs to {before} and {who} in generation {generation}"));
             }
         }
         Ok(())
@@ -226,8 +231,8 @@ impl World {
             self.write();
         }
         self.appended.clear();
-        let old = std::mem::replace(&mut self.shard, loaded(&self.settings, &self.log)?);
-        self.shard.start(self.now());
+        let loaded = loaded(&self.settings, &self.log, self.now())?;
+        let old = std::mem::replace(&mut self.shard, loaded);
         for (id, reply) in old.give_up(ErrorCode::NotCoordinator) {
             self.deliver(id, reply)?;
         }
@@ -276,11 +281,9 @@ impl World {
             self.commit();
             self.drain()?;
         }
-        (0..GROUPS).try_for_each(|group| self.check_rest(&format!("g{group}").into()))?;
+        GROUPS.iter().try_for_each(|group| self.check_rest(group))?;
         self.check_replay()?;
-        for group in 0..GROUPS {
-            self.read_offsets(&format!("g{group}").into());
-        }
+        GROUPS.iter().for_each(|group| self.read_offsets(&(*group).into()));
         self.drain()?;
         if self.waiters.is_empty() {
             Ok(())
@@ -290,14 +293,14 @@ impl World {
     }
 
     /// All members of a group work in one generation, and have all partitions.
-    fn check_rest(&self, group: &Arc<str>) -> Result<(), String> {
-        let at_work = self.clients.iter().filter(|client| client.group == *group && client.phase != Phase::Out);
+    fn check_rest(&self, group: &str) -> Result<(), String> {
+        let at_work = self.clients.iter().filter(|client| &**client.group() == group && !client.is_out());
         let (mut generation, mut owned) = (None, Vec::new());
         for client in at_work {
-            let Phase::Works(partitions) = &client.phase else {
-                return Err(format!("{} of {group} finds no rest: {:?}", client.member, client.phase));
+            let Some((known, partitions)) = client.works() else {
+                return Err(format!("{} of {group} finds no rest", client.name()));
             };
-            if *generation.get_or_insert(client.generation) != client.generation {
+            if *generation.get_or_insert(known) != known {
                 return Err(format!("members of {group} are in different generations"));
             }
             owned.extend(partitions.iter().copied());
@@ -316,8 +319,7 @@ impl World {
         let compacted: BTreeMap<_, _> = self.log.iter().cloned().collect();
         let compacted: Vec<_> = compacted.into_iter().filter(|(_, value)| value.is_some()).collect();
         for log in [&self.log, &compacted] {
-            let mut shard = loaded(&self.settings, log)?;
-            shard.start(now);
+            let mut shard = loaded(&self.settings, log, now)?;
             pictures.push(picture(&mut shard, now, &self.clients));
         }
         let here = picture(&mut self.shard, now, &self.clients);
@@ -330,23 +332,25 @@ impl World {
     }
 }
 
-/// A shard that is read from a log.
-fn loaded(settings: &Settings, log: &[KeyAndValue]) -> Result<Shard, String> {
+/// A shard that is read from a log, at work.
+fn loaded(settings: &Settings, log: &[KeyAndValue], now: Now) -> Result<Shard, String> {
     let mut shard = Shard::new(settings.clone());
     for (key, value) in log {
         let fact = Fact::from_record(key, value.as_deref()).map_err(|error| error.to_string())?;
         shard.load(&fact.ok_or("a fact without a kind")?);
     }
+    shard.handle(now, Input::Topics(consumer::topics()));
+    shard.start(now);
     Ok(shard)
 }
 
 /// Every group, its offsets, and what its members are told, as text.
 fn picture(shard: &mut Shard, now: Now, clients: &[Client]) -> String {
     let mut requests = Vec::new();
-    for group in 0..GROUPS {
-        let group: Arc<str> = format!("g{group}").into();
+    for group in GROUPS.map(Arc::<str>::from) {
         let fetch = Request::OffsetFetch(OffsetFetch { group: group.clone(), member: None, epoch: -1, topics: None });
-        requests.extend([Request::DescribeGroup(group), fetch]);
+        let consumers = Request::DescribeConsumerGroup(group.clone());
+        requests.extend([Request::DescribeGroup(group), consumers, fetch]);
     }
     requests.extend(clients.iter().filter_map(|client| client.request(false, 0, 0)));
     let mut text = Vec::new();

@@ -1,5 +1,6 @@
 //! What compaction leaves, on a disk in memory.
 
 mod crash;
+mod kafkas;
 mod rounds;
 mod world;

@@ -47,6 +47,11 @@ pub(super) const CLIENTS: &[Client] = &[
     row("java-2.5.1", "java-2.5.1", |into| java(into, "2.5.1"), "classic"),
     row("java-3.9.1", "java-3.9.1", |into| java(into, "3.9.1"), "classic"),
     row("java", "java-4.3.1", |into| java(into, "4.3.1"), "classic"),
+    row("franz-go-848", "go", |into| go(into, "franzmember"), "consumer"),
+    row("confluent-kafka-go-848", "go", |into| go(into, "confluentmember"), "consumer"),
+    row("confluent-kafka-848", "python", |into| python(into, "python", "confluent_member.py"), "consumer"),
+    row("java-3.9.1-848", "java-3.9.1", |into| java(into, "3.9.1"), "consumer"),
+    row("java-848", "java-4.3.1", |into| java(into, "4.3.1"), "consumer"),
 ];
 
 fn go(into: &Path, program: &str) -> Command {

@@ -1,0 +1,94 @@
+//! Compacted topics on a running broker: they are cleaned by themselves, go on from where they were cleaned, and one that
+//! cannot be cleaned keeps no other from it.
+
+use ottla_protocol::incremental_alter_configs::{
+    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+};
+use ottla_storage::disk::{Disk, Open, block_on};
+use ottla_types::{Timestamp, Uuid};
+
+use crate::support::{Client, ListOffsetsOf, Recipe, Running, WALL, built, create, list_offsets_of, produce_of};
+
+const PRODUCE: i16 = 13;
+/// A look for something to clean with every millisecond, so that a test waits for none.
+const EAGER: &str = "log.cleaner.backoff.ms=1\nottla.http.listener=http://127.0.0.1:0\n";
+/// Every batch begins a segment, for its time is so much later, and is cleaned as soon as the next one is there.
+const COMPACTED: [(&str, &str); 3] =
+    [("cleanup.policy", "compact"), ("segment.ms", "1"), ("min.cleanable.dirty.ratio", "0.01")];
+
+/// A batch of a record for each letter, so many tenths of a second after the first.
+fn put(client: &mut Client, (topic, id): (&str, Uuid), keys: &str, tenths: i64) {
+    let records = keys.chars().map(|key| (Some(key.to_string()), Some(format!("at {tenths}")))).collect();
+    let timestamp = Timestamp(WALL.0 - 1_000_000 + 100 * tenths);
+    let batch = built(&Recipe { records, timestamp, ..Recipe::default() });
+    let answer = client.ask(PRODUCE, &produce_of(PRODUCE, (topic, id), 0, -1, batch));
+    assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
+}
+
+/// The offset of the first record that is left.
+fn first_left(client: &mut Client, topic: &str) -> i64 {
+    let answer = client.ask(11, &list_offsets_of(&ListOffsetsOf { topic, partition: 0, timestamp: 0 }));
+    answer.topics[0].partitions[0].offset
+}
+
+fn set(client: &mut Client, topic: &str, key: &str, value: &str) {
+    let config = AlterableConfig { name: key.to_owned(), config_operation: 0, value: Some(value.to_owned()) };
+    let resource = AlterConfigsResource { resource_type: 2, resource_name: topic.to_owned(), configs: vec![config] };
+    let request = IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
+    assert_eq!(client.ask(1, &request).responses[0].error_code, 0);
+}
+
+fn wait(what: &str, mut is_there: impl FnMut() -> bool) {
+    let asked = std::time::Instant::now();
+    while !is_there() {
+        assert!(asked.elapsed().as_secs() < 60, "{what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_compacted_topic_is_cleaned_by_itself_and_goes_on_after_a_restart() {
+    let mut running = Running::with(EAGER);
+    let mut client = running.connect();
+    let id = create(&mut client, "t", 1, &COMPACTED);
+    for tenths in 0..5 {
+        put(&mut client, ("t", id), "a", tenths);
+    }
+    // The last one is in the active segment, and the one before is the last of its key among those that are cleaned.
+    wait("the fourth record is the first", || first_left(&mut client, "t") == 3);
+    drop(client);
+    running.stop();
+    running.start_again();
+    let mut client = running.connect();
+    assert_eq!(first_left(&mut client, "t"), 3);
+    put(&mut client, ("t", id), "b", 5);
+    put(&mut client, ("t", id), "b", 6);
+    wait("the fifth record is the first", || first_left(&mut client, "t") == 4);
+    // What is not compacted keeps all of it.
+    let other = create(&mut client, "other", 1, &[("segment.ms", "1")]);
+    (0..3).for_each(|tenths| put(&mut client, ("other", other), "a", tenths));
+    assert_eq!(first_left(&mut client, "other"), 0);
+}
+
+#[test]
+fn a_partition_that_cannot_be_cleaned_is_set_aside_and_the_others_are_cleaned() {
+    let running = Running::with(EAGER);
+    let mut client = running.connect();
+    let lagging = [&COMPACTED[..], &[("min.compaction.lag.ms", "500000000")]].concat();
+    let id = create(&mut client, "bad", 1, &lagging);
+    for (tenths, keys) in (0..).zip(["az", "a", "a", "a"]) {
+        put(&mut client, ("bad", id), keys, tenths);
+    }
+    // A byte of the first batch's CRC is another now. Of that batch one record stays, so that it is to be written anew.
+    let path = "/kafka/bad-0/00000000000000000000.log".as_ref();
+    let file = block_on(running.disk.open(path, Open::Write)).expect("there");
+    let byte = block_on(file.read(20, 1)).expect("read")[0];
+    block_on(file.write(20, vec![vec![!byte].into()])).expect("written");
+    set(&mut client, "bad", "min.compaction.lag.ms", "0");
+    let aside = "kafka_log_logcleanermanager_uncleanable_partitions_count{logdirectory=\"/kafka\"} 1";
+    wait("it is set aside", || running.http("/metrics").1.contains(aside));
+    let good = create(&mut client, "good", 1, &COMPACTED);
+    (0..4).for_each(|tenths| put(&mut client, ("good", good), "a", tenths));
+    wait("the other is cleaned", || first_left(&mut client, "good") == 2);
+    put(&mut client, ("bad", id), "a", 9);
+}
