@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use ottla_coordinator::{Census, Reply, Request, Tally, TopicsChanged};
+use ottla_coordinator::{Census, Reply, Request, Tally};
 use ottla_metadata::{Difference, Image};
 use ottla_quorum::Quorum;
 use ottla_runtime::{Lane, Runtime};
@@ -44,8 +44,6 @@ enum Told {
     Question(Request, oneshot::Sender<Reply>),
     /// Topics are gone.
     TopicsDeleted(Arc<[(Arc<str>, Uuid)]>),
-    /// Topics came, went or changed.
-    Topics(TopicsChanged),
     /// Settings have changed. Which these are is looked up when this is heard, for what is told may be overtaken.
     Settings,
     /// Somebody watches, and wants so many offsets at most.
@@ -239,10 +237,6 @@ impl Keeper {
         self.groups.shards.store(Arc::new(shards.clone()));
         self.groups.moved.notify_waiters();
         let difference = Difference::between(before, image, self.settings.present().node_id);
-        let topics = changed_topics(&difference, image);
-        if !topics.changed.is_empty() {
-            self.tell_all(&shards, || Told::Topics(topics.clone()));
-        }
         let gone = deleted_topics(&difference, image);
         if !gone.is_empty() {
             self.tell_all(&shards, || Told::TopicsDeleted(gone.clone()));
@@ -279,15 +273,6 @@ impl Keeper {
         self.runtime.spawn(Lane::Data, self.loops.track_future(host.run(told)));
         Arc::new(Shard { partition, tells, loaded })
     }
-}
-
-/// The topics of an image, and which of them are not what they were.
-fn changed_topics(difference: &Difference, image: &Image) -> TopicsChanged {
-    let topics = difference.topics_created.iter().chain(&difference.topics_deleted).map(|topic| &topic.name);
-    let partitions = difference.partitions_created.iter().chain(&difference.partitions_changed);
-    let partitions = partitions.chain(&difference.partitions_removed).map(|change| &change.topic);
-    let changed = topics.chain(partitions).map(|name| name.as_str().into()).collect();
-    TopicsChanged { image: image.clone(), changed: Arc::new(changed), has_new: !difference.topics_created.is_empty() }
 }
 
 /// Topics that were there before and are no more, by their ids.

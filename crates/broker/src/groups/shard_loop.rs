@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ottla_coordinator::{AppendId, Fact, Input, Now, Output, Reply, RequestId, Shard, TopicsChanged};
+use ottla_metadata::{Difference, Image};
 use ottla_quorum::Quorum;
 use ottla_record::{BatchBuilder, BatchHeader, BatchOptions, Codec, Compressor};
 use ottla_runtime::{BoxFuture, Runtime};
@@ -65,6 +66,8 @@ struct Work<'a> {
     next_id: u64,
     gathered: Gathered,
     appended: VecDeque<(AppendId, Place)>,
+    /// The topics that the machine knows.
+    seen: Image,
     /// Waits for the first of these.
     safe: Option<BoxFuture<'static, Result<(), ErrorCode>>>,
 }
@@ -129,6 +132,7 @@ impl Host {
             next_id: 0,
             gathered: Gathered::default(),
             appended: VecDeque::new(),
+            seen: (*self.quorum.image()).clone(),
             safe: None,
         };
         let end = work.run(told).await;
@@ -149,7 +153,7 @@ impl Host {
 
 impl Work<'_> {
     async fn run(&mut self, told: &mut mpsc::Receiver<Told>) -> End {
-        let topics = TopicsChanged { image: (*self.at.quorum.image()).clone(), changed: Arc::default(), has_new: true };
+        let topics = TopicsChanged { image: self.seen.clone(), changed: Arc::default(), has_new: true };
         self.machine.handle(self.at.now(), Input::Topics(topics));
         self.machine.start(self.at.now());
         // Nobody reaches that offset: it wakes when the partition is closed.
@@ -184,7 +188,7 @@ impl Work<'_> {
                     }
                 }
                 () = at.runtime.clock.sleep_until(deadline.unwrap_or_default()), if deadline.is_some() => {
-                    if let Err(fault) = self.tell(Input::TimePassed) {
+                    if let Err(fault) = self.look_at_topics().and_then(|()| self.tell(Input::TimePassed)) {
                         return End::Failed(fault);
                     }
                 }
@@ -192,9 +196,23 @@ impl Work<'_> {
         }
     }
 
+    /// Tells the machine of topics that came, went or changed since it was last told. Whoever asks behind the answer to
+    /// their own change is answered by what it brought about.
+    fn look_at_topics(&mut self) -> Result<(), String> {
+        let image = self.at.quorum.image();
+        if image.position() <= self.seen.position() {
+            return Ok(());
+        }
+        let difference = Difference::between(&self.seen, &image, self.at.settings.present().node_id);
+        self.seen = (*image).clone();
+        let topics = changed_topics(&difference, &image);
+        if topics.changed.is_empty() { Ok(()) } else { self.tell(Input::Topics(topics)) }
+    }
+
     fn take(&mut self, told: Told) -> Result<(), String> {
         match told {
             Told::Question(request, answer) => {
+                self.look_at_topics()?;
                 let id = RequestId(self.next_id);
                 self.next_id += 1;
                 self.answers.insert(id, answer);
@@ -209,7 +227,6 @@ impl Work<'_> {
                 drop(answer.send(self.machine.census(positions_max)));
                 Ok(())
             }
-            Told::Topics(topics) => self.tell(Input::Topics(topics)),
             Told::TopicsDeleted(topics) => self.tell(Input::TopicsDeleted(topics.to_vec())),
         }
     }
@@ -284,6 +301,15 @@ impl Work<'_> {
                 .unwrap_or_else(|fault| warn!(fault, "an answer's facts are not appended"));
         }
     }
+}
+
+/// The topics of an image, and which of them are not what they were.
+fn changed_topics(difference: &Difference, image: &Image) -> TopicsChanged {
+    let topics = difference.topics_created.iter().chain(&difference.topics_deleted).map(|topic| &topic.name);
+    let partitions = difference.partitions_created.iter().chain(&difference.partitions_changed);
+    let partitions = partitions.chain(&difference.partitions_removed).map(|change| &change.topic);
+    let changed = topics.chain(partitions).map(|name| name.as_str().into()).collect();
+    TopicsChanged { image: image.clone(), changed: Arc::new(changed), has_new: !difference.topics_created.is_empty() }
 }
 
 /// Completes when the append that is waited for is safe; never without one.
