@@ -12,7 +12,6 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ottla_record::{BatchBuilder, BatchHeader, BatchOptions, Compressor};
@@ -47,7 +46,12 @@ fn main() {
         let (cpu, time, cleaned) = block_on(round(&path));
         let read = cleaned.read_bytes as f64 / 1e6;
         let (cpu, time) = (cpu.as_secs_f64(), time.as_secs_f64());
-        println!("{:28} {cpu:>10.2} {time:>10.2} {:>10.0} {:>10.0}", "", read / time, cleaned.written_bytes as f64 / 1e6);
+        println!(
+            "{:28} {cpu:>10.2} {time:>10.2} {:>10.0} {:>10.0}",
+            "",
+            read / time,
+            cleaned.written_bytes as f64 / 1e6
+        );
     }
     std::fs::remove_dir_all(&path).unwrap();
 }
