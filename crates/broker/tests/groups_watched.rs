@@ -27,13 +27,13 @@ fn has(text: &str, line: &str) -> bool {
     text.lines().any(|known| known == line)
 }
 
-fn find_coordinator(client: &mut Client) {
+pub(crate) fn find_coordinator(client: &mut Client) {
     let request = FindCoordinatorRequest { key: "g".to_owned(), ..FindCoordinatorRequest::default() };
     while client.ask(1, &request).error_code != 0 {}
 }
 
 /// Commits an offset of partition 0 as one who is no member.
-fn commit(client: &mut Client, group: &str, topic: &str, offset: i64) -> i16 {
+pub(crate) fn commit(client: &mut Client, group: &str, topic: &str, offset: i64) -> i16 {
     let partition = OffsetCommitRequestPartition {
         committed_offset: offset,
         committed_metadata: Some(String::new()),

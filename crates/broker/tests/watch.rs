@@ -155,6 +155,8 @@ fn busy() -> (Running, Client) {
     client.ask(3, &software);
     let topic = ("a", create(&mut client, "a", 1, &[]));
     client.ask(PRODUCE, &produce_of(PRODUCE, topic, 0, -1, built(&Recipe::default())));
+    crate::groups_watched::find_coordinator(&mut client);
+    while crate::groups_watched::commit(&mut client, "g", "a", 0) != 0 {}
     (running, client)
 }
 

@@ -40,6 +40,13 @@ fn power_failures_and_deaths_lose_no_record_and_no_commit() {
 }
 
 #[test]
+fn the_coordinator_shares_partitions_out_through_power_failures_and_deaths() {
+    let consumer = |seed| Membership { protocol: GroupProtocol::Consumer, ..options(seed) };
+    (200..205).for_each(|seed| assert_fair(&consumer(seed)));
+    (300..305).for_each(|seed| assert_fair(&Membership { power_failures: 4, deaths: 3, ..consumer(seed) }));
+}
+
+#[test]
 fn one_seed_is_one_story() {
     let options = Membership { power_failures: 2, deaths: 1, ..options(7) };
     assert_eq!(share(&options).events, share(&options).events);

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use ottla_coordinator::{Census, Reply, Request, Settings as Limits, Tally, TopicsChanged};
+use ottla_coordinator::{Census, Reply, Request, Tally, TopicsChanged};
 use ottla_metadata::{Difference, Image};
 use ottla_quorum::Quorum;
 use ottla_runtime::{Lane, Runtime};
@@ -46,8 +46,8 @@ enum Told {
     TopicsDeleted(Arc<[(Arc<str>, Uuid)]>),
     /// Topics came, went or changed.
     Topics(TopicsChanged),
-    /// These settings hold from now on.
-    Settings(Arc<Limits>),
+    /// Settings have changed. Which these are is looked up when this is heard, for what is told may be overtaken.
+    Settings,
     /// Somebody watches, and wants so many offsets at most.
     Census(usize, oneshot::Sender<Census>),
 }
@@ -205,7 +205,7 @@ struct Keeper {
 impl Keeper {
     async fn run(self, mut settled: Settled) {
         let mut seen = (*self.quorum.image()).clone();
-        let mut limits = Arc::new(limits(&self.settings.present(), &seen));
+        let mut limits = limits(&self.settings.present(), &seen);
         self.follow(&seen, &seen);
         loop {
             tokio::select! {
@@ -216,9 +216,9 @@ impl Keeper {
             let image = self.quorum.image();
             let shards = self.follow(&seen, &image);
             let present = self::limits(&self.settings.present(), &image);
-            if present != *limits {
-                limits = Arc::new(present);
-                self.tell_all(&shards, || Told::Settings(limits.clone()));
+            if present != limits {
+                limits = present;
+                self.tell_all(&shards, || Told::Settings);
             }
             seen = (*image).clone();
         }

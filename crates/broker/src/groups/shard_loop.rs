@@ -200,7 +200,10 @@ impl Work<'_> {
                 self.answers.insert(id, answer);
                 self.tell(Input::Request(id, request))
             }
-            Told::Settings(limits) => self.tell(Input::Settings(Box::new((*limits).clone()))),
+            Told::Settings => {
+                let limits = limits(&self.at.settings.present(), &self.at.quorum.image());
+                self.tell(Input::Settings(Box::new(limits)))
+            }
             Told::Census(positions_max, answer) => {
                 // Who does not wait any longer has lost nothing.
                 drop(answer.send(self.machine.census(positions_max)));

@@ -231,7 +231,8 @@ impl World {
             self.write();
         }
         self.appended.clear();
-        let old = std::mem::replace(&mut self.shard, loaded(&self.settings, &self.log, self.now())?);
+        let loaded = loaded(&self.settings, &self.log, self.now())?;
+        let old = std::mem::replace(&mut self.shard, loaded);
         for (id, reply) in old.give_up(ErrorCode::NotCoordinator) {
             self.deliver(id, reply)?;
         }

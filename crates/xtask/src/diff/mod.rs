@@ -11,6 +11,7 @@
 mod coverage;
 mod decode;
 mod encode;
+mod hosts;
 mod masks;
 mod meaning;
 mod notation;
@@ -23,11 +24,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use crate::broker::{self, Broker};
-use crate::kafka::{self, Kafka};
+use crate::broker;
 use crate::tools::{self, transcript};
 use crate::{interop, process};
 use coverage::{Seen, Served, Unseen};
+use hosts::{Ottla, RealKafka};
 use masks::Masks;
 use schemas::Schemas;
 use script::{Answers, NEWEST, OLDER, Scene, Script};
@@ -224,33 +225,26 @@ fn place(name: &str, what: &str, shared: &Shared) -> Result<PathBuf, String> {
 fn ask_ottla(name: &str, script: &mut Script, shared: &Shared, outcome: &mut Outcome) -> Result<(), String> {
     let data = place(name, "ottla", shared)?;
     let folder = data.display().to_string();
-    let settings: Vec<_> = script.settings().map(|line| line.replace("$DATA", &folder)).collect();
-    let settings: Vec<_> = settings.iter().map(String::as_str).collect();
-    let mut broker = Broker::start_with(&shared.options.binary, &data, 0, &settings)?;
-    let mut talk = Talk::with(&shared.schemas, &shared.masks, broker.address(), folder.clone());
+    let mut ottla = Ottla::start(&shared.options.binary, data, script)?;
+    let mut talk = Talk::with(&shared.schemas, &shared.masks, ottla.broker.address(), folder);
     let played = (|| {
         outcome.served = talk.accepted()?;
         for scene in &mut script.scenes {
             for version in scene.versions.clone() {
-                let answers = talk.play(scene, version).map_err(|why| format!("{why}\n{}", broker.log()))?;
+                let answers = talk.play(scene, version, &mut ottla);
+                let answers = answers.map_err(|why| format!("{why}\n{}", ottla.broker.log()))?;
                 keep(scene, version, answers, Side::Ottla, &mut outcome.told);
             }
         }
         Ok(())
     })();
-    broker.stop().map_err(|why| format!("{why}\n{}", broker.log()))?;
+    ottla.broker.stop().map_err(|why| format!("{why}\n{}", ottla.broker.log()))?;
     played
 }
 
 /// Starts a new Kafka of each release that decides, each with its folder; the newest first.
-fn start_kafkas(name: &str, script: &Script, shared: &Shared) -> Result<Vec<(Kafka, String)>, String> {
-    let start = |release: &str| -> Result<(Kafka, String), String> {
-        let data = place(name, release, shared)?.join("data");
-        let folder = data.display().to_string();
-        let settings: Vec<_> = script.settings().map(|line| line.replace("$DATA", &folder)).collect();
-        let settings: Vec<_> = settings.iter().map(String::as_str).collect();
-        Ok((Kafka::start(release, &kafka::format(release, std::slice::from_ref(&data), &settings)?)?, folder))
-    };
+fn start_kafkas(name: &str, script: &Script, shared: &Shared) -> Result<Vec<RealKafka>, String> {
+    let start = |release| RealKafka::start(release, place(name, release, shared)?.join("data"), script);
     std::thread::scope(|scope| {
         let older = scope.spawn(|| start(OLDER));
         Ok(vec![start(NEWEST)?, older.join().map_err(|_| "a thread panicked")??])
@@ -259,8 +253,7 @@ fn start_kafkas(name: &str, script: &Script, shared: &Shared) -> Result<Vec<(Kaf
 
 fn ask_kafka(name: &str, script: &mut Script, shared: &Shared, outcome: &mut Outcome) -> Result<(), String> {
     let mut kafkas = start_kafkas(name, script, shared)?;
-    let talk =
-        |(kafka, folder): &(Kafka, String)| Talk::with(&shared.schemas, &shared.masks, kafka.address(), folder.clone());
+    let talk = |real: &RealKafka| Talk::with(&shared.schemas, &shared.masks, real.kafka.address(), real.folder.clone());
     let mut talks: Vec<_> = kafkas.iter().map(talk).collect();
     let mut accepted = talks.iter_mut().map(Talk::accepted).collect::<Result<Vec<_>, _>>()?;
     talks[0].added.clone_from(&accepted[1]);
@@ -274,12 +267,13 @@ fn ask_kafka(name: &str, script: &mut Script, shared: &Shared, outcome: &mut Out
     for scene in &mut script.scenes {
         for version in scene.versions.clone() {
             let is_older = scene.api.is_some() && !accepts(0, scene, version) && accepts(1, scene, version);
-            let answers = talks[usize::from(is_older)].play(scene, version)?;
+            let which = usize::from(is_older);
+            let answers = talks[which].play(scene, version, &mut kafkas[which])?;
             keep(scene, version, answers, Side::Kafka { is_older }, &mut outcome.told);
         }
     }
     // One that was told to forget itself does not end, and is killed. Their folders are not looked at again.
-    kafkas.iter_mut().for_each(|(kafka, _)| drop(kafka.stop()));
+    kafkas.iter_mut().for_each(|real| drop(real.kafka.stop()));
     Ok(())
 }
 

@@ -69,6 +69,8 @@ pub(super) enum Act {
     End,
     /// `! connect`: gives up the connection for a new one.
     Connect,
+    /// `! restart`: stops the broker in order and starts it again on the same folder.
+    Restart,
     /// `! on NAME`: goes on with the connection of that name.
     On(String),
     /// `! ask API fields`: asks and goes on; a later `! receive` reads the answer.
@@ -307,6 +309,7 @@ fn act(lines: &[String]) -> Result<Act, String> {
             "send" => Ok(Act::Send(notation::value(rest)?)),
             "end" => Ok(Act::End),
             "connect" => Ok(Act::Connect),
+            "restart" => Ok(Act::Restart),
             "on" => Ok(Act::On(rest.to_owned())),
             "ask" => {
                 let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -316,7 +319,7 @@ fn act(lines: &[String]) -> Result<Act, String> {
                 let (api, version) = api_at(rest)?;
                 Ok(Act::Receive(api.to_owned(), version))
             }
-            _ => Err(format!("! {word} is none of send, receive, ask, on, end, connect")),
+            _ => Err(format!("! {word} is none of send, receive, ask, on, end, connect, restart")),
         },
     }
 }
@@ -346,7 +349,7 @@ mod tests {
     const TEXT: &str = "# What stands for the file.\n# broker: a=b\n\n# Of the scene.\n== Metadata 0-2: a title\n\
         ~ topic t-$v partitions=2 retention.ms=5\n~ settled\n# deviation: x\n> Metadata topics=[{name=\"t-$v\"}]\n\
         >   allow_auto_topic_creation=true\n@ v0 (3.9.1)\n- one\n@ v1-2\n  both\n+ ours\n\n== -: raw\n! send hex\"00\"\n! end\n\
-        ! receive Metadata@1\n  (closed)\n# The end.\n";
+        ! restart\n! receive Metadata@1\n  (closed)\n# The end.\n";
 
     #[test]
     fn a_file_is_written_as_it_was_read() {
@@ -356,7 +359,8 @@ mod tests {
         let step = &script.scenes[0].steps[2];
         assert_eq!(step.answers[&0], Answers { is_older: true, kafka: vec!["one".to_owned()], ottla: Vec::new() });
         assert_eq!(step.answers[&2].ottla, ["both", "ours"]);
-        assert_eq!(script.scenes[1].steps[2].act, Act::Receive("Metadata".to_owned(), Some(1)));
+        assert_eq!(script.scenes[1].steps[2].act, Act::Restart);
+        assert_eq!(script.scenes[1].steps[3].act, Act::Receive("Metadata".to_owned(), Some(1)));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::decode::decode;
+use super::hosts::Host;
 use super::masks::{Masks, Names};
 use super::meaning::{Meaning, request};
 use super::notation::{self, Fields, Value};
@@ -19,6 +20,9 @@ const ANSWER_MAX: usize = 256 << 20;
 
 /// What is said when the broker ended the connection in place of an answer.
 const CLOSED: &str = "(closed)";
+
+/// What an answer without a single field is written as, so that one that is missing can be seen.
+pub(super) const NO_FIELDS: &str = "(no fields)";
 
 /// A broker, and what is known of it.
 pub(super) struct Talk<'a> {
@@ -75,7 +79,12 @@ impl<'a> Talk<'a> {
     }
 
     /// Plays a scene at one version; what was answered to each step that is, in order.
-    pub(super) fn play(&mut self, scene: &Scene, version: i16) -> Result<Vec<Vec<String>>, Broken> {
+    pub(super) fn play(
+        &mut self,
+        scene: &Scene,
+        version: i16,
+        host: &mut dyn Host,
+    ) -> Result<Vec<Vec<String>>, Broken> {
         let mut names = Names::new(self.masks, &self.data);
         let mut answers = Vec::new();
         self.hang_up();
@@ -98,6 +107,10 @@ impl<'a> Talk<'a> {
                 }
                 Act::End => drop(self.stream().map_err(failed)?.shutdown(Shutdown::Write)),
                 Act::Connect => *self.line() = Line::default(),
+                Act::Restart => {
+                    self.lines.clear();
+                    self.address = host.restart().map_err(failed)?;
+                }
                 Act::On(name) => self.at.clone_from(name),
                 Act::Begin(question) => {
                     let correlation = self.begin(question, version, &mut names).map_err(failed)?;
@@ -329,7 +342,11 @@ impl<'a> Talk<'a> {
 }
 
 fn lines(answer: Result<Fields, String>) -> Vec<String> {
-    answer.map_or_else(|line| vec![line], |fields| notation::lines(&fields))
+    match answer {
+        Ok(fields) if fields.is_empty() => vec![NO_FIELDS.to_owned()],
+        Ok(fields) => notation::lines(&fields),
+        Err(line) => vec![line],
+    }
 }
 
 /// Makes what ApiVersions answers that of two brokers. An answer without APIs stays as it is.
@@ -375,4 +392,16 @@ fn errors(fields: &Fields) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     walk(&Value::Fields(fields.clone()), &mut found);
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_holds_nothing_is_told_and_its_absence_is_another() {
+        assert_eq!(lines(Ok(Fields::new())), [NO_FIELDS]);
+        assert_eq!(lines(Ok(vec![("a".to_owned(), Value::Int(1))])), ["a=1"]);
+        assert_eq!(lines(Err(CLOSED.to_owned())), [CLOSED]);
+    }
 }
