@@ -300,7 +300,7 @@ async fn member(run: Arc<Run>, number: usize) -> Result<(), Box<dyn Error>> {
                     break;
                 }
             }
-            if chance.bits() % 3 == 0 {
+            if chance.bits().is_multiple_of(3) {
                 life.commit(&mut consumer).await;
             }
         }
