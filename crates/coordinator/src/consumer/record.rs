@@ -290,8 +290,7 @@ mod tests {
             assigned: [(topic, [(0, 2), (1, 4)].into())].into(),
             revoking: [(topic, [(2, 3)].into())].into(),
         };
-        let resolved =
-            Resolved { topics: ["a".into()].into(), version: 9, resolved_at: Timestamp(11) };
+        let resolved = Resolved { topics: ["a".into()].into(), version: 9, resolved_at: Timestamp(11) };
         vec![
             ConsumerFact::Epoch(Some(GroupEpoch { epoch: 4, metadata_hash: -5 })),
             ConsumerFact::PartitionMetadata(true),
