@@ -71,6 +71,15 @@ impl Client {
         }
     }
 
+    /// An answer did not come.
+    pub(super) fn lost_answer(&mut self) {
+        match self {
+            Self::Classic(_) => {}
+            // It may have held an assignment: whoever says everything is told everything.
+            Self::Consumer(client) => client.change(),
+        }
+    }
+
     /// What it asks for next. `offset` is what it would commit, `fresh` a random number.
     pub(super) fn request(&self, commits: bool, offset: i64, fresh: u128) -> Option<Request> {
         match self {

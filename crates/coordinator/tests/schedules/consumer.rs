@@ -28,6 +28,8 @@ pub(super) struct Client {
     owned: BTreeSet<u8>,
     /// Whether it has to say what it owns.
     has_news: bool,
+    /// Whether it has to say everything, so that it is told everything.
+    says_all: bool,
     /// How often it was started: each time it is another member.
     lives: usize,
     index: usize,
@@ -37,7 +39,18 @@ impl Client {
     pub(super) fn new(index: usize, group: Arc<str>, is_static: bool) -> Self {
         let instance = is_static.then(|| format!("i{index}").into());
         let (owned, member) = (BTreeSet::new(), "".into());
-        Self { group, instance, member, epoch: 0, is_at_work: false, owned, has_news: true, lives: 0, index }
+        Self {
+            group,
+            instance,
+            member,
+            epoch: 0,
+            is_at_work: false,
+            owned,
+            has_news: true,
+            says_all: true,
+            lives: 0,
+            index,
+        }
     }
 
     pub(super) fn begin(&mut self) {
@@ -56,7 +69,7 @@ impl Client {
     fn again(&mut self) {
         self.owned.clear();
         self.epoch = 0;
-        self.has_news = true;
+        (self.has_news, self.says_all) = (true, true);
     }
 
     pub(super) const fn is_out(&self) -> bool {
@@ -70,7 +83,7 @@ impl Client {
 
     /// Says everything again with the next heartbeat.
     pub(super) fn change(&mut self) {
-        self.has_news = true;
+        (self.has_news, self.says_all) = (true, true);
     }
 
     pub(super) fn request(&self, commits: bool, offset: i64) -> Option<Request> {
@@ -94,7 +107,7 @@ impl Client {
     }
 
     fn heartbeat(&self, epoch: i32) -> ConsumerHeartbeat {
-        let joins = epoch == 0;
+        let joins = epoch == 0 || self.says_all;
         let owned: Vec<i32> = self.owned.iter().map(|partition| i32::from(*partition)).collect();
         let owned = if owned.is_empty() { Vec::new() } else { vec![(TOPIC_ID, owned)] };
         ConsumerHeartbeat {
@@ -125,7 +138,7 @@ impl Client {
     pub(super) fn take(&mut self, reply: Reply) -> bool {
         match reply {
             Reply::ConsumerHeartbeat(Ok(ConsumerBeat { epoch, assignment, .. })) => {
-                self.has_news = assignment.is_some();
+                (self.has_news, self.says_all) = (assignment.is_some(), false);
                 self.epoch = epoch;
                 if let Some(assignment) = assignment {
                     let partitions = assignment.into_iter().flat_map(|(_, partitions)| partitions);
@@ -134,7 +147,7 @@ impl Client {
                 return true;
             }
             Reply::ConsumerHeartbeat(Err(refusal)) => match refusal.error {
-                ErrorCode::NotCoordinator | ErrorCode::CoordinatorLoadInProgress => self.has_news = true,
+                ErrorCode::NotCoordinator | ErrorCode::CoordinatorLoadInProgress => self.change(),
                 ErrorCode::FencedInstanceId | ErrorCode::UnreleasedInstanceId => self.end(),
                 _ => self.again(),
             },

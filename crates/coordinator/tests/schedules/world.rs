@@ -95,7 +95,10 @@ impl World {
             Step::Come(client) if self.clients[client].is_out() => self.clients[client].begin(),
             Step::Act(client, choice) => self.act(client, choice.is_multiple_of(2))?,
             Step::Round(choice) => self.round(choice)?,
-            Step::Retry(client) => self.forget_pending(client),
+            Step::Retry(client) => {
+                self.forget_pending(client);
+                self.clients[client].lost_answer();
+            }
             Step::Change(client) => self.clients[client].change(),
             Step::Leave(client) => self.leave(client),
             Step::Vanish(client) => {
