@@ -240,6 +240,11 @@ fn check_rules(settings: &Settings, findings: &mut Findings) {
     if settings.optional_number(codec).is_some_and(|number| !(0..=4).contains(&number)) {
         refuse(codec, "must be 0 (none), 1 (gzip), 2 (snappy), 3 (lz4) or 4 (zstd)".to_owned());
     }
+    let assignors = "group.consumer.assignors";
+    if let Some(unknown) = settings.list(assignors).iter().find(|name| !["uniform", "range"].contains(&name.as_str())) {
+        let reason = format!("names \"{unknown}\": there are uniform and range; assignors of one's own are Java's");
+        refuse(assignors, reason);
+    }
     let (threads, memory) = ("log.cleaner.threads", "log.cleaner.dedupe.buffer.size");
     match (settings.optional_number(threads), settings.optional_number(memory)) {
         (Some(0), _) => refuse(threads, "must be at least 1".to_owned()),

@@ -33,7 +33,7 @@ pub struct Settings {
     pub consumer_groups: Arc<BTreeMap<Arc<str>, ConsumerSettings>>,
     /// How many members such a group may have: `group.consumer.max.size`.
     pub consumer_members_max: usize,
-    /// How long it is believed which topics a pattern matches: `group.consumer.regex.refresh.interval.ms`.
+    /// How long it is believed which topics a pattern matches; ten minutes, as in Kafka.
     pub consumer_regex_refresh: Duration,
     /// The ways of assignment that members may want, the default first: `group.consumer.assignors`.
     pub assignors: Vec<Assignor>,
