@@ -6,8 +6,9 @@
 //!
 //! Version 0 once meant ZooKeeper; here it is kept as all others are. Errors by partition: UNKNOWN_TOPIC_OR_PARTITION,
 //! UNKNOWN_TOPIC_ID, OFFSET_METADATA_TOO_LARGE; for all that exist: NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, and of
-//! who commits UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION, FENCED_INSTANCE_ID, REBALANCE_IN_PROGRESS, GROUP_ID_NOT_FOUND;
-//! INVALID_COMMIT_OFFSET_SIZE of more than a batch can hold.
+//! who commits UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION, FENCED_INSTANCE_ID, REBALANCE_IN_PROGRESS, GROUP_ID_NOT_FOUND, in a
+//! group of the new protocol STALE_MEMBER_EPOCH, and UNSUPPORTED_VERSION below v9; INVALID_COMMIT_OFFSET_SIZE of more than
+//! a batch can hold.
 
 use std::collections::VecDeque;
 use std::time::Duration;

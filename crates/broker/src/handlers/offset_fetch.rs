@@ -5,7 +5,8 @@
 //! - v8: several groups (KIP-709). v9: members of the new protocol (KIP-848). v10: topics by id.
 //!
 //! What is told is safe. A group that is not there, and a partition without an offset, have −1. Errors by group:
-//! NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS; by partition UNKNOWN_TOPIC_ID.
+//! NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, of members of the new protocol UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH; by
+//! partition UNKNOWN_TOPIC_ID.
 
 use ottla_coordinator::{FetchedOffset, FetchedTopic, OffsetFetch, Reply, Request as Ask, WantedTopic};
 use ottla_metadata::Image;
