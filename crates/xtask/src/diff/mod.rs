@@ -20,6 +20,8 @@ mod schemas;
 mod script;
 mod talk;
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -48,16 +50,19 @@ struct Options {
     names: Vec<String>,
     kafka: bool,
     rewrite: bool,
+    /// Tell which rows of docs/deviations.md how many answers come from.
+    rows: bool,
     binary: PathBuf,
 }
 
 fn parse(arguments: &[String]) -> Result<Options, String> {
     let binary = broker::release_binary();
-    let mut options = Options { names: Vec::new(), kafka: false, rewrite: false, binary };
+    let mut options = Options { names: Vec::new(), kafka: false, rewrite: false, rows: false, binary };
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         match argument.as_str() {
             "--kafka" => options.kafka = true,
+            "--rows" => options.rows = true,
             "--rewrite" => options.rewrite = true,
             "--binary" => options.binary = rest.next().ok_or("--binary needs a path")?.into(),
             flag if flag.starts_with('-') => return Err(format!("no option {flag}")),
@@ -171,6 +176,9 @@ fn report(shared: &Shared, done: &[(String, Result<Outcome, String>)]) -> Result
         "diff: {} scripts, {scenes} scenes, {compared} answers compared, {deviations} of them as docs/deviations.md says",
         done.len()
     );
+    if shared.options.rows {
+        print_rows(done.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()?.script.as_ref()));
+    }
     if !shared.options.kafka {
         let (answered, all) = seen.count(&served);
         println!("      {answered} of {all} API versions served were answered");
@@ -190,6 +198,17 @@ fn report(shared: &Shared, done: &[(String, Result<Outcome, String>)]) -> Result
         return Err("what Ottla serves is not covered".to_owned());
     }
     fs::remove_dir_all(&shared.scratch).map_err(|e| e.to_string())
+}
+
+/// A table of the rows that are named, the one that most answers come from first.
+fn print_rows<'a>(scripts: impl Iterator<Item = &'a Script>) {
+    let mut all: BTreeMap<&str, usize> = BTreeMap::new();
+    for (row, answers) in scripts.flat_map(Script::rows) {
+        *all.entry(row).or_default() += answers;
+    }
+    let mut all: Vec<_> = all.into_iter().collect();
+    all.sort_by_key(|(_, answers)| Reverse(*answers));
+    all.iter().for_each(|(row, answers)| println!("| {row} | {answers} |"));
 }
 
 /// Plays one script and compares; writes it anew if that is wanted.

@@ -190,6 +190,18 @@ impl Script {
         lines.into_iter().map(|line| line + "\n").collect()
     }
 
+    /// The rows of docs/deviations.md that it names, and how many answers differ where each is named.
+    pub(super) fn rows(&self) -> BTreeMap<&str, usize> {
+        let mut rows = BTreeMap::new();
+        for step in self.scenes.iter().flat_map(|scene| &scene.steps) {
+            let differ = step.answers.values().filter(|answers| answers.kafka != answers.ottla).count();
+            for name in step.notes.iter().filter_map(|note| note.strip_prefix(DEVIATION)) {
+                *rows.entry(name).or_default() += differ;
+            }
+        }
+        rows
+    }
+
     /// Differences that name no row of docs/deviations.md, and rows that are named for no difference.
     pub(super) fn unexplained(&self, rows: &[String]) -> Vec<String> {
         let mut told = Vec::new();
