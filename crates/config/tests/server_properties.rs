@@ -262,7 +262,9 @@ fn numbers_that_kafka_checks_beyond_its_table_are_checked() {
         assert!(refusal(bad).starts_with(&format!("line 1: {bad}: must be")), "{}", refusal(bad));
     }
     assert!(refusal("offsets.topic.compression.codec=5").contains("must be 0 (none), 1 (gzip)"));
-    assert!(refusal("group.consumer.assignors=uniform,sticky").contains("names \"sticky\": there are uniform and range"));
+    assert!(
+        refusal("group.consumer.assignors=uniform,sticky").contains("names \"sticky\": there are uniform and range")
+    );
     let lags = "log.cleaner.max.compaction.lag.ms=5\nlog.cleaner.min.compaction.lag.ms=6";
     assert!(refusal(lags).contains("must not be above log.cleaner.max.compaction.lag.ms=5"));
 }
