@@ -96,17 +96,22 @@ async fn described(
     };
     let moving_here =
         |name: &TopicPartition| node.moves.underway(name).filter(|underway| underway.target() == directory.path());
-    for (name, partition) in directory.partitions() {
+    // In this order: a copy is a partition before it is no copy any more, so it is found at least once.
+    let futures = directory.futures();
+    let partitions = directory.partitions();
+    for (name, partition) in &partitions {
+        // Asked first: when the move is over, the partition is served from here.
+        let is_moving_here = moving_here(name).is_some();
         let led = partition.topic_id.and_then(|id| node.partitions.get(id, name.partition));
         // At the end of a move it is open in both directories for a moment. It is where it is served from.
         let is_served = led.as_ref().is_none_or(|led| Arc::ptr_eq(&led.log(), &partition.log));
-        if is_served || moving_here(&name).is_some() {
-            add(&name, partition.log.size(), lag(led.as_deref(), &partition), !is_served);
+        if is_served || is_moving_here {
+            add(name, partition.log.size(), lag(led.as_deref(), partition), !is_served);
         }
     }
-    for name in directory.futures() {
-        let underway = moving_here(&name);
-        let (size, end) = underway.map_or((0, None), |underway| {
+    let is_there = |name: &TopicPartition| partitions.binary_search_by(|(there, _)| there.cmp(name)).is_ok();
+    for name in futures.into_iter().filter(|name| !is_there(name)) {
+        let (size, end) = moving_here(&name).map_or((0, None), |underway| {
             let (size, end) = underway.progress();
             (size, Some(end))
         });

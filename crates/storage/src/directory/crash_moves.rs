@@ -261,6 +261,34 @@ impl OneByOne {
     }
 }
 
+/// Who looks into the target at any moment of a move's end finds the copy there, or the partition.
+#[test]
+fn a_partition_is_never_out_of_sight_while_its_move_ends() {
+    let steps = Arc::new(OneByOne::default());
+    *steps.open.lock() = true;
+    let disk = SimulatedDisk::with_delay(1, Faults::default(), steps.clone());
+    let (moving, b) = block_on(async {
+        let [a, b] = open(&disk).await.expect("opened");
+        let log = a.create(&name(), TopicId::from_random(1), config()).await.expect("made");
+        Known { made: true, ..Known::default() }.append(&log, 21).await.expect("appended");
+        b.plan_future(&name(), TopicId::from_random(1), 5).await.expect("planned");
+        let mut moving = Move::begin(a, b.clone(), &name(), 5).await.expect("begun");
+        while moving.step(300).await.expect("copied") > 0 {}
+        (moving, b)
+    });
+    *steps.open.lock() = false;
+    let mut finishing = Box::pin(moving.finish());
+    let mut context = Context::from_waker(Waker::noop());
+    let mut looks = 0;
+    while finishing.as_mut().poll(&mut context).is_pending() {
+        assert!(b.futures() == [name()] || b.get(&name()).is_some(), "out of sight after {looks} operations");
+        looks += 1;
+        steps.take().into_iter().for_each(|run| run());
+    }
+    assert!(looks > 10, "{looks}");
+    assert!(b.futures().is_empty() && b.get(&name()).is_some());
+}
+
 /// Copies once behind the first `operations` of a write that begins a segment on a disk that has `room` for some bytes only. Whether there were as many.
 fn copy_within_a_roll_without_room(operations: usize, room: u64) -> bool {
     let steps = Arc::new(OneByOne::default());

@@ -13,7 +13,7 @@
 //! it may leave the partition in both: then `moved-from` says which of them is the copy, and the other one goes
 //! ([`LogDirectory::supersedes`]). Without it nobody could tell, and the start would stop, as Kafka's does.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -179,10 +179,18 @@ impl Move {
         let (future, path) = (self.copy.path(), target.directory_of(&self.name));
         disk.rename(&future, &path).await.trying("rename", &future)?;
         disk.sync_directory(target.path()).await.trying("sync", target.path())?;
+        let opened = self.open_copy(&path).await;
+        // Only now: who asks what is in this directory finds one of the two at any moment.
         target.futures.lock().remove(&self.name);
+        opened
+    }
+
+    /// Opens the copy under the partition's name, and has the directory serve it.
+    async fn open_copy(&self, path: &Path) -> Result<Arc<Log>, StorageFault> {
+        let target = &self.target;
         let point = target.saved.lock().get(&self.name).copied();
         let point = point.expect("it was saved before, and nobody else knows the partition here");
-        let log = Log::open(disk.clone(), &path, self.config, recovery(&point)).await?;
+        let log = Log::open(target.disk.clone(), path, self.config, recovery(&point)).await?;
         log.remember_producers_of(&self.log);
         target.adopt(&self.name, log.clone(), self.topic_id);
         Ok(log)
