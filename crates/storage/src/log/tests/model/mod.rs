@@ -2,8 +2,11 @@
 //!
 //! A run is a list of operations, each with dice of its own, so that one can be left out without changing what the others
 //! do: a run that fails is made shorter as long as it fails, and what is left is printed. `OTTLA_MODEL_SEEDS=N` runs N
-//! seeds (`cargo xtask model N`). What the operations do and what is compared is in [`world`].
+//! seeds (`cargo xtask model N`). What the operations do and what is compared is in [`world`], of compaction in
+//! [`cleaning`].
 
+mod batches;
+mod cleaning;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,12 +35,13 @@ enum Kind {
     Retire,
     CopyOn,
     Move,
+    Clean,
     Fill,
 }
 
 /// Operations and how often of a thousand each comes.
-const WEIGHTS: [(Kind, u64); 18] = [
-    (Kind::Append, 420),
+const WEIGHTS: [(Kind, u64); 19] = [
+    (Kind::Append, 395),
     (Kind::AppendTransactional, 80),
     (Kind::NewEpoch, 10),
     (Kind::Write, 150),
@@ -54,6 +58,7 @@ const WEIGHTS: [(Kind, u64); 18] = [
     (Kind::Retire, 10),
     (Kind::CopyOn, 25),
     (Kind::Move, 10),
+    (Kind::Clean, 25),
     (Kind::Fill, 10),
 ];
 
@@ -73,6 +78,12 @@ struct Met {
     lost_batches: usize,
     moves: usize,
     left: usize,
+    /// Rounds of compaction that came to their end, and those that did not; the latter by the end of the process, too.
+    rounds: usize,
+    rounds_ended: usize,
+    rounds_crashed: usize,
+    /// Segments that others took the place of.
+    exchanged: usize,
 }
 
 fn operations(seed: u64, count: usize) -> Vec<Operation> {
@@ -160,5 +171,9 @@ impl Met {
         self.lost_batches += other.lost_batches;
         self.moves += other.moves;
         self.left += other.left;
+        self.rounds += other.rounds;
+        self.rounds_ended += other.rounds_ended;
+        self.rounds_crashed += other.rounds_crashed;
+        self.exchanged += other.exchanged;
     }
 }

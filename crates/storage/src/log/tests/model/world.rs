@@ -2,7 +2,8 @@
 //!
 //! Batches of three idempotent producers, of none, and of transactional ones with their markers; epochs that rise; reads
 //! from anywhere, look-ups by time; cuts at both ends, retention, moves; ends of all kinds. A power failure may take what
-//! was not flushed: then the list is cut to the log's end, which is never below what was said to be flushed.
+//! was not flushed: then the list is cut to the log's end, which is never below what was said to be flushed. Rounds of
+//! compaction are in [`cleaning`](super::cleaning).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,62 +11,54 @@ use std::sync::Arc;
 use ottla_record::{BatchHeader, BatchOptions};
 use ottla_types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
+use super::batches::{Listed, Part, keyed};
+use super::cleaning::Ghost;
 use super::{Kind, Met};
 use crate::disk::Disk;
 use crate::disk::simulated::{Faults, SimulatedDisk};
 use crate::log::LogCopy;
-use crate::testing::{Dice, batch_with, durable_root, marker, stored, transactional};
-use crate::{Batch, Log, LogConfig, ProducerEntry, ReadRefusal, Recovery, Retention, SavedPoint, StorageFault};
+use crate::testing::{Dice, durable_root, marker, stored};
+use crate::{
+    Batch, Log, LogConfig, ProducedBatch, ProducerEntry, ReadRefusal, Recovery, Retention, SavedPoint, StorageFault,
+};
 
 /// Where the log is, now here and now there.
 const PLACES: [&str; 2] = ["/d/t-0", "/e/t-0"];
 /// The timestamp of a batch at offset 0, more or less.
-const FIRST_MS: i64 = 1_000_000;
+pub(super) const FIRST_MS: i64 = 1_000_000;
 /// Ids of transactional producers begin here.
 const TRANSACTIONAL: i64 = 10;
 
-/// A batch as it was appended.
-#[derive(Clone)]
-struct Listed {
-    producer: Option<i64>,
-    base: i64,
-    last: i64,
-    next_sequence: i32,
-    first_timestamp: i64,
-    epoch: LeaderEpoch,
-    /// Whether it is a transaction's, and if it ends one, how.
-    transaction: Option<End>,
-    bytes: Vec<u8>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    GoesOn,
-    Marker,
-}
-
 pub(super) struct World {
-    disk: Arc<SimulatedDisk>,
-    log: Arc<Log>,
+    pub(super) disk: Arc<SimulatedDisk>,
+    pub(super) log: Arc<Log>,
     place: usize,
-    list: Vec<Listed>,
-    end: i64,
-    start: i64,
+    pub(super) list: Vec<Listed>,
+    pub(super) end: i64,
+    pub(super) start: i64,
     /// What was said to be durable.
-    flushed: i64,
-    epoch: LeaderEpoch,
+    pub(super) flushed: i64,
+    pub(super) epoch: LeaderEpoch,
     /// The next sequence of each producer.
     sequences: BTreeMap<i64, i32>,
-    saved: SavedPoint,
-    now: i64,
+    pub(super) saved: SavedPoint,
+    pub(super) now: i64,
     fills: bool,
-    full: bool,
-    copy: Option<LogCopy>,
+    pub(super) full: bool,
+    pub(super) copy: Option<LogCopy>,
+    /// Up to where rounds have cleaned the log, if one has, as the directory's checkpoint says it.
+    pub(super) cleaned: Option<i64>,
+    /// Of producers, what rounds have dropped.
+    pub(super) ghosts: Vec<Ghost>,
+    /// Since then the log has lost some of its end.
+    pub(super) cut_ghosts: bool,
+    /// The time of the last round.
+    pub(super) clock: i64,
     pub(super) met: Met,
 }
 
 fn config() -> LogConfig {
-    LogConfig { segment_bytes: 20_000, segment_index_bytes: 300, index_interval_bytes: 500, ..LogConfig::default() }
+    LogConfig { segment_bytes: 10_000, segment_index_bytes: 200, index_interval_bytes: 500, ..LogConfig::default() }
 }
 
 impl World {
@@ -94,6 +87,10 @@ impl World {
             fills,
             full: false,
             copy: None,
+            cleaned: None,
+            ghosts: Vec::new(),
+            cut_ghosts: false,
+            clock: 0,
             met: Met::default(),
         }
     }
@@ -140,6 +137,7 @@ impl World {
             Kind::Retire => self.retire(&mut dice).await,
             Kind::CopyOn => self.copy_on(&mut dice).await,
             Kind::Move => self.move_over().await,
+            Kind::Clean => self.clean(&mut dice).await,
             Kind::Fill => self.fill(self.fills && !self.full, &mut dice),
         }
         self.met.operations += 1;
@@ -155,27 +153,31 @@ impl World {
         assert!(ends.flushed <= ends.written && ends.written <= ends.log_end && self.flushed <= ends.flushed.0);
         let first_open = self.open_transactions().values().min().copied();
         let stable = first_open.unwrap_or(self.end).max(self.start);
-        assert_eq!(self.log.last_stable_offset(Offset(self.end)).0, stable, "the last stable offset");
-        if let Some(middle) = self.list.get(self.list.len() / 2).filter(|middle| middle.base >= self.start) {
-            assert_eq!(self.log.epoch_of(Offset(middle.base)), Some(middle.epoch), "the epoch of {}", middle.base);
+        let told = self.log.last_stable_offset(Offset(self.end)).0;
+        // A snapshot may know of a transaction that it began below what rounds have left of it.
+        let is_right = if self.cut_ghosts { told >= self.start && told <= stable } else { told == stable };
+        assert!(is_right, "the last stable offset is {told}, not {stable}");
+        if let Some(middle) = self.list.get(self.list.len() / 2).filter(|middle| middle.base() >= self.start) {
+            let epoch = middle.header.partition_leader_epoch;
+            assert_eq!(self.log.epoch_of(Offset(middle.base())), Some(epoch), "the epoch of {}", middle.base());
         }
     }
 
     fn open_transactions(&self) -> BTreeMap<i64, i64> {
         let mut open = BTreeMap::new();
         for batch in &self.list {
-            match (batch.transaction, batch.producer) {
-                (Some(End::GoesOn), Some(id)) => drop(open.entry(id).or_insert(batch.base)),
-                (Some(End::Marker), Some(id)) => drop(open.remove(&id)),
+            match (batch.part, batch.producer()) {
+                (Some(Part::GoesOn), Some(id)) => drop(open.entry(id).or_insert(batch.base())),
+                (Some(Part::Marker { .. }), Some(id)) => drop(open.remove(&id)),
                 _ => {}
             }
         }
         open
     }
 
-    fn append(&mut self, dice: &mut Dice) {
+    /// A batch of a producer or of none, not appended yet.
+    pub(super) fn next_batch(&self, dice: &mut Dice) -> Batch {
         let producer = Some(dice.below(6) as i64).filter(|id| *id < 3);
-        let records = 1 + dice.below(4) as i32;
         let mut options = BatchOptions::default();
         if let Some(id) = producer {
             options.producer_id = ProducerId(id);
@@ -184,14 +186,17 @@ impl World {
         }
         // Mostly rising, sometimes far back.
         let timestamp = FIRST_MS + self.end * 10 - if dice.below(5) == 0 { 500 } else { 0 };
-        let bytes_max = [20, 200, 2000][dice.below(3) as usize];
-        let batch = batch_with(options, timestamp, records, dice.below(bytes_max) as usize);
+        keyed(options, timestamp, dice)
+    }
+
+    fn append(&mut self, dice: &mut Dice) {
+        let batch = self.next_batch(dice);
         // The door is open again after less than that.
         self.now += 2000;
         let appended = self.log.append(batch.clone(), self.epoch, Timestamp(self.now)).expect("appended");
         assert_eq!((appended.base_offset.0, appended.duplicate), (self.end, false));
-        self.note(&batch, timestamp, self.epoch, None);
-        if producer.is_some() {
+        self.note(&batch, None);
+        if batch.header.has_producer_id() {
             let again = self.log.append(batch, self.epoch, Timestamp(self.now)).expect("a retry");
             assert_eq!((again.base_offset, again.duplicate), (appended.base_offset, true));
         }
@@ -200,31 +205,36 @@ impl World {
     /// A batch of a transaction, or the marker that ends it, as a follower gets them.
     fn append_transactional(&mut self, dice: &mut Dice) {
         let id = TRANSACTIONAL + dice.below(2) as i64;
-        let (batch, end) = if dice.below(3) == 0 {
-            (marker(id, self.end, dice.below(2) == 0), End::Marker)
+        let (batch, part) = if dice.below(2) == 0 {
+            let aborts = dice.below(2) == 0;
+            (marker(id, self.end, aborts), Part::Marker { aborts })
         } else {
-            (transactional(id, self.end, self.sequences.get(&id).copied().unwrap_or(0)), End::GoesOn)
+            let options = BatchOptions {
+                producer_id: ProducerId(id),
+                producer_epoch: ProducerEpoch(0),
+                base_sequence: Sequence(self.sequences.get(&id).copied().unwrap_or(0)),
+                transactional: true,
+                ..BatchOptions::default()
+            };
+            (keyed(options, FIRST_MS + self.end * 10, dice), Part::GoesOn)
         };
         let bytes = stored(&batch, Offset(self.end), self.epoch).into();
-        let header = BatchHeader { partition_leader_epoch: self.epoch, ..batch.header };
+        let base_offset = Offset(self.end);
+        let header = BatchHeader { base_offset, partition_leader_epoch: self.epoch, ..batch.header };
         let batch = Batch { header, bytes };
         self.now += 2000;
         let appended = self.log.append_given(batch.clone(), Timestamp(self.now)).expect("appended");
         assert_eq!(appended.base_offset.0, self.end);
-        self.note(&batch, 1000, self.epoch, Some(end));
+        self.note(&batch, Some(part));
     }
 
-    fn note(&mut self, batch: &Batch, first_timestamp: i64, epoch: LeaderEpoch, transaction: Option<End>) {
-        let producer = batch.header.has_producer_id().then_some(batch.header.producer_id.0);
-        let last = self.end + i64::from(batch.header.last_offset_delta);
-        let next_sequence = batch.header.base_sequence.0 + batch.header.last_offset_delta + 1;
-        if let Some(id) = producer.filter(|_| transaction != Some(End::Marker)) {
-            self.sequences.insert(id, next_sequence);
+    pub(super) fn note(&mut self, batch: &Batch, part: Option<Part>) {
+        let listed = Listed::new(batch, self.end, self.epoch, part);
+        if let Some(id) = listed.producer().filter(|_| !listed.is_marker()) {
+            self.sequences.insert(id, listed.next_sequence());
         }
-        let bytes = stored(batch, Offset(self.end), epoch);
-        let base = self.end;
-        self.list.push(Listed { producer, base, last, next_sequence, first_timestamp, epoch, transaction, bytes });
-        self.end = last + 1;
+        self.end = listed.last() + 1;
+        self.list.push(listed);
     }
 
     async fn read(&mut self, dice: &mut Dice) {
@@ -240,7 +250,7 @@ impl World {
         }
         let slice = read.expect("in range");
         let up_to = up_to.min(written);
-        let expected: Vec<&Listed> = self.list.iter().filter(|b| b.last >= from && b.last < up_to).collect();
+        let expected: Vec<&Listed> = self.list.iter().filter(|b| b.last() >= from && b.last() < up_to).collect();
         let Some(slice) = slice else {
             let fits = |first: &&Listed| at_least_one || first.bytes.len() <= max_bytes;
             assert!(!expected.first().is_some_and(fits), "nothing from {from} up to {up_to}");
@@ -257,21 +267,21 @@ impl World {
     async fn search(&mut self, dice: &mut Dice) {
         self.write().await;
         let target = FIRST_MS + dice.below((self.end * 10 + 10) as u64) as i64;
-        let offsets = |b: &Listed| (b.base..=b.last).zip(b.first_timestamp..).collect::<Vec<_>>();
-        let records = self.list.iter().filter(|b| b.transaction != Some(End::Marker)).flat_map(offsets);
-        let expected = records.filter(|(offset, _)| *offset >= self.start).find(|(_, timestamp)| *timestamp >= target);
+        let mut records = self.list.iter().filter(|b| !b.is_marker()).flat_map(|batch| &batch.records);
+        let expected = records.find(|record| record.offset >= self.start && record.timestamp >= target);
+        let expected = expected.map(|record| (record.offset, record.timestamp));
         let found = self.log.find_by_timestamp(Timestamp(target)).await.expect("searched");
         assert_eq!(found.map(|f| (f.offset.0, f.timestamp.0)), expected, "at or after {target}");
     }
 
     /// Writes what is queued. If there is no room for all of it, the rest has left no trace.
-    async fn write(&mut self) {
+    pub(super) async fn write(&mut self) {
         if let Err(fault) = self.log.write_queued().await {
             self.was_full(&fault);
         }
     }
 
-    fn was_full(&mut self, fault: &StorageFault) {
+    pub(super) fn was_full(&mut self, fault: &StorageFault) {
         assert!(self.full && fault.is_full() && self.log.failed().is_none(), "{fault}");
         let ends = self.log.ends();
         // If not, something beside the log found no room, before the queue's turn.
@@ -282,26 +292,33 @@ impl World {
     }
 
     /// The list loses what lies at or above `end`.
-    fn cut_list(&mut self, end: i64) {
-        let kept = self.list.partition_point(|batch| batch.last < end);
+    pub(super) fn cut_list(&mut self, end: i64) {
+        let kept = self.list.partition_point(|batch| batch.last() < end);
         self.list.truncate(kept);
+        self.cut_ghosts |= end < self.end && !self.ghosts.is_empty();
         self.end = end;
         self.learn_sequences();
     }
 
     /// The next sequences are those of the list. Who has nothing left in the files may be remembered or not.
-    fn learn_sequences(&mut self) {
+    pub(super) fn learn_sequences(&mut self) {
         let known: BTreeMap<i64, ProducerEntry> =
             self.log.producers().into_iter().map(|(id, entry)| (id.0, entry)).collect();
         let next = |entry: &ProducerEntry| entry.batches.last().map(|last| last.last_sequence.0 + 1);
         let listed: BTreeMap<i64, i32> = {
             let first = self.log.segments()[0].base.0;
-            let is_there = |batch: &&Listed| batch.base >= first && batch.transaction != Some(End::Marker);
+            let is_there = |batch: &&Listed| batch.base() >= first && !batch.is_marker();
             let ones = self.list.iter().filter(is_there);
-            ones.filter_map(|batch| Some((batch.producer?, batch.next_sequence))).collect()
+            ones.filter_map(|batch| Some((batch.producer()?, batch.next_sequence()))).collect()
         };
         for (id, sequence) in &listed {
-            assert_eq!(known.get(id).and_then(next), Some(*sequence), "the next sequence of producer {id}");
+            let known = known.get(id).and_then(next);
+            let mut ghosts = self.ghosts.iter().filter(|ghost| ghost.producer == *id);
+            let is_ghosts = ghosts.any(|ghost| ghost.next_sequence > *sequence && Some(ghost.next_sequence) == known);
+            assert!(
+                known == Some(*sequence) || is_ghosts,
+                "the next sequence of producer {id} is {known:?}, not {sequence}"
+            );
         }
         self.sequences = known.iter().filter_map(|(id, entry)| Some((*id, next(entry)?))).collect();
     }
@@ -315,7 +332,7 @@ impl World {
         self.disk.set_faults(Faults { full_after_bytes, names_need_room, ..Faults::process_death() });
     }
 
-    fn make_room(&mut self) {
+    pub(super) fn make_room(&mut self) {
         self.full = false;
         self.disk.set_faults(Faults::process_death());
     }
@@ -333,24 +350,27 @@ impl World {
     }
 
     /// The process dies, or the power fails.
-    async fn crash(&mut self, faults: Faults) {
+    pub(super) async fn crash(&mut self, faults: Faults) {
         self.make_room();
         let loses = faults.lose_unsynced;
         let written = self.log.ends().written.0;
+        // A write that the power failed in may have come to its end.
+        let written_max = if self.disk.has_power() { written } else { self.end };
         self.disk.set_faults(faults);
         self.disk.crash();
         self.disk.set_faults(Faults::process_death());
         self.open(false).await;
         let end = self.log.ends().log_end.0;
-        let is_right = if loses { (self.flushed..=written).contains(&end) } else { end == written };
+        let written_min = if loses { self.flushed } else { written };
+        let is_right = (written_min..=written_max).contains(&end);
         assert!(is_right, "the log ends at {end}, flushed was {}, written {written}", self.flushed);
         // Unless all was lost above a start that lies within one.
-        let is_whole = self.list.iter().all(|batch| batch.last < end || batch.base >= end);
+        let is_whole = self.list.iter().all(|batch| batch.last() < end || batch.base() >= end);
         assert!(is_whole || end == self.start, "{end} is within a batch");
         self.met.power_failures += usize::from(loses);
-        self.met.lost_batches += self.list.iter().filter(|batch| batch.base >= end).count();
+        self.met.lost_batches += self.list.iter().filter(|batch| batch.base() >= end).count();
         let begins_at_its_end = end == self.start && self.log.segments()[0].base.0 == end;
-        if loses && begins_at_its_end && self.log.producers().is_empty() {
+        if begins_at_its_end && self.log.producers().is_empty() {
             self.begun_anew();
         }
         self.cut_list(end);
@@ -360,7 +380,8 @@ impl World {
     async fn open(&mut self, clean: bool) {
         self.copy = None;
         let recovery_point = self.saved.recovery_point;
-        let recovery = Recovery { recovery_point, log_start_offset: Offset(self.start), clean, ..Recovery::UNKNOWN };
+        let (log_start_offset, compacted) = (Offset(self.start), Offset(self.cleaned.unwrap_or(0)));
+        let recovery = Recovery { recovery_point, log_start_offset, compacted, clean };
         self.log = Log::open(self.disk.clone(), PLACES[self.place], config(), recovery).await.expect("opened");
         // A start leads in an epoch of its own.
         self.epoch = LeaderEpoch(self.epoch.0 + 1);
@@ -370,13 +391,23 @@ impl World {
     async fn truncate(&mut self, dice: &mut Dice) {
         self.make_room();
         self.write().await;
-        let to = self.start + dice.below((self.end - self.start + 1) as u64) as i64;
-        let holds = |batch: &&Listed| batch.base <= to && batch.last >= to;
-        let end = self.list.iter().find(holds).map_or(to, |batch| batch.base).max(self.start);
+        let mut to = self.start + dice.below((self.end - self.start + 1) as u64) as i64;
+        let holds = |batch: &&Listed| batch.base() <= to && batch.last() >= to;
+        let mut end = self.list.iter().find(holds).map_or(to, |batch| batch.base()).max(self.start);
+        let before = self.list.iter().rev().find(|batch| batch.last() < end).map_or(0, |batch| batch.last() + 1);
+        let before = before.max(self.first_base());
+        if before < self.start.min(end) {
+            return;
+        }
+        if before < end {
+            // Where compaction has left a hole: a log that ends within one ends before it after the next start.
+            (to, end) = (before, before);
+        }
         // Saved before the cut: what comes in the place of the batch that is cut was never flushed.
         self.saved.recovery_point = self.saved.recovery_point.min(Offset(end));
+        self.cleaned = self.cleaned.map(|cleaned| cleaned.min(to));
         self.log.truncate_to(Offset(to)).await.expect("cut");
-        if self.list.iter().any(|batch| batch.base < self.start && batch.last >= to) {
+        if self.list.iter().any(|batch| batch.base() < self.start && batch.last() >= to) {
             // Nothing is left from the start on, which lay within what went: the log begins anew there.
             self.begun_anew();
         }
@@ -401,6 +432,8 @@ impl World {
         assert_eq!((self.log.segments().len(), self.log.segments()[0].bytes), (1, 0));
         assert_eq!(self.log.producers(), []);
         self.list.clear();
+        self.ghosts.clear();
+        self.cut_ghosts = false;
         self.sequences.clear();
         self.log.assign_leader_epoch(self.epoch);
     }
@@ -424,7 +457,7 @@ impl World {
             }
         }
         assert!(start >= self.start && start <= high_watermark.max(self.start), "{start}, safe is {high_watermark}");
-        let stays: usize = self.list.iter().filter(|batch| batch.base >= start).map(|batch| batch.bytes.len()).sum();
+        let stays: usize = self.list.iter().filter(|batch| batch.base() >= start).map(|batch| batch.bytes.len()).sum();
         assert!(start == self.start || stays as u64 >= keep || start == self.end, "{stays} bytes stay of {keep}");
         self.start = start;
     }
@@ -458,6 +491,8 @@ impl World {
     }
 }
 
-fn last_batches(producers: Vec<(ProducerId, ProducerEntry)>) -> Vec<(ProducerId, Option<crate::ProducedBatch>)> {
-    producers.into_iter().map(|(id, entry)| (id, entry.batches.last().copied())).collect()
+/// The last batch of each producer. A snapshot has one time for each, that of its last marker perhaps, so that is left out.
+fn last_batches(producers: Vec<(ProducerId, ProducerEntry)>) -> Vec<(ProducerId, Option<ProducedBatch>)> {
+    let untimed = |batch: &ProducedBatch| ProducedBatch { timestamp: Timestamp::NONE, ..*batch };
+    producers.into_iter().map(|(id, entry)| (id, entry.batches.last().map(untimed))).collect()
 }
