@@ -63,6 +63,10 @@ pub enum Bug {
     TombstonesDroppedAtOnce,
     /// Compaction keeps nothing of a producer's last batch.
     LastBatchNotKept,
+    /// Compaction drops a producer's batch for the sake of a later one that is not durable.
+    CleanedBeforeLastBatch,
+    /// Compaction counts aborted records as later ones of their keys.
+    AbortedSupersede,
     /// How far a log was cleaned is saved before it is.
     CleanedBeforeSwap,
 }

@@ -35,6 +35,8 @@ const CLEANED: &str = "cleaner::tests::crash::the_last_value_of_every_key_surviv
 const TOMBSTONES: &str = "cleaner::tests::rounds::tombstones_stay_until_the_horizon_that_the_first_round_has_written";
 const LAST_SEQUENCE: &str =
     "cleaner::tests::rounds::the_last_sequence_of_a_producer_outlives_its_records_and_the_snapshots";
+const LAST_DURABLE: &str =
+    "cleaner::tests::rounds::a_producers_last_batch_is_not_dropped_for_one_that_a_power_failure_takes";
 const SEEDS: &str = "many_seeds_of_a_few_power_failures_each_lose_nothing";
 const LIFE: &str = "whatever_operation_the_power_fails_at_clients_were_told_the_truth";
 
@@ -68,6 +70,11 @@ const SOWN: &[(&str, Program, &str)] = &[
     ("tombstones-dropped-at-once", STORAGE, TOMBSTONES),
     ("last-batch-not-kept", STORAGE, LAST_SEQUENCE),
     ("cleaned-before-swap", STORAGE, CLEANED),
+    ("cleaned-before-last-batch", STORAGE, LAST_DURABLE),
+    ("swap-not-synced", STORAGE, MODEL),
+    ("tombstones-dropped-at-once", STORAGE, MODEL),
+    ("last-batch-not-kept", STORAGE, MODEL),
+    ("aborted-supersede", STORAGE, MODEL),
 ];
 
 /// Builds once, and has each bug, or those named, be looked for by its test.

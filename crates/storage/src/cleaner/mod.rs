@@ -119,7 +119,7 @@ impl Cleaner {
         cleaned: &mut Cleaned,
     ) -> Result<Offset, Stopped> {
         log.date_segments().await?;
-        let view = log.view();
+        let view = log.durable_view().await?;
         let answer = round::Round { cleaner: self, log, view: &view, cleanable, rules, now, pace, cleaned }.run().await;
         self.map.clear();
         match answer {

@@ -13,6 +13,7 @@ use super::{Cleanable, Cleaned, Cleaner, CompactionRules, Pace, Stopped, piece};
 use crate::fault::StorageFault;
 use crate::log::{CleanedSegment, Log, View};
 use crate::segment::{Kind, Segment};
+use crate::sown::{self, Bug};
 use crate::walk::{Step, Walk};
 
 pub(super) struct Round<'a> {
@@ -93,7 +94,9 @@ impl Round<'_> {
             let batch = RecordBatch::parse(&bytes).map_err(damaged)?;
             if header.is_current() && header.attributes.is_control() {
                 transactions.control(&header, control(&batch));
-            } else if !transactions.batch(&header) && !map_batch(self.cleaner, &batch, first_dirty).map_err(damaged)? {
+            } else if (!transactions.batch(&header) || sown::is(Bug::AbortedSupersede))
+                && !map_batch(self.cleaner, &batch, first_dirty).map_err(damaged)?
+            {
                 return Ok(true);
             }
             if header.last_offset() >= first_dirty {

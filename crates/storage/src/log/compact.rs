@@ -28,6 +28,7 @@ use crate::cleaner::LastRecord;
 use crate::disk::{Disk, FileHandle};
 use crate::fault::{StorageFault, Trying};
 use crate::segment::{Kind, Place, Segment, SegmentFiles};
+use crate::sown::{self, Bug};
 
 /// The ending of files that are being written.
 pub(crate) const CLEANED: &str = ".cleaned";
@@ -70,6 +71,17 @@ impl Log {
             cuts: state.cuts,
             segments: state.segments.clone(),
         }
+    }
+
+    /// The log as the cleaner sees it, all of it durable: what is kept of a producer is its last batch, and if the power
+    /// took that one, the one before would be gone for its sake.
+    pub(crate) async fn durable_view(&self) -> Result<View, StorageFault> {
+        let view = self.view();
+        if !sown::is(Bug::CleanedBeforeLastBatch) {
+            self.alone(|log| async move { log.write_rest().await }).await?;
+            self.flush().await?;
+        }
+        Ok(view)
     }
 
     /// Whether the log still has every closed segment of `view`, and was neither cut nor closed.

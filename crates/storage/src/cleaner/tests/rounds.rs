@@ -148,30 +148,54 @@ fn a_round_reaches_as_far_as_its_memory_and_the_next_goes_on_there() {
     });
 }
 
+/// A batch of one record of an idempotent producer, with this sequence.
+fn of_producer(id: i64, sequence: i32, key: &str) -> Batch {
+    let mut builder = BatchBuilder::new(BatchOptions {
+        producer_id: ProducerId(id),
+        producer_epoch: ProducerEpoch(3),
+        base_sequence: Sequence(sequence),
+        ..BatchOptions::default()
+    });
+    builder.append(Timestamp(5), Some(key.as_bytes()), Some(b"1"), &[]).expect("small");
+    let bytes = builder.build(&mut Compressor::default()).expect("one record");
+    Batch { header: BatchHeader::parse(&bytes).expect("just built"), bytes }
+}
+
+async fn remove_snapshots(disk: &Arc<SimulatedDisk>, log: &Arc<Log>) {
+    for entry in crate::disk::Disk::list(&**disk, log.directory()).await.expect("listed") {
+        if entry.name.ends_with(".snapshot") {
+            crate::disk::Disk::remove(&**disk, &log.directory().join(&entry.name)).await.expect("removed");
+        }
+    }
+}
+
+#[test]
+fn a_producers_last_batch_is_not_dropped_for_one_that_a_power_failure_takes() {
+    block_on(async {
+        let (disk, directory, log) = fresh(1).await;
+        put_apart(&log, vec![of_producer(7, 40, "a"), record(Some("a"), Some("2"), 5)]).await;
+        directory.write_checkpoints(&PartitionOffsets::new()).await.expect("saved");
+        log.append(of_producer(7, 41, "b"), LeaderEpoch(0), Timestamp(0)).expect("appended");
+        log.write_queued().await.expect("written");
+        round(&directory, 100, 100, &AtOnce).await.expect("cleaned");
+        remove_snapshots(&disk, &log).await;
+        disk.crash();
+        let again = Log::open(disk, log.directory(), config(), Recovery::UNKNOWN).await.expect("opened");
+        let known = again.producers();
+        let last = known.first().and_then(|(_, entry)| entry.batches.last()).map(|batch| batch.last_sequence.0);
+        assert!(last >= Some(40), "of the producer {last:?} is known");
+    });
+}
+
 #[test]
 fn the_last_sequence_of_a_producer_outlives_its_records_and_the_snapshots() {
     block_on(async {
         let (disk, directory, log) = fresh(1).await;
-        let of_producer = |id: i64, key: &str| {
-            let mut builder = BatchBuilder::new(BatchOptions {
-                producer_id: ProducerId(id),
-                producer_epoch: ProducerEpoch(3),
-                base_sequence: Sequence(40),
-                ..BatchOptions::default()
-            });
-            builder.append(Timestamp(5), Some(key.as_bytes()), Some(b"1"), &[]).expect("small");
-            let bytes = builder.build(&mut Compressor::default()).expect("one record");
-            Batch { header: BatchHeader::parse(&bytes).expect("just built"), bytes }
-        };
-        put_apart(&log, vec![of_producer(7, "a"), of_producer(8, "b"), record(Some("a"), Some("2"), 5)]).await;
+        put_apart(&log, vec![of_producer(7, 40, "a"), of_producer(8, 40, "b"), record(Some("a"), Some("2"), 5)]).await;
         round(&directory, 100, 100, &AtOnce).await.expect("cleaned");
         assert_eq!(left(&log).await, [row(1, "b", None), row(2, "a", None), row(3, "end", None)]);
         log.flush().await.expect("flushed");
-        for entry in crate::disk::Disk::list(&*disk, log.directory()).await.expect("listed") {
-            if entry.name.ends_with(".snapshot") {
-                crate::disk::Disk::remove(&*disk, &log.directory().join(&entry.name)).await.expect("removed");
-            }
-        }
+        remove_snapshots(&disk, &log).await;
         let known: Vec<_> = log.producers();
         let again = Log::open(disk, log.directory(), config(), Recovery::UNKNOWN).await.expect("opened");
         assert_eq!(again.producers(), known);
