@@ -95,12 +95,10 @@ impl LogDirectory {
         self.cleaned.lock().get(name).copied()
     }
 
-    /// Saves a log unless its recovery point is at `offset` or beyond already.
+    /// Saves a log, so that its recovery point is at `offset` or beyond, and a snapshot of the producers, too: what a round
+    /// drops of theirs, no recovery learns from the batches any more.
     async fn save_up_to(&self, name: &TopicPartition, offset: Offset) -> Result<(), Stopped> {
         let _turn = self.turns.next().await;
-        if self.saved.lock().get(name).is_some_and(|point| point.recovery_point >= offset) {
-            return Ok(());
-        }
         let Some(Partition { log, .. }) = self.get(name) else { return Err(Stopped::Changed) };
         let point = log.save().await?;
         self.saved.lock().insert(name.clone(), point);

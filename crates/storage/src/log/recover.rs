@@ -406,25 +406,32 @@ impl Loader {
 
     /// The producers as of the end: the newest snapshot that can be read, and the batches behind it.
     async fn load_producers(&mut self) -> Result<Producers, StorageFault> {
-        let bases: Vec<Offset> = self.segments.iter().map(|segment| segment.base).collect();
-        let newest = self.snapshots.iter().rfind(|at| **at <= self.end).copied();
-        for at in self.snapshots.clone() {
-            let stray = at > self.end || (bases.binary_search(&at).is_err() && Some(at) != newest);
-            if stray {
-                self.remove(&self.directory.join(Kind::Snapshot.name(at))).await?;
-                self.snapshots.retain(|kept| *kept != at);
-            }
-        }
         // Nothing was ever saved and the stop was clean: a log from before snapshots, whose producers are long gone.
-        if (self.snapshots.is_empty() && self.recovery.clean) || sown::is(Bug::ProducersForgotten) {
+        if (!self.snapshots.iter().any(|at| *at <= self.end) && self.recovery.clean)
+            || sown::is(Bug::ProducersForgotten)
+        {
             return Ok(Producers::default());
         }
         let (disk, segments) = (&*self.disk, self.segments.as_slice());
         let looks_back = !self.recovery.clean;
         let source = replay::Source { disk, directory: &self.directory, segments, looks_back };
         let (producers, used) = source.producers_at(&self.snapshots, self.end).await?;
+        self.remove_strays(used).await?;
         self.snapshots.retain(|at| *at <= used);
         Ok(producers)
+    }
+
+    /// Removes the snapshots that belong to no segment, but for the one that was used. Not before it is known which one
+    /// that is: the newest may be torn, and below the one before it compaction may have left too little to go by.
+    async fn remove_strays(&mut self, used: Offset) -> Result<(), StorageFault> {
+        let bases: Vec<Offset> = self.segments.iter().map(|segment| segment.base).collect();
+        for at in self.snapshots.clone() {
+            if at > self.end || (bases.binary_search(&at).is_err() && at != used) {
+                self.remove(&self.directory.join(Kind::Snapshot.name(at))).await?;
+                self.snapshots.retain(|kept| *kept != at);
+            }
+        }
+        Ok(())
     }
 
     async fn sync_names(&self) -> Result<(), StorageFault> {

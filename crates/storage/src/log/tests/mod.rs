@@ -9,7 +9,9 @@ mod model;
 mod old_formats;
 mod progress;
 mod retire;
+
 mod retries;
+mod snapshots;
 mod together;
 mod transactions;
 

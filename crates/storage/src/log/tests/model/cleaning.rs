@@ -111,11 +111,9 @@ impl World {
             return;
         }
         // Before any hole is made the recovery point is beyond it, as the directory does it.
-        if self.saved.recovery_point < found.end {
-            match self.log.save().await {
-                Ok(saved) => (self.saved, self.flushed) = (saved, self.log.ends().flushed.0),
-                Err(fault) => return self.was_full(&fault),
-            }
+        match self.log.save().await {
+            Ok(saved) => (self.saved, self.flushed) = (saved, self.log.ends().flushed.0),
+            Err(fault) => return self.was_full(&fault),
         }
         let mut facts =
             Facts { cleanable: found, now: now.0, delete_retention_ms: rules.delete_retention_ms, reached: None };
