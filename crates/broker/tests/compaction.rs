@@ -38,6 +38,14 @@ fn set(client: &mut Client, topic: &str, key: &str, value: &str) {
     assert_eq!(client.ask(1, &request).responses[0].error_code, 0);
 }
 
+/// Sets one of the brokers' settings.
+fn set_broker(client: &mut Client, key: &str, value: &str) {
+    let config = AlterableConfig { name: key.to_owned(), config_operation: 0, value: Some(value.to_owned()) };
+    let resource = AlterConfigsResource { resource_type: 4, resource_name: String::new(), configs: vec![config] };
+    let request = IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
+    assert_eq!(client.ask(1, &request).responses[0].error_code, 0);
+}
+
 fn wait(what: &str, mut is_there: impl FnMut() -> bool) {
     let asked = std::time::Instant::now();
     while !is_there() {
@@ -91,4 +99,26 @@ fn a_partition_that_cannot_be_cleaned_is_set_aside_and_the_others_are_cleaned() 
     (0..4).for_each(|tenths| put(&mut client, ("good", good), "a", tenths));
     wait("the other is cleaned", || first_left(&mut client, "good") == 2);
     put(&mut client, ("bad", id), "a", 9);
+}
+
+#[test]
+fn threads_and_rate_change_while_rounds_are_under_way() {
+    // A byte a second: a round once begun goes on for minutes.
+    let running = Running::with(&format!("{EAGER}log.cleaner.io.max.bytes.per.second=1\n"));
+    let mut client = running.connect();
+    for topic in ["t", "u"] {
+        let id = create(&mut client, topic, 1, &COMPACTED);
+        (0..4).for_each(|tenths| put(&mut client, (topic, id), "a", tenths));
+    }
+    let tells = |name: &str, value: &str| running.http("/metrics").1.contains(&format!("\n{name} {value}\n"));
+    wait("a round is under way", || tells("ottla_log_cleaner_rounds_under_way", "1"));
+    assert!(tells("ottla_log_cleaner_threads", "1"));
+    set_broker(&mut client, "log.cleaner.threads", "2");
+    wait("another one begins beside it", || tells("ottla_log_cleaner_rounds_under_way", "2"));
+    assert!(tells("ottla_log_cleaner_rounds_total", "0") && tells("ottla_log_cleaner_threads", "2"));
+    set_broker(&mut client, "log.cleaner.threads", "1");
+    set_broker(&mut client, "log.cleaner.io.max.bytes.per.second", "1.7976931348623157E308");
+    wait("both are cleaned", || first_left(&mut client, "t") == 2 && first_left(&mut client, "u") == 2);
+    wait("one thread has left", || tells("ottla_log_cleaner_threads", "1"));
+    assert!(tells("kafka_log_logcleaner_dead_thread_count", "0"));
 }

@@ -93,6 +93,7 @@ impl LogCleaner {
             self.runtime.spawn(Lane::Background, self.loops.track_future(work));
             *workers += 1;
         }
+        self.stats.has_workers(*workers);
     }
 
     /// Whether the worker of that number is one too many. The last goes first.
@@ -101,11 +102,13 @@ impl LogCleaner {
         let mut workers = self.workers.lock();
         let goes = number + 1 == *workers && number >= wanted;
         *workers -= usize::from(goes);
+        self.stats.has_workers(*workers);
         goes
     }
 
     async fn work(self: Arc<Self>, number: usize) {
         let mut made: Made = None;
+        let _counted = self.stats.count_if_dead();
         loop {
             if self.is_surplus(number) {
                 return;
@@ -116,7 +119,9 @@ impl LogCleaner {
             let cleaned = match self.take_dirtiest().await {
                 Some(work) => {
                     let name = work.partition.name.clone();
+                    self.stats.began();
                     let cleaned = self.clean(work, &mut made).await;
+                    self.stats.ended();
                     self.taken.lock().remove(&name);
                     cleaned
                 }
@@ -170,17 +175,12 @@ impl LogCleaner {
     }
 
     /// Cleans a log. Answers whether there may be more to do at once.
-    async fn clean(&self, work: Work, made: &mut Made) -> bool {
+    async fn clean(self: &Arc<Self>, work: Work, made: &mut Made) -> bool {
         let Some(cleaner) = self.cleaner(made) else { return false };
         let Work { partition, log, directory, rules, cleanable } = work;
         let name = &partition.name;
         let began = self.runtime.clock.now();
-        let pace = WorkersPace {
-            settings: &self.settings,
-            clock: &*self.runtime.clock,
-            throttle: &self.throttle,
-            stop: &self.stop,
-        };
+        let pace = WorkersPace(self);
         let round = CleaningRound { rules: &rules, cleanable: &cleanable, now: self.runtime.clock.wall() };
         let mut cleaned = Cleaned::default();
         let answer = directory.clean(name, round, cleaner, &pace, &mut cleaned).await;

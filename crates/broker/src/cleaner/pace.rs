@@ -2,15 +2,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use ottla_runtime::Clock;
 use ottla_storage::Pace;
 use ottla_types::Instant;
 use parking_lot::Mutex;
-use tokio_util::sync::CancellationToken;
 
-use crate::settings::Settings;
+use super::LogCleaner;
 
 /// How long a worker sleeps before it looks whether it should go on, and at which rate.
 const NAP: Duration = Duration::from_secs(1);
@@ -35,39 +34,38 @@ impl Throttle {
     }
 }
 
-/// What holds a worker back.
-pub(super) struct WorkersPace<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) clock: &'a dyn Clock,
-    pub(super) throttle: &'a Throttle,
-    pub(super) stop: &'a CancellationToken,
-}
+/// What holds a worker back. While it is at it, it also looks whether there are to be more workers: a round can take days.
+pub(super) struct WorkersPace<'a>(pub(super) &'a Arc<LogCleaner>);
 
 impl WorkersPace<'_> {
     fn rate(&self) -> Option<f64> {
-        self.settings.present().cleaner.io_bytes_per_second.map(|rate| rate.max(1.0))
+        self.0.settings.present().cleaner.io_bytes_per_second.map(|rate| rate.max(1.0))
     }
 
     async fn wait(&self, bytes: u64) -> bool {
+        let LogCleaner { throttle, stop, runtime, .. } = &**self.0;
+        let clock = &*runtime.clock;
+        self.0.start_workers();
         let Some(rate) = self.rate() else {
-            self.throttle.forget();
+            throttle.forget();
             tokio::task::yield_now().await;
-            return !self.stop.is_cancelled();
+            return !stop.is_cancelled();
         };
-        let next = self.throttle.moved(self.clock.now(), bytes, rate);
-        while self.clock.now() < next && !self.stop.is_cancelled() {
+        let next = throttle.moved(clock.now(), bytes, rate);
+        while clock.now() < next && !stop.is_cancelled() {
             if self.rate() != Some(rate) {
-                self.throttle.forget();
+                throttle.forget();
                 break;
             }
-            let until = next.min(self.clock.now() + NAP);
+            self.0.start_workers();
+            let until = next.min(clock.now() + NAP);
             tokio::select! {
                 biased;
-                () = self.stop.cancelled() => {}
-                () = self.clock.sleep_until(until) => {}
+                () = stop.cancelled() => {}
+                () = clock.sleep_until(until) => {}
             }
         }
-        !self.stop.is_cancelled()
+        !stop.is_cancelled()
     }
 }
 

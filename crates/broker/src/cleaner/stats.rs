@@ -31,7 +31,23 @@ pub(crate) struct Numbers {
     pub(crate) rounds: u64,
     /// Bytes that rounds have read, and written.
     pub(crate) moved_bytes: (u64, u64),
+    /// Threads that compact, and rounds under way.
+    pub(crate) workers: usize,
+    pub(crate) rounds_under_way: usize,
+    /// Workers that a panic has ended.
+    pub(crate) dead: usize,
     aside: Vec<Aside>,
+}
+
+/// Counts the worker that holds it as dead, if a panic drops it.
+pub(super) struct CountedIfDead(Arc<CleanerStats>);
+
+impl Drop for CountedIfDead {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.0.lock().dead += 1;
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +60,22 @@ struct Aside {
 impl CleanerStats {
     pub(super) fn looked(&self, now: Instant) {
         self.0.lock().looked = Some(now);
+    }
+
+    pub(super) fn count_if_dead(self: &Arc<Self>) -> CountedIfDead {
+        CountedIfDead(self.clone())
+    }
+
+    pub(super) fn has_workers(&self, workers: usize) {
+        self.0.lock().workers = workers;
+    }
+
+    pub(super) fn began(&self) {
+        self.0.lock().rounds_under_way += 1;
+    }
+
+    pub(super) fn ended(&self) {
+        self.0.lock().rounds_under_way -= 1;
     }
 
     pub(super) fn found(&self, dirty_ratio_max: f64, overdue_ms_max: i64) {
@@ -83,5 +115,23 @@ impl Numbers {
         let here = self.aside.iter().filter(|aside| aside.directory == directory);
         let logs = here.filter_map(|aside| Some((&aside.name, aside.log.upgrade()?)));
         logs.fold((0, 0), |(count, bytes), (_, log)| (count + 1, bytes + log.size()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_panics_is_told_as_dead_and_one_that_leaves_is_not() {
+        let stats = Arc::new(CleanerStats::default());
+        drop(stats.count_if_dead());
+        assert_eq!(stats.numbers().dead, 0);
+        let counted = stats.count_if_dead();
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+            let _counted = counted;
+            panic!("on purpose");
+        }));
+        assert_eq!((ended.is_err(), stats.numbers().dead), (true, 1));
     }
 }

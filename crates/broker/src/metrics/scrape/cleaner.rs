@@ -12,6 +12,11 @@ pub(super) fn write(node: &Node, to: &mut Exposition) {
         "Of what the last round of compaction read, the share that it wrote again.",
         percent(numbers.last_kept_ratio),
     );
+    to.gauge(
+        "kafka_log_logcleaner_dead_thread_count",
+        "Threads of compaction that a bug has ended; they are not started again.",
+        numbers.dead as u64,
+    );
     let help = "For how long the most overdue log has been waiting longer than max.compaction.lag.ms, in seconds.";
     to.gauge("kafka_log_logcleaner_max_compaction_delay_secs", help, numbers.overdue_ms_max / 1000);
     to.gauge(
@@ -46,6 +51,8 @@ pub(super) fn write(node: &Node, to: &mut Exposition) {
         let path = slot.path.display().to_string();
         family.sample(&[("logdirectory", &path)], numbers.uncleanable(&slot.path).1);
     }
+    to.gauge("ottla_log_cleaner_threads", "Threads that compact, at most a log each.", numbers.workers as u64);
+    to.gauge("ottla_log_cleaner_rounds_under_way", "Logs that are being compacted.", numbers.rounds_under_way as u64);
     to.counter("ottla_log_cleaner_rounds_total", "Rounds of compaction, each of one log.", numbers.rounds);
     to.counter("ottla_log_cleaner_read_bytes_total", "Bytes that compaction has read.", numbers.moved_bytes.0);
     to.counter("ottla_log_cleaner_written_bytes_total", "Bytes that compaction has written.", numbers.moved_bytes.1);

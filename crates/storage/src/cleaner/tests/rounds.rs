@@ -177,7 +177,12 @@ fn a_producers_last_batch_is_not_dropped_for_one_that_a_power_failure_takes() {
         directory.write_checkpoints(&PartitionOffsets::new()).await.expect("saved");
         log.append(of_producer(7, 41, "b"), LeaderEpoch(0), Timestamp(0)).expect("appended");
         log.write_queued().await.expect("written");
-        round(&directory, 100, 100, &AtOnce).await.expect("cleaned");
+        let now = Timestamp(100);
+        let found = directory.cleanable(&name(), log.ends().written, &RULES, now).await.expect("looked");
+        let (cleanable, mut cleaned) = (found.expect("nobody is at it"), Cleaned::default());
+        // Not by the directory, which saves the log before.
+        let done = cleaner(100).clean(&log, &cleanable, (&RULES, now), &AtOnce, &mut cleaned).await;
+        assert_eq!(done.expect("cleaned"), Offset(2));
         remove_snapshots(&disk, &log).await;
         disk.crash();
         let again = Log::open(disk, log.directory(), config(), Recovery::UNKNOWN).await.expect("opened");
