@@ -152,6 +152,7 @@ fn behaves_as_a_list_of_batches() {
     println!("{seeds} seeds: {all:?}");
     assert!(all.segments_max > 5 && all.fulls > 200 && all.lost_batches > 100, "{all:?}");
     assert!(all.power_failures > 100 && all.moves > 50 && all.left > 50, "{all:?}");
+    assert!(all.rounds > 100 && all.rounds_ended > 30 && all.rounds_crashed > 20 && all.exchanged > 100, "{all:?}");
 }
 
 #[test]
