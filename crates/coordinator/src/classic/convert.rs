@@ -28,6 +28,11 @@ impl ClassicGroup {
         self.generation
     }
 
+    /// Whether everybody has what the last round gave them.
+    pub(crate) fn is_stable(&self) -> bool {
+        self.state == State::Stable
+    }
+
     /// How many members there are.
     pub(crate) fn count(&self) -> usize {
         self.members.len()

@@ -48,8 +48,8 @@ fn decide(groups: &mut Groups, turn: &mut Turn<'_>, request: &ConsumerHeartbeat)
             classic.retire(turn);
             turn.facts.extend(facts);
             group.upgraded(turn);
-            if request.instance.as_ref().is_some_and(|id| group.statics.contains_key(id)) {
-                // Who takes a place changes nothing, but what the members had was not dealt out here, or to others.
+            if !classic.is_stable() && request.instance.as_ref().is_some_and(|id| group.statics.contains_key(id)) {
+                // Who takes a place changes nothing, but nothing is dealt out for the members of this round.
                 group.look_at_topics(turn, true);
             }
             let beat = group.heartbeat(turn, request);
