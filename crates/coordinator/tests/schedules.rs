@@ -1,9 +1,10 @@
 //! Groups under random schedules: members that come, go, fall silent, answer late; a coordinator that is read anew from its
-//! log at any point, with or without what it had appended last.
+//! log at any point, with or without what it had appended last. Four kinds of seeds take turns: groups of one protocol, or
+//! clients of both in the same groups; topics that stay, or come, go and grow, and patterns to read them by.
 //!
 //! A seed makes a schedule, a list of steps, and nothing else is random, so a seed always does the same. A schedule that
 //! breaks a promise is made shorter as long as it still does, and what is left is printed. The promises are listed at
-//! `schedules/world.rs`.
+//! `schedules/promises.rs`.
 //!
 //! `OTTLA_SCHEDULES=N` runs N seeds; `cargo xtask schedules N` does that with the optimiser on.
 
@@ -13,8 +14,16 @@ mod classic;
 mod client;
 #[path = "schedules/consumer.rs"]
 mod consumer;
+#[path = "schedules/promises.rs"]
+mod promises;
+#[path = "schedules/reads.rs"]
+mod reads;
+#[path = "schedules/standings.rs"]
+mod standings;
 #[path = "schedules/steps.rs"]
 mod steps;
+#[path = "scripts/topics.rs"]
+mod topics;
 #[path = "schedules/world.rs"]
 mod world;
 
@@ -24,7 +33,7 @@ use steps::{Schedule, Step};
 use world::World;
 
 /// How many seeds the tests run.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 400;
 
 #[test]
 fn groups_keep_their_promises_under_random_schedules() {

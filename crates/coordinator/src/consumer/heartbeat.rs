@@ -48,6 +48,10 @@ fn decide(groups: &mut Groups, turn: &mut Turn<'_>, request: &ConsumerHeartbeat)
             classic.retire(turn);
             turn.facts.extend(facts);
             group.upgraded(turn);
+            if !classic.is_stable() && request.instance.as_ref().is_some_and(|id| group.statics.contains_key(id)) {
+                // Who takes a place changes nothing, but nothing is dealt out for the members of this round.
+                group.look_at_topics(turn, true);
+            }
             let beat = group.heartbeat(turn, request);
             groups.get_mut(&request.group).expect("it was found").kind = Kind::Consumer(Box::new(group));
             Ok(beat)
@@ -239,10 +243,19 @@ impl ConsumerGroup {
         }
         let pattern_change = self.patterns_changed(turn, pattern_before.as_ref(), pattern.as_ref());
         let bump = names_changed || pattern_change.is_resolved;
-        if bump || self.look_at_topics.is_none_or(|at| turn.now.instant >= at) {
-            self.look_at_topics(turn, bump);
+        if bump {
+            self.look_at_topics(turn, true);
+        } else {
+            self.look_at_topics_if_due(turn);
         }
         names_changed || pattern_change.is_other
+    }
+
+    /// Looks at the topics that are read if they may have changed, or were not looked at for long.
+    pub(super) fn look_at_topics_if_due(&mut self, turn: &mut Turn<'_>) {
+        if self.look_at_topics.is_none_or(|at| turn.now.instant >= at) {
+            self.look_at_topics(turn, false);
+        }
     }
 
     /// Lets the epoch rise if it must, or if the topics that are read are not what they were.

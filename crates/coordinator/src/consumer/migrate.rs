@@ -146,9 +146,10 @@ pub(super) fn downgrade(group: &mut Group, turn: &mut Turn<'_>, leaving: &[Arc<s
     let mut classic = ClassicGroup::from_consumers(consumer.id.clone(), turn, epoch, members, |id, metadata| {
         embedded::written(topics, targets.get(id).iter().flat_map(|target| target.iter()), metadata)
     });
-    turn.remember(classic.picture());
     if is_round {
-        classic.begin_round(turn);
+        classic.begin_remembered_round(turn);
+    } else {
+        turn.remember(classic.picture());
     }
     group.kind = Kind::Classic(Box::new(classic));
 }
