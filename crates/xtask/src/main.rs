@@ -55,7 +55,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   sim [SEED [POWER-FAILURES]]    the simulation of one seed, with its trace
   lives [SEEDS]    a broker's life, in which each operation of its disk in turn meets a trouble
   model [SEEDS]    a log against a list of batches, by as many seeds
-  schedules [SEEDS]    groups whose members come, go and fall silent, by as many seeds
+  schedules [SEEDS [FROM]]  groups whose members come, go and fall silent, by as many seeds
   flips      every bit of every file of a log directory, turned over before a start
   sown [BUG...]    bugs put in on purpose, and whether the tests that must find them do";
 

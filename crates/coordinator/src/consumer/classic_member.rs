@@ -17,6 +17,7 @@ use super::migrate::{downgrade, millis};
 use crate::group::{Group, Kind};
 use crate::request::{Heartbeat, JoinGroup, Joined, Leaver, Left, Reply, RequestId, SyncGroup, Synced};
 use crate::settings::MigrationPolicy;
+use crate::sown::{self, Bug};
 use crate::timers::Timer;
 use crate::turn::Turn;
 
@@ -179,7 +180,9 @@ impl ConsumerGroup {
         match self.check_sync(turn, &request) {
             Err(error) => turn.reply(id, Reply::SyncGroup(Synced::refused(error))),
             Ok((member, classic)) => {
-                turn.cancel(&self.sync_timer(&request.member));
+                if !sown::is(Bug::SyncTimerNotCancelled) {
+                    turn.cancel(&self.sync_timer(&request.member));
+                }
                 self.classic_heard_of(turn, &request.member, classic);
                 let metadata = classic.protocols.first().map(|protocol| protocol.metadata.clone()).unwrap_or_default();
                 let assigned = member.standing.assigned.iter();

@@ -14,6 +14,7 @@ use crate::assignors::Assignor;
 use crate::fact::Fact;
 use crate::group::{Group, Groups, Kind};
 use crate::request::{Reply, RequestId};
+use crate::sown::{self, Bug};
 use crate::turn::Turn;
 
 /// How long a group believes that the topics it reads are as they were, unless it is told otherwise.
@@ -48,8 +49,10 @@ fn decide(groups: &mut Groups, turn: &mut Turn<'_>, request: &ConsumerHeartbeat)
             classic.retire(turn);
             turn.facts.extend(facts);
             group.upgraded(turn);
-            if !classic.is_stable() && request.instance.as_ref().is_some_and(|id| group.statics.contains_key(id)) {
-                // Who takes a place changes nothing, but nothing is dealt out for the members of this round.
+            let takes_place = request.instance.as_ref().is_some_and(|instance| group.statics.contains_key(instance));
+            let reads_by_name = request.topics.as_ref().is_some_and(|topics| !topics.is_empty());
+            if !classic.is_stable() && (takes_place || !reads_by_name) {
+                // The newcomer changes nothing yet, but nothing is dealt out for the members of this round.
                 group.look_at_topics(turn, true);
             }
             let beat = group.heartbeat(turn, request);
@@ -273,6 +276,9 @@ impl ConsumerGroup {
     pub(super) fn bump(&mut self, turn: &mut Turn<'_>, metadata_hash: i64) {
         let epoch = GroupEpoch { epoch: self.epoch.epoch.wrapping_add(1).max(1), metadata_hash };
         turn.tally.consumer_rebalances += 1;
+        if sown::is(Bug::EpochNotRemembered) {
+            return self.apply(&ConsumerFact::Epoch(Some(epoch)));
+        }
         self.remember(turn, ConsumerFact::Epoch(Some(epoch)));
     }
 
