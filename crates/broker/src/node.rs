@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use arc_swap::Guard;
 use ottla_config::BrokerConfig;
-use ottla_metadata::Image;
+use ottla_metadata::{GROUP_VERSION, Image};
 use ottla_protocol::TopicKey;
 use ottla_quorum::Quorum;
 use ottla_runtime::Runtime;
@@ -79,6 +79,11 @@ impl Node {
     /// A fresh id.
     pub(crate) fn random_id(&self) -> Uuid {
         Uuid::from_random(self.runtime.random.wide_bits())
+    }
+
+    /// Whether there are groups of the consumer protocol: as the cluster has agreed, and as this broker is set.
+    pub(crate) fn has_consumer_groups(&self) -> bool {
+        self.image().feature_level(GROUP_VERSION) > 0 && self.config().groups.consumer_protocol
     }
 
     /// Finds a partition by its topic's name or id.

@@ -103,7 +103,7 @@ fn create_with(client: &mut Client, name: &str, partitions: i32) -> ErrorCode {
         replication_factor: 1,
         ..CreatableTopic::default()
     };
-    let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..CreateTopicsRequest::default() };
+    let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 60_000, ..CreateTopicsRequest::default() };
     ErrorCode::from_raw(client.ask(7, &request).topics[0].error_code).expect("a code")
 }
 

@@ -57,7 +57,7 @@ fn join(client: &mut Client) -> i32 {
     let request = ConsumerGroupHeartbeatRequest {
         group_id: "new".to_owned(),
         member_id: "m".to_owned(),
-        rebalance_timeout_ms: 10_000,
+        rebalance_timeout_ms: 60_000,
         subscribed_topic_names: Some(vec!["a".to_owned()]),
         topic_partitions: Some(Vec::new()),
         ..ConsumerGroupHeartbeatRequest::default()

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ottla_protocol::alter_replica_log_dirs::{AlterReplicaLogDir, AlterReplicaLogDirTopic, AlterReplicaLogDirsRequest};
 use ottla_protocol::describe_log_dirs::DescribeLogDirsRequest;
@@ -198,9 +198,11 @@ fn moves_under_load_lose_and_double_nothing_and_no_client_notices() {
     until_left(&running.disk, 1);
 }
 
-/// Waits for what has no sign of its own: that the broker has taken a request. Too short a while does no harm.
+/// Waits for what has no sign of its own: that the broker has taken a request. Too short a while does no harm; too long a
+/// one is the end of a request's patience, where many threads share a core.
 fn a_while() {
-    (0..2000).for_each(|_| std::thread::yield_now());
+    let begun = Instant::now();
+    (0..2000).take_while(|_| begun.elapsed() < Duration::from_secs(1)).for_each(|_| std::thread::yield_now());
 }
 
 #[test]

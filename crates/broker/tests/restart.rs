@@ -22,7 +22,7 @@ const ENDS: [End; 3] =
 /// Deletes a topic that is there.
 pub(crate) fn delete(client: &mut Client, name: &str) {
     let topics = vec![DeleteTopicState { name: Some(name.to_owned()), topic_id: Uuid::ZERO }];
-    let answer = client.ask(6, &DeleteTopicsRequest { topics, timeout_ms: 10_000, ..DeleteTopicsRequest::default() });
+    let answer = client.ask(6, &DeleteTopicsRequest { topics, timeout_ms: 60_000, ..DeleteTopicsRequest::default() });
     assert_eq!(answer.responses[0].error_code, 0);
 }
 

@@ -171,7 +171,7 @@ fn topics_are_created_and_deleted_in_every_version() {
                 ..CreatableTopic::default()
             };
             let topics = vec![topic(&name), topic("there"), topic("no name")];
-            let request = CreateTopicsRequest { topics, timeout_ms: 10_000, ..CreateTopicsRequest::default() };
+            let request = CreateTopicsRequest { topics, timeout_ms: 60_000, ..CreateTopicsRequest::default() };
             let mut answer = client.ask(version, &request);
             answer.topics.sort_by(|a, b| a.name.cmp(&b.name));
             let errors: Vec<_> = answer.topics.iter().map(|topic| topic.error_code).collect();
@@ -198,14 +198,14 @@ fn topics_are_created_and_deleted_in_every_version() {
     let by_id = |topic_id| DeleteTopicState { name: None, topic_id };
     let id = create(&mut client, "by-id", 1, &[]);
     let topics = vec![by_id(id), by_id(Uuid([7; 16]))];
-    let answer = client.ask(6, &DeleteTopicsRequest { topics, timeout_ms: 10_000, ..DeleteTopicsRequest::default() });
+    let answer = client.ask(6, &DeleteTopicsRequest { topics, timeout_ms: 60_000, ..DeleteTopicsRequest::default() });
     let errors: Vec<_> = answer.responses.iter().map(|topic| topic.error_code).collect();
     assert!(errors.contains(&0) && errors.contains(&ErrorCode::UnknownTopicId.raw()), "{errors:?}");
 }
 
 fn deletion(version: i16, names: &[&str]) -> DeleteTopicsRequest {
     let names = names.iter().map(|name| (*name).to_owned());
-    let mut request = DeleteTopicsRequest { timeout_ms: 10_000, ..DeleteTopicsRequest::default() };
+    let mut request = DeleteTopicsRequest { timeout_ms: 60_000, ..DeleteTopicsRequest::default() };
     if version >= 6 {
         request.topics = names.map(|name| DeleteTopicState { name: Some(name), topic_id: Uuid::ZERO }).collect();
     } else {

@@ -283,7 +283,7 @@ async fn a_producer_out_of_memory_waits_until_records_are_answered() {
 }
 
 async fn values(consumer: &mut Consumer) -> Vec<String> {
-    let fetched = consumer.poll(Duration::from_secs(5)).await.unwrap().expect("records within five seconds");
+    let fetched = consumer.poll(Duration::from_secs(60)).await.unwrap().expect("records within a minute");
     let text = |record: ottla_client::FetchedRecord<'_>| String::from_utf8(record.value.unwrap().to_vec()).unwrap();
     fetched.records().map(|record| text(record.unwrap())).collect()
 }
@@ -403,7 +403,7 @@ async fn an_offset_that_is_gone_is_handled_as_the_policy_says() {
         let mut consumer = Consumer::new(world.connect(1).await.unwrap(), settings);
         consumer.assign("t", 0, Start::Offset(Offset(5))).await.unwrap();
         if policy == OffsetReset::Error {
-            let error = consumer.poll(Duration::from_secs(5)).await.unwrap_err();
+            let error = consumer.poll(Duration::from_secs(60)).await.unwrap_err();
             assert_eq!(error, ClientError::OffsetOutOfRange { topic: "t".into(), partition: 0, offset: Offset(5) });
         } else {
             assert_eq!(values(&mut consumer).await, ["fifty"]);
@@ -424,7 +424,7 @@ async fn a_corrupt_batch_is_an_error_that_says_where() {
     });
     let mut consumer = Consumer::new(world.connect(1).await.unwrap(), ConsumerSettings::default());
     consumer.assign("t", 0, Start::Offset(Offset(0))).await.unwrap();
-    let error = consumer.poll(Duration::from_secs(5)).await.unwrap_err().to_string();
+    let error = consumer.poll(Duration::from_secs(60)).await.unwrap_err().to_string();
     assert!(error.starts_with("the batch at offset 0 of t-0 cannot be read: the CRC is"), "{error}");
 }
 

@@ -10,7 +10,7 @@ use ottla_types::BrokerId;
 use crate::cleaner::CleanerConfig;
 use crate::connections::{self, ConnectionLimits};
 use crate::endpoints::{self, Endpoints, HttpListener};
-use crate::groups::GroupsConfig;
+use crate::groups::{GroupsConfig, PROTOCOLS};
 use crate::listener::Listener;
 use crate::report::{ConfigError, Notice, Origin};
 use crate::settings::{Findings, Settings};
@@ -244,6 +244,9 @@ fn check_rules(settings: &Settings, findings: &mut Findings) {
     if let Some(unknown) = settings.list(assignors).iter().find(|name| !["uniform", "range"].contains(&name.as_str())) {
         let reason = format!("names \"{unknown}\": there are uniform and range; assignors of one's own are Java's");
         refuse(assignors, reason);
+    }
+    if !settings.list(PROTOCOLS).iter().any(|protocol| protocol == "classic") {
+        refuse(PROTOCOLS, "must name classic: those groups are always served".to_owned());
     }
     let (threads, memory) = ("log.cleaner.threads", "log.cleaner.dedupe.buffer.size");
     match (settings.optional_number(threads), settings.optional_number(memory)) {

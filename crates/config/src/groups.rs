@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::settings::Settings;
 
+/// Which kinds of groups there are.
+pub(crate) const PROTOCOLS: &str = "group.coordinator.rebalance.protocols";
+
 /// The settings of groups.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GroupsConfig {
@@ -32,6 +35,8 @@ pub struct GroupsConfig {
     pub session_timeout_max: Duration,
     /// `group.max.size`.
     pub classic_members_max: usize,
+    /// Whether `group.coordinator.rebalance.protocols` names `consumer`.
+    pub consumer_protocol: bool,
     /// `group.consumer.session.timeout.ms`.
     pub consumer_session_timeout: Duration,
     /// `group.consumer.heartbeat.interval.ms`.
@@ -75,6 +80,7 @@ impl GroupsConfig {
             session_timeout_min: millis("group.min.session.timeout.ms"),
             session_timeout_max: millis("group.max.session.timeout.ms"),
             classic_members_max: count("group.max.size"),
+            consumer_protocol: settings.list(PROTOCOLS).iter().any(|protocol| protocol == "consumer"),
             consumer_session_timeout: millis("group.consumer.session.timeout.ms"),
             consumer_heartbeat_interval: millis("group.consumer.heartbeat.interval.ms"),
             consumer_assignment_interval: millis("group.consumer.assignment.interval.ms"),

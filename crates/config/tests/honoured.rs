@@ -23,6 +23,7 @@ fn other_value(key: &Key) -> String {
         "port" | "advertised.port" => "1",
         "log.message.timestamp.before.max.ms" | "message.timestamp.before.max.ms" => "1",
         "group.consumer.migration.policy" => "disabled",
+        "group.coordinator.rebalance.protocols" => "classic",
         "cleanup.policy" | "log.cleanup.policy" => "compact",
         "log.cleaner.io.max.bytes.per.second" => "5",
         _ => "",

@@ -33,10 +33,11 @@ pub(crate) fn describe(groups: &Groups, turn: &mut Turn<'_>, id: RequestId, grou
 
 /// What a group of the consumer protocol is.
 pub(crate) fn describe_consumer(groups: &Groups, turn: &mut Turn<'_>, id: RequestId, group: &Arc<str>) {
+    // Kafka's words: its tools print them.
     let described = match groups.get(group).map(|group| &group.kind) {
         Some(Kind::Consumer(group)) => Ok(group.described(turn)),
-        Some(Kind::Classic(_)) => Err(format!("group {group} is no consumer group")),
-        None => Err(format!("no consumer group {group}")),
+        Some(Kind::Classic(_)) => Err(format!("Group {group} is not a consumer group.")),
+        None => Err(format!("Group {group} not found.")),
     };
     let described = described.map_err(|message| Refusal { error: ErrorCode::GroupIdNotFound, message });
     turn.reply_when_committed(id, Reply::DescribeConsumerGroup(described));

@@ -30,6 +30,7 @@ mod record;
 mod request;
 mod settings;
 mod shard;
+mod sown;
 mod subscription;
 mod tally;
 mod timers;

@@ -1,11 +1,13 @@
 //! Groups under random schedules: members that come, go, fall silent, answer late; a coordinator that is read anew from its
-//! log at any point, with or without what it had appended last.
+//! log at any point, with or without what it had appended last. Four kinds of seeds take turns: groups of one protocol, or
+//! clients of both in the same groups; topics that stay, or come, go and grow, and patterns to read them by.
 //!
 //! A seed makes a schedule, a list of steps, and nothing else is random, so a seed always does the same. A schedule that
 //! breaks a promise is made shorter as long as it still does, and what is left is printed. The promises are listed at
-//! `schedules/world.rs`.
+//! `schedules/promises.rs`.
 //!
-//! `OTTLA_SCHEDULES=N` runs N seeds; `cargo xtask schedules N` does that with the optimiser on.
+//! `OTTLA_SCHEDULES=N` runs N seeds, `OTTLA_SCHEDULES_FROM=SEED` begins with that one; `cargo xtask schedules N SEED` does
+//! that with the optimiser on.
 
 #[path = "schedules/classic.rs"]
 mod classic;
@@ -13,8 +15,16 @@ mod classic;
 mod client;
 #[path = "schedules/consumer.rs"]
 mod consumer;
+#[path = "schedules/promises.rs"]
+mod promises;
+#[path = "schedules/reads.rs"]
+mod reads;
+#[path = "schedules/standings.rs"]
+mod standings;
 #[path = "schedules/steps.rs"]
 mod steps;
+#[path = "scripts/topics.rs"]
+mod topics;
 #[path = "schedules/world.rs"]
 mod world;
 
@@ -24,13 +34,12 @@ use steps::{Schedule, Step};
 use world::World;
 
 /// How many seeds the tests run.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 400;
 
 #[test]
 fn groups_keep_their_promises_under_random_schedules() {
-    #[expect(clippy::disallowed_methods, reason = "how many seeds, and nothing that a seed does")]
-    let seeds = std::env::var("OTTLA_SCHEDULES").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS);
-    for seed in 0..seeds {
+    let (seeds, first) = (number("OTTLA_SCHEDULES").unwrap_or(SEEDS), number("OTTLA_SCHEDULES_FROM").unwrap_or(0));
+    for seed in first..first + seeds {
         let schedule = Schedule::of(seed);
         if let Err(why) = play(&schedule) {
             let (schedule, why) = shrunk(schedule, why);
@@ -38,6 +47,12 @@ fn groups_keep_their_promises_under_random_schedules() {
             panic!("seed {seed}: {why}\nafter {} steps:\n{}", steps.len(), steps.join("\n"));
         }
     }
+}
+
+/// A number in the environment.
+#[expect(clippy::disallowed_methods, reason = "how many seeds, and nothing that a seed does")]
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
 }
 
 /// Plays a schedule; an error is the promise that was broken.

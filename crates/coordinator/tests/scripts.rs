@@ -106,7 +106,8 @@ impl Play {
                 self.commit();
             }
             "topics" => {
-                let changed = self.topics.set(&command.words);
+                let wanted: Vec<_> = command.words.iter().map(|word| requests::partition(word)).collect();
+                let changed = self.topics.set(&wanted);
                 self.shard.handle(self.now(), Input::Topics(changed));
             }
             "topics-deleted" => {

@@ -1,9 +1,12 @@
 //! Settings, names and ids as text, and what clients push about themselves.
 
+use std::sync::Arc;
+
 use ottla_config::{
     BrokerConfig, Overrides, Scope, parse_properties, validate_broker_configs, validate_client_metrics_configs,
     validate_topic_configs,
 };
+use ottla_coordinator::{check_pattern, matching};
 use ottla_types::{TopicName, Uuid};
 
 use crate::Decoder;
@@ -21,6 +24,13 @@ pub(crate) fn decoders() -> Vec<Decoder> {
         }),
         Decoder::new("client-metrics-match", client_metrics_match, || {
             vec![b"client_software_name=a.*,client_id=[b-z]+".to_vec(), b"client_source_address=127\\.0.*".to_vec()]
+        }),
+        Decoder::new("subscription-pattern", subscription_pattern, || {
+            vec![
+                b"orders|(?i:PAYMENTS)-[0-9]+\norders\npayments-7\n".to_vec(),
+                b"(a{2,3}|\\Q.\\E\\p{L}[^[:digit:]x-z])*?\naa.b\n".to_vec(),
+                b"((a{1000}){1000}){1000}\na".to_vec(),
+            ]
         }),
         Decoder::new("topic-name", topic_name, || vec![b"a.topic-of_ours".to_vec()]),
         Decoder::new("uuid", uuid, || vec![b"G7AEhuQQZHCRO1jdmvdrpA".to_vec()]),
@@ -54,6 +64,21 @@ fn changes(bytes: &[u8]) {
 fn client_metrics_match(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let _ = validate_client_metrics_configs(&Overrides::from([("match".to_owned(), text.to_owned())]));
+}
+
+/// A line for the pattern, and one for each topic.
+fn subscription_pattern(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines = text.split('\n');
+    let pattern = lines.next().unwrap_or_default();
+    let topics: Vec<Arc<str>> = lines.map(Into::into).collect();
+    let matched = matching(pattern, &topics);
+    assert_eq!(check_pattern(pattern).is_ok(), matched.is_ok(), "what is none matches nothing");
+    if let Ok(matched) = matched {
+        // The whole name has to match, so that each matches alone, too.
+        let alone = |topic: &&Arc<str>| matching(pattern, [*topic]).is_ok_and(|one| one.contains(*topic));
+        assert!(topics.iter().take(2).all(|topic| matched.contains(topic) == alone(&topic)));
+    }
 }
 
 fn topic_name(bytes: &[u8]) {

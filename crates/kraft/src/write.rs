@@ -3,7 +3,7 @@
 //! A Kafka whose metadata log is empty writes the records of that file into it first, and serves then. The file is a
 //! snapshot in shape: a control batch with a header, batches of framed records, a control batch with a footer.
 
-use ottla_metadata::{Image, Partition};
+use ottla_metadata::{GROUP_VERSION, Image, Partition};
 use ottla_record::{BatchBuilder, BatchOptions, BuildError, Compressor};
 use ottla_types::{BrokerId, LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicPartition, Uuid};
 use ottla_wire::EncodeError;
@@ -19,14 +19,10 @@ use ottla_wire::records::quorum::snapshot_header::SnapshotHeaderRecord;
 use thiserror::Error;
 
 /// The features of a Kafka 4.3 that was formatted with its defaults, but for the eligible leader replicas of KIP-966:
-/// those would want a `min.insync.replicas` of the cluster, which an Ottla need not have.
-const FEATURES: [(&str, i16); 5] = [
-    ("metadata.version", 30),
-    ("group.version", 1),
-    ("share.version", 1),
-    ("streams.version", 1),
-    ("transaction.version", 2),
-];
+/// those would want a `min.insync.replicas` of the cluster, which an Ottla need not have. What this cluster has agreed on
+/// itself comes from its image.
+const FEATURES: [(&str, i16); 4] =
+    [("metadata.version", 30), ("share.version", 1), ("streams.version", 1), ("transaction.version", 2)];
 
 /// Kafka's level 30 of `metadata.version` writes partitions in this version.
 const PARTITION_VERSION: i16 = 2;
@@ -66,7 +62,9 @@ pub fn bootstrap_checkpoint(export: &Export<'_>) -> Result<Vec<u8>, WriteError> 
     let mut file = File { bytes: Vec::new(), next: Offset::ZERO, now: export.now, batch: None };
     let header = SnapshotHeaderRecord { version: 0, last_contained_log_timestamp: export.now.0 };
     file.control(SNAPSHOT_HEADER, &write_self_versioned(&header, 0)?)?;
-    for (name, feature_level) in FEATURES {
+    let group_version = export.image.feature_level(GROUP_VERSION);
+    let agreed = (group_version > 0).then_some((GROUP_VERSION, group_version));
+    for (name, feature_level) in FEATURES.into_iter().chain(agreed) {
         file.record(&FeatureLevelRecord { name: name.to_owned(), feature_level }, 0)?;
     }
     let next_producer_id = export.image.next_producer_id().0;

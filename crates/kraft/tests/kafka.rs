@@ -105,6 +105,7 @@ fn what_is_written_for_a_kafka_reads_as_the_image_it_was_written_from() {
     reading.snapshot(&bootstrap_checkpoint(&export).unwrap(), Offset(100)).unwrap();
     let cluster = reading.finish();
     assert_eq!(cluster.features["metadata.version"], 30);
+    assert_eq!(cluster.features.get("group.version").copied().unwrap_or(0), before.feature_level("group.version"));
     let after = image(&cluster.facts(NODE).unwrap());
     let (before, after) = (before.topic_by_name("kept").unwrap(), after.topic_by_name("kept").unwrap());
     assert_eq!((before.id, before.partition_count()), (after.id, after.partition_count()));

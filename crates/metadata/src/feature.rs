@@ -1,7 +1,7 @@
 //! The features whose levels a cluster agrees on, and the levels that this code knows (KIP-584).
 //!
-//! A feature that Kafka has and Ottla does not (`transaction.version`, `group.version`, `share.version`, …) is not here,
-//! so clients are told that it is not supported. A node stops at a level outside these bounds, wherever it comes from.
+//! A feature that Kafka has and Ottla does not (`transaction.version`, `share.version`, …) is not here, so clients are told
+//! that it is not supported. A node stops at a level outside these bounds, wherever it comes from.
 
 /// The feature whose level says which kinds of facts may be written. It is Ottla's own: what stands in the log of facts
 /// has nothing to do with the records that Kafka keeps there.
@@ -16,6 +16,10 @@ pub const METADATA_VERSION: &str = "metadata.version";
 
 /// The one level of [`METADATA_VERSION`]: Kafka's 4.3-IV0, the newest of 4.3.
 pub const METADATA_VERSION_LEVEL: i16 = 30;
+
+/// Whether there are groups of the consumer protocol (KIP-848): level 1. At 0, which is as good as not there, consumers of
+/// that protocol are refused and those of the classic one go on.
+pub const GROUP_VERSION: &str = "group.version";
 
 /// A feature and the levels of it that this code knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +37,7 @@ pub struct Feature {
 pub const FEATURES: &[Feature] = &[
     Feature { name: FACTS_VERSION, min: 1, max: LEVEL_NEWEST },
     Feature { name: METADATA_VERSION, min: METADATA_VERSION_LEVEL, max: METADATA_VERSION_LEVEL },
+    Feature { name: GROUP_VERSION, min: 0, max: 1 },
 ];
 
 impl Feature {

@@ -39,7 +39,9 @@ pub use codec::{UnreadableFact, decode_facts, encode_facts};
 pub use difference::{Difference, PartitionChange};
 pub use epoch::{BrokerEpoch, PartitionEpoch, Position};
 pub use fact::Fact;
-pub use feature::{FACTS_VERSION, FEATURES, Feature, LEVEL_NEWEST, METADATA_VERSION, METADATA_VERSION_LEVEL};
+pub use feature::{
+    FACTS_VERSION, FEATURES, Feature, GROUP_VERSION, LEVEL_NEWEST, METADATA_VERSION, METADATA_VERSION_LEVEL,
+};
 pub use image::Image;
 pub use resource::{Resource, ResourceKind};
 pub use topic::{Partition, Topic};

@@ -10,7 +10,6 @@ mod disks;
 mod docs;
 mod fix;
 mod fuzz;
-mod group_scale;
 mod groups;
 mod hostile;
 mod interop;
@@ -21,6 +20,7 @@ mod logs;
 mod moving;
 mod partitions;
 mod process;
+mod scale;
 mod schemas;
 mod sim;
 mod sown;
@@ -51,11 +51,11 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   disks [SCENARIO...] [--binary PATH]    disks that fill up, fail and vanish under a broker
   connections [N] [--binary PATH] [--bootstrap ADDRESS:PORT --pid PID]    what N connections cost a broker
   partitions [N] [--topics N] [--binary PATH] [--server COMMAND --bootstrap HOST:PORT]    what N partitions cost
-  group-scale [--members N] [--groups N] [--offsets N] [--binary PATH] [--server COMMAND --bootstrap HOST:PORT]    what groups cost
+  scale [--members N] [--groups N] [--offsets N] [--records N] [--binary PATH] [--server COMMAND --bootstrap HOST:PORT]    what groups and compaction cost
   sim [SEED [POWER-FAILURES]]    the simulation of one seed, with its trace
   lives [SEEDS]    a broker's life, in which each operation of its disk in turn meets a trouble
   model [SEEDS]    a log against a list of batches, by as many seeds
-  schedules [SEEDS]    groups whose members come, go and fall silent, by as many seeds
+  schedules [SEEDS [FROM]]  groups whose members come, go and fall silent, by as many seeds
   flips      every bit of every file of a log directory, turned over before a start
   sown [BUG...]    bugs put in on purpose, and whether the tests that must find them do";
 
@@ -83,7 +83,7 @@ fn main() -> ExitCode {
         "disks" => disks::run(&rest),
         "connections" => connections::run(&rest),
         "partitions" => partitions::run(&rest),
-        "group-scale" => group_scale::run(&rest),
+        "scale" => scale::run(&rest),
         "sim" => sim::run(&rest),
         "lives" => sim::lives(&rest),
         "model" => sim::model(&rest),

@@ -3,7 +3,7 @@
 //! - `cargo xtask sim [SEED [CRASHES]]`: one seed, with its trace.
 //! - `cargo xtask lives [SEEDS]`: a broker's life, with each operation of its disk in turn meeting each trouble.
 //! - `cargo xtask model [SEEDS]`: a log against a list of batches, by many seeds.
-//! - `cargo xtask schedules [SEEDS]`: groups whose members come, go and fall silent, by many seeds.
+//! - `cargo xtask schedules [SEEDS [FROM]]`: groups whose members come, go and fall silent, by many seeds.
 //! - `cargo xtask flips`: every bit of every file of a directory, turned over before a start.
 
 use crate::process::{self, cargo};
@@ -32,13 +32,15 @@ pub(crate) fn model(arguments: &[String]) -> Result<(), String> {
 
 /// Groups under random schedules, by as many seeds.
 pub(crate) fn schedules(arguments: &[String]) -> Result<(), String> {
-    let seeds = match arguments {
-        [] => "20000",
-        [seeds] if seeds.parse::<u64>().is_ok() => seeds,
-        _ => return Err("usage: cargo xtask schedules [SEEDS]".to_owned()),
+    let is_number = |argument: &String| argument.parse::<u64>().is_ok();
+    let (seeds, from) = match arguments {
+        [] => ("20000", "0"),
+        [seeds] if is_number(seeds) => (seeds.as_str(), "0"),
+        [seeds, from] if is_number(seeds) && is_number(from) => (seeds.as_str(), from.as_str()),
+        _ => return Err("usage: cargo xtask schedules [SEEDS [FROM]]".to_owned()),
     };
     let test = ["test", "--release", "--package", "ottla-coordinator", "--test", "schedules", "--", "--nocapture"];
-    process::run(cargo(&test).env("OTTLA_SCHEDULES", seeds))
+    process::run(cargo(&test).env("OTTLA_SCHEDULES", seeds).env("OTTLA_SCHEDULES_FROM", from))
 }
 
 /// Every bit.

@@ -1,6 +1,6 @@
 //! `cargo xtask sown [BUG...]`: bugs put in on purpose, one at a time, and whether the test that must find each does.
 //!
-//! One build has them all (`crates/storage/src/sown.rs`); the environment chooses. Without a choice its tests must pass, so
+//! One build has them all (`sown.rs` of storage and of the coordinator); the environment chooses. Without a choice its tests must pass, so
 //! that it is the bug they find. And no other build may have any: what is shipped is asked for its features.
 
 use std::path::PathBuf;
@@ -20,6 +20,7 @@ type Program = (&'static str, &'static str);
 const STORAGE: Program = ("ottla-storage", "ottla_storage");
 const POWER_FAILURES: Program = ("ottla-sim", "power_failures");
 const LIVES: Program = ("ottla-sim", "lives");
+const SCHEDULES: Program = ("ottla-coordinator", "schedules");
 
 const CRASH: &str = "log::tests::crash::nothing_flushed_is_lost_when_the_power_goes_at_any_operation";
 const TORN: &str = "log::tests::crash::nothing_flushed_is_lost_when_the_device_keeps_torn_parts_of_the_rest";
@@ -38,6 +39,7 @@ const LAST_SEQUENCE: &str =
 const LAST_DURABLE: &str =
     "cleaner::tests::rounds::a_producers_last_batch_is_not_dropped_for_one_that_a_power_failure_takes";
 const SEEDS: &str = "many_seeds_of_a_few_power_failures_each_lose_nothing";
+const GROUPS: &str = "groups_keep_their_promises_under_random_schedules";
 const LIFE: &str = "whatever_operation_the_power_fails_at_clients_were_told_the_truth";
 
 /// Each bug, and the test that must find it. A bug may stand here several times.
@@ -75,6 +77,14 @@ const SOWN: &[(&str, Program, &str)] = &[
     ("tombstones-dropped-at-once", STORAGE, MODEL),
     ("last-batch-not-kept", STORAGE, MODEL),
     ("aborted-supersede", STORAGE, MODEL),
+    ("old-generation-synced", SCHEDULES, GROUPS),
+    ("told-before-given-back", SCHEDULES, GROUPS),
+    ("epoch-not-remembered", SCHEDULES, GROUPS),
+    ("target-not-taken-out", SCHEDULES, GROUPS),
+    ("patterns-not-matched-again", SCHEDULES, GROUPS),
+    ("topics-not-looked-at", SCHEDULES, GROUPS),
+    ("member-forgotten", SCHEDULES, GROUPS),
+    ("sync-timer-not-cancelled", SCHEDULES, GROUPS),
 ];
 
 /// Builds once, and has each bug, or those named, be looked for by its test.
@@ -123,8 +133,17 @@ struct Built {
 /// Builds the tests with the bugs in.
 fn build() -> Result<Vec<Built>, String> {
     let mut arguments = vec!["test", "--no-run", "--message-format", "json-render-diagnostics"];
-    arguments.extend(["--package", "ottla-storage", "--package", "ottla-sim", "--lib"]);
-    arguments.extend(["--test", "power_failures", "--test", "lives", "--features", "ottla-sim/sown"]);
+    arguments.extend([
+        "--package",
+        "ottla-storage",
+        "--package",
+        "ottla-sim",
+        "--package",
+        "ottla-coordinator",
+        "--lib",
+    ]);
+    arguments.extend(["--test", "power_failures", "--test", "lives", "--test", "schedules"]);
+    arguments.extend(["--features", "ottla-sim/sown,ottla-coordinator/sown"]);
     let mut command = cargo(&arguments);
     let lines = process::output(command.stderr(Stdio::inherit()))?;
     Ok(lines.lines().filter_map(built).collect())

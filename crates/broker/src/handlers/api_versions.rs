@@ -4,10 +4,10 @@
 //! - v1: throttle time.
 //! - v3: flexible, but never in the response's header; the client's software name and version (KIP-511); features
 //!   (KIP-584).
-//! - v4: features whose lowest level is 0 are listed; there are none such.
+//! - v4: features whose lowest level is 0 are listed too; clients of v3 would take them for wrong (KIP-1022).
 //!
 //! The features are those of `ottla_metadata::FEATURES`, with the levels that the cluster has agreed on and, as their epoch,
-//! the place in the metadata log. What Kafka has and this broker has not (`transaction.version`, `group.version`, …) is
+//! the place in the metadata log. What Kafka has and this broker has not (`transaction.version`, `share.version`, …) is
 //! not listed, and clients do without.
 //!
 //! Needs no permission. Errors: UNSUPPORTED_VERSION, answered in the form of v0, for a version that is not known here;
@@ -56,7 +56,11 @@ fn handle(node: &Node, request: &Request) -> Result<Answer, Hangup> {
     request.answer(&ApiVersionsResponse {
         error_code: ErrorCode::None.raw(),
         api_keys: APIS.iter().map(offered).collect(),
-        supported_features: FEATURES.iter().map(supported).collect(),
+        supported_features: FEATURES
+            .iter()
+            .filter(|feature| request.version >= 4 || feature.min > 0)
+            .map(supported)
+            .collect(),
         finalized_features_epoch: i64::try_from(image.position().index).expect("a log is shorter than 2^63"),
         finalized_features: image.features().map(finalized).collect(),
         ..ApiVersionsResponse::default()

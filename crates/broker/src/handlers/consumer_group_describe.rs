@@ -2,7 +2,8 @@
 //!
 //! - v1: whether a member speaks the classic protocol (KIP-1099).
 //!
-//! Errors by group: INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS.
+//! Errors by group: INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS;
+//! UNSUPPORTED_VERSION where there are no such groups (`group.version` 0).
 
 use ottla_coordinator::{
     DescribedAssignment, DescribedConsumer, DescribedConsumerGroup, Refusal, Reply, Request as Ask,
@@ -30,9 +31,12 @@ pub(super) const API: Api = Api {
 
 async fn handle(node: &Node, body: ConsumerGroupDescribeRequest) -> ConsumerGroupDescribeResponse {
     let operations = if body.include_authorized_operations { GROUP_OPERATIONS } else { OPERATIONS_NOT_ASKED };
+    let has_consumer_groups = node.has_consumer_groups();
     let mut groups = Vec::new();
     for group_id in body.group_ids {
-        let (error, message) = if group_id.is_empty() {
+        let (error, message) = if !has_consumer_groups {
+            (ErrorCode::UnsupportedVersion, None)
+        } else if group_id.is_empty() {
             (ErrorCode::InvalidGroupId, None)
         } else {
             match node.groups.ask(&group_id, Ask::DescribeConsumerGroup(group_id.as_str().into())).await {

@@ -4,7 +4,7 @@
 //!
 //! Errors: INVALID_REQUEST, UNSUPPORTED_ASSIGNOR, INVALID_REGULAR_EXPRESSION, GROUP_ID_NOT_FOUND, GROUP_MAX_SIZE_REACHED,
 //! UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, UNRELEASED_INSTANCE_ID, FENCED_INSTANCE_ID; NOT_COORDINATOR,
-//! COORDINATOR_LOAD_IN_PROGRESS. What is decided is told in [`ottla_coordinator`]'s module `consumer`.
+//! COORDINATOR_LOAD_IN_PROGRESS; UNSUPPORTED_VERSION where there are no such groups (`group.version` 0). What is decided is told in [`ottla_coordinator`]'s module `consumer`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use ottla_protocol::ApiKey;
 use ottla_protocol::consumer_group_heartbeat::{
     Assignment, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, TopicPartitions,
 };
+use ottla_types::ErrorCode;
 
 use super::{Api, Request};
 use crate::node::Node;
@@ -30,6 +31,9 @@ pub(super) const API: Api = Api {
 };
 
 async fn handle(node: &Node, body: ConsumerGroupHeartbeatRequest, request: &Request) -> ConsumerGroupHeartbeatResponse {
+    if !node.has_consumer_groups() {
+        return refused(ErrorCode::UnsupportedVersion);
+    }
     let text = |text: Option<String>| text.map(Arc::<str>::from);
     let topics = |topics: Vec<TopicPartitions>| topics.into_iter().map(|topic| (topic.topic_id, topic.partitions));
     let ask = ConsumerHeartbeat {
@@ -66,10 +70,12 @@ async fn handle(node: &Node, body: ConsumerGroupHeartbeatRequest, request: &Requ
             ..ConsumerGroupHeartbeatResponse::default()
         },
         Ok(other) => unreachable!("a shard answers what it was asked, not {other}"),
-        Err(error) => {
-            ConsumerGroupHeartbeatResponse { error_code: error.raw(), ..ConsumerGroupHeartbeatResponse::default() }
-        }
+        Err(error) => refused(error),
     }
+}
+
+fn refused(error: ErrorCode) -> ConsumerGroupHeartbeatResponse {
+    ConsumerGroupHeartbeatResponse { error_code: error.raw(), ..ConsumerGroupHeartbeatResponse::default() }
 }
 
 fn millis(duration: Duration) -> i32 {

@@ -16,7 +16,7 @@ pub(super) fn create_topics(session: &mut Session, command: &Command<'_>) -> Str
     let names = command.words.iter().filter(|word| **word != "validate-only" && !word.starts_with("config:"));
     let request = CreateTopicsRequest {
         topics: names.map(|name| creatable(name, command)).collect(),
-        timeout_ms: command.parsed("timeout", 10_000),
+        timeout_ms: command.parsed("timeout", 60_000),
         validate_only: command.has("validate-only"),
     };
     session.ask(version, &request, |session, mut answer| {
@@ -63,7 +63,7 @@ fn creatable(name: &str, command: &Command<'_>) -> CreatableTopic {
 
 pub(super) fn delete_topics(session: &mut Session, command: &Command<'_>) -> String {
     let version = command.parsed("v", 6);
-    let mut request = DeleteTopicsRequest { timeout_ms: 10_000, ..DeleteTopicsRequest::default() };
+    let mut request = DeleteTopicsRequest { timeout_ms: 60_000, ..DeleteTopicsRequest::default() };
     for word in &command.words {
         let (name, topic_id) = session.topic(word);
         if version >= 6 {

@@ -91,7 +91,7 @@ pub(super) fn update_features(session: &mut Session, command: &Command<'_>) -> S
         }
     };
     let request = UpdateFeaturesRequest {
-        timeout_ms: if command.has("at-once") { 0 } else { 10_000 },
+        timeout_ms: if command.has("at-once") { 0 } else { 60_000 },
         feature_updates: command.arguments.iter().filter(|(key, _)| *key != "v").map(update).collect(),
         validate_only: command.has("validate-only"),
     };

@@ -21,7 +21,7 @@ fn place(word: &str) -> (String, i32, i64) {
 }
 
 pub(super) fn delete_records(session: &mut Session, command: &Command<'_>) -> String {
-    let mut request = DeleteRecordsRequest { timeout_ms: 10_000, ..DeleteRecordsRequest::default() };
+    let mut request = DeleteRecordsRequest { timeout_ms: 60_000, ..DeleteRecordsRequest::default() };
     for (name, partition_index, offset) in command.words.iter().map(|word| place(word)) {
         let partition = DeleteRecordsPartition { partition_index, offset };
         match request.topics.last_mut().filter(|last| last.name == name) {

@@ -27,7 +27,7 @@ pub(super) fn create_partitions(session: &mut Session, command: &Command<'_>) ->
     let topics = command.arguments.iter().filter(|(key, _)| !is_option(key)).map(grown).collect();
     let request = CreatePartitionsRequest {
         topics,
-        timeout_ms: command.parsed("timeout", 10_000),
+        timeout_ms: command.parsed("timeout", 60_000),
         validate_only: command.has("validate-only"),
     };
     session.ask(command.parsed("v", 3), &request, |session, mut answer| {
@@ -51,7 +51,7 @@ pub(super) fn elect_leaders(session: &mut Session, command: &Command<'_>) -> Str
     let request = ElectLeadersRequest {
         election_type: if command.has("unclean") { 1 } else { command.parsed("type", 0) },
         topic_partitions: (!command.has("all")).then(named),
-        timeout_ms: command.parsed("timeout", 10_000),
+        timeout_ms: command.parsed("timeout", 60_000),
     };
     session.ask(version, &request, |_, answer| {
         let mut lines = if version >= 1 { vec![error(answer.error_code, None)] } else { Vec::new() };
@@ -83,7 +83,7 @@ pub(super) fn reassign(session: &mut Session, command: &Command<'_>) -> String {
         }
     }
     let request = AlterPartitionReassignmentsRequest {
-        timeout_ms: 10_000,
+        timeout_ms: 60_000,
         allow_replication_factor_change: !command.has("same-factor"),
         topics,
     };
@@ -110,7 +110,7 @@ pub(super) fn list_reassignments(session: &mut Session, command: &Command<'_>) -
         partition_indexes: numbers(indices),
     };
     let topics = (!command.has("all")).then(|| command.arguments.iter().map(topic).collect());
-    let request = ListPartitionReassignmentsRequest { timeout_ms: 10_000, topics };
+    let request = ListPartitionReassignmentsRequest { timeout_ms: 60_000, topics };
     session.ask(0, &request, |_, answer| {
         format!("{} topics={}", error(answer.error_code, answer.error_message.as_deref()), answer.topics.len())
     })

@@ -27,7 +27,7 @@ pub(super) fn produce(session: &mut Session, command: &Command<'_>) -> String {
     }
     let acks = command.parsed("acks", -1);
     let transactional_id = command.argument("txn").map(str::to_owned);
-    let timeout_ms = command.parsed("timeout", 10_000);
+    let timeout_ms = command.parsed("timeout", 60_000);
     let request = ProduceRequest { transactional_id, acks, timeout_ms, topic_data };
     if acks == 0 {
         session.client().send(version, &request);

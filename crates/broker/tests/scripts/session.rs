@@ -219,7 +219,7 @@ impl Session {
         if let Some(running) = &self.running {
             let topic =
                 CreatableTopic { name: name.to_owned(), num_partitions: 1, replication_factor: 1, ..<_>::default() };
-            let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..<_>::default() };
+            let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 60_000, ..<_>::default() };
             running.connect().ask(7, &request);
         }
         if let Some(running) = &mut self.running {

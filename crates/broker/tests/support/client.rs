@@ -9,7 +9,7 @@ use ottla_protocol::{ApiKey, Message, Request};
 use ottla_wire::Reader;
 
 /// After this a test has failed: no answer comes.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One blocking connection.
 pub(crate) struct Client {

@@ -24,7 +24,7 @@ pub(crate) fn create(client: &mut Client, name: &str, partitions: i32, configs: 
         configs: configs.collect(),
         ..CreatableTopic::default()
     };
-    let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..CreateTopicsRequest::default() };
+    let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 60_000, ..CreateTopicsRequest::default() };
     let answer = client.ask(7, &request);
     assert_eq!(answer.topics[0].error_code, 0, "{name}: {:?}", answer.topics[0].error_message);
     answer.topics[0].topic_id
@@ -36,7 +36,7 @@ pub(crate) fn produce_of(version: i16, topic: (&str, Uuid), index: i32, acks: i1
     let partition_data = vec![PartitionProduceData { index, records: Some(records) }];
     ProduceRequest {
         acks,
-        timeout_ms: 10_000,
+        timeout_ms: 60_000,
         topic_data: vec![TopicProduceData { name, topic_id, partition_data }],
         ..ProduceRequest::default()
     }

@@ -29,9 +29,9 @@ keys! {
     "group.max.session.timeout.ms": Int = "1800000", ANY, Medium, ReadOnly, HONOURED;
     /// The most members of a classic group.
     "group.max.size": Int = "2147483647", at_least(1), Medium, ReadOnly, HONOURED;
-    /// The kinds of group that are served.
+    /// The kinds of group that are served; `classic` is always among them.
     "group.coordinator.rebalance.protocols": List = "classic,consumer,streams",
-        Allowed::List { of: &["consumer", "classic", "share", "streams"], empty: false }, Medium, ReadOnly, ACCEPTED;
+        Allowed::List { of: &["consumer", "classic", "share", "streams"], empty: false }, Medium, ReadOnly, HONOURED;
     /// Threads on which groups are decided.
     "group.coordinator.threads": Int = "4", at_least(1), High, ReadOnly, ACCEPTED;
     /// Threads for the coordinator's long computations.

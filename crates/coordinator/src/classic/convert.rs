@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_types::ErrorCode;
+use ottla_types::{ErrorCode, Timestamp};
 
 use super::member::Member;
 use super::{ClassicGroup, State};
@@ -26,6 +26,11 @@ impl ClassicGroup {
     /// The generation, which becomes the epoch.
     pub(crate) const fn generation(&self) -> i32 {
         self.generation
+    }
+
+    /// Whether everybody has what the last round gave them.
+    pub(crate) fn is_stable(&self) -> bool {
+        self.state == State::Stable
     }
 
     /// How many members there are.
@@ -116,8 +121,10 @@ impl ClassicGroup {
         self.fact()
     }
 
-    /// Has everybody join again.
-    pub(crate) fn begin_round(&mut self, turn: &mut Turn<'_>) {
+    /// Has everybody join again; also if the round is lost with the coordinator.
+    pub(crate) fn begin_remembered_round(&mut self, turn: &mut Turn<'_>) {
+        self.since = Timestamp::NONE;
+        turn.remember(self.fact());
         self.rebalance(turn);
     }
 }

@@ -89,7 +89,8 @@ struct FirstRound {
 pub(crate) struct ClassicGroup {
     id: Arc<str>,
     state: State,
-    /// When it entered the state.
+    /// When it entered the state; [`Timestamp::NONE`] in what is remembered of a group whose members were not told what
+    /// they have there, because a round had begun.
     since: Timestamp,
     generation: i32,
     /// What the members agree about; `None` if there never were any.
@@ -271,7 +272,8 @@ impl ClassicGroup {
         let members: Vec<_> = self.members.keys().cloned().collect();
         members.iter().for_each(|member| self.heard_of(turn, member));
         // The bound may be another one since. A new round lets members commit before some find no place.
-        if self.members.len() > turn.settings.classic_members_max {
+        let has_too_many = self.members.len() > turn.settings.classic_members_max;
+        if has_too_many || (self.since == Timestamp::NONE && !self.members.is_empty()) {
             self.rebalance(turn);
         }
     }

@@ -17,6 +17,7 @@ use super::migrate::{downgrade, millis};
 use crate::group::{Group, Kind};
 use crate::request::{Heartbeat, JoinGroup, Joined, Leaver, Left, Reply, RequestId, SyncGroup, Synced};
 use crate::settings::MigrationPolicy;
+use crate::sown::{self, Bug};
 use crate::timers::Timer;
 use crate::turn::Turn;
 
@@ -64,7 +65,10 @@ pub(crate) fn join(group: &mut Group, turn: &mut Turn<'_>, id: RequestId, reques
     };
     turn.cancel(&consumer.join_timer(&member));
     if turns_classic {
-        downgrade(group, turn, &[], is_stale);
+        // A classic group that is stable tells nobody what it still has for them.
+        let epoch = consumer.target.epoch;
+        let is_round = is_stale || !consumer.members.values().all(|member| member.standing.is_reconciled_to(epoch));
+        downgrade(group, turn, &[], is_round);
     } else {
         turn.set(consumer.session(&member), request.session_timeout);
         turn.set(consumer.sync_timer(&member), request.rebalance_timeout);
@@ -176,7 +180,9 @@ impl ConsumerGroup {
         match self.check_sync(turn, &request) {
             Err(error) => turn.reply(id, Reply::SyncGroup(Synced::refused(error))),
             Ok((member, classic)) => {
-                turn.cancel(&self.sync_timer(&request.member));
+                if !sown::is(Bug::SyncTimerNotCancelled) {
+                    turn.cancel(&self.sync_timer(&request.member));
+                }
                 self.classic_heard_of(turn, &request.member, classic);
                 let metadata = classic.protocols.first().map(|protocol| protocol.metadata.clone()).unwrap_or_default();
                 let assigned = member.standing.assigned.iter();
@@ -206,13 +212,17 @@ impl ConsumerGroup {
     }
 
     /// Heartbeat: what its sender is to be told.
-    pub(crate) fn classic_heartbeat(&self, turn: &mut Turn<'_>, request: &Heartbeat) -> ErrorCode {
-        let known = self.classic_member(&request.member, request.instance.as_deref(), request.generation);
-        let (member, classic) = match known {
-            Ok(known) => known,
+    pub(crate) fn classic_heartbeat(&mut self, turn: &mut Turn<'_>, request: &Heartbeat) -> ErrorCode {
+        match self.classic_member(&request.member, request.instance.as_deref(), request.generation) {
+            Ok((_, classic)) => self.classic_heard_of(turn, &request.member, classic),
             Err(error) => return error,
-        };
-        self.classic_heard_of(turn, &request.member, classic);
+        }
+        if self.members.values().all(|member| member.said.classic.is_some()) {
+            // Nobody else's heartbeats do so, as where the policy keeps the group from becoming a classic one.
+            self.look_at_topics_if_due(turn);
+            self.assign_if_due(turn);
+        }
+        let member = &self.members[&request.member];
         let standing = &member.standing;
         let has_a_step = standing.epoch < self.target.epoch
             || match standing.state {

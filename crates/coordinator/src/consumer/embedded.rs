@@ -49,9 +49,14 @@ pub(super) fn assigned(topics: &Topics, assignment: &[u8]) -> Result<Assignment,
     if read.user_data.is_some_and(|data| !data.is_empty()) {
         return Err(Strange::UserData);
     }
-    let known = read.assigned_partitions.into_iter();
-    let known = known.filter_map(|topic| Some((topics.id_of(&topic.topic)?, topic.partitions)));
-    Ok(known.map(|(id, partitions)| (id, partitions.into_iter().collect())).collect())
+    let mut assigned = Assignment::new();
+    for topic in read.assigned_partitions {
+        if let Some(id) = topics.id_of(&topic.topic) {
+            // A leader may name a topic more than once.
+            assigned.entry(id).or_default().extend(topic.partitions);
+        }
+    }
+    Ok(assigned)
 }
 
 /// Writes an assignment for a consumer, in the version in which it speaks.

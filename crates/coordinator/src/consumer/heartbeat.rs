@@ -14,6 +14,7 @@ use crate::assignors::Assignor;
 use crate::fact::Fact;
 use crate::group::{Group, Groups, Kind};
 use crate::request::{Reply, RequestId};
+use crate::sown::{self, Bug};
 use crate::turn::Turn;
 
 /// How long a group believes that the topics it reads are as they were, unless it is told otherwise.
@@ -48,6 +49,12 @@ fn decide(groups: &mut Groups, turn: &mut Turn<'_>, request: &ConsumerHeartbeat)
             classic.retire(turn);
             turn.facts.extend(facts);
             group.upgraded(turn);
+            let takes_place = request.instance.as_ref().is_some_and(|instance| group.statics.contains_key(instance));
+            let reads_by_name = request.topics.as_ref().is_some_and(|topics| !topics.is_empty());
+            if !classic.is_stable() && (takes_place || !reads_by_name) {
+                // The newcomer changes nothing yet, but nothing is dealt out for the members of this round.
+                group.look_at_topics(turn, true);
+            }
             let beat = group.heartbeat(turn, request);
             groups.get_mut(&request.group).expect("it was found").kind = Kind::Consumer(Box::new(group));
             Ok(beat)
@@ -239,10 +246,19 @@ impl ConsumerGroup {
         }
         let pattern_change = self.patterns_changed(turn, pattern_before.as_ref(), pattern.as_ref());
         let bump = names_changed || pattern_change.is_resolved;
-        if bump || self.look_at_topics.is_none_or(|at| turn.now.instant >= at) {
-            self.look_at_topics(turn, bump);
+        if bump {
+            self.look_at_topics(turn, true);
+        } else {
+            self.look_at_topics_if_due(turn);
         }
         names_changed || pattern_change.is_other
+    }
+
+    /// Looks at the topics that are read if they may have changed, or were not looked at for long.
+    pub(super) fn look_at_topics_if_due(&mut self, turn: &mut Turn<'_>) {
+        if self.look_at_topics.is_none_or(|at| turn.now.instant >= at) {
+            self.look_at_topics(turn, false);
+        }
     }
 
     /// Lets the epoch rise if it must, or if the topics that are read are not what they were.
@@ -260,6 +276,9 @@ impl ConsumerGroup {
     pub(super) fn bump(&mut self, turn: &mut Turn<'_>, metadata_hash: i64) {
         let epoch = GroupEpoch { epoch: self.epoch.epoch.wrapping_add(1).max(1), metadata_hash };
         turn.tally.consumer_rebalances += 1;
+        if sown::is(Bug::EpochNotRemembered) {
+            return self.apply(&ConsumerFact::Epoch(Some(epoch)));
+        }
         self.remember(turn, ConsumerFact::Epoch(Some(epoch)));
     }
 

@@ -9,6 +9,7 @@ use super::member::{AWAY, Held, MemberState, Standing};
 use super::request::{ConsumerBeat, ConsumerHeartbeat};
 use super::{ConsumerGroup, Refusal};
 use crate::group::{Group, Kind};
+use crate::sown::{self, Bug};
 use crate::timers::Timer;
 use crate::turn::Turn;
 
@@ -93,7 +94,9 @@ impl ConsumerGroup {
     /// Takes a member out of the group. The order is Kafka's.
     pub(super) fn remove(&mut self, turn: &mut Turn<'_>, member: &Arc<str>) {
         self.remember(turn, ConsumerFact::Standing(member.clone(), None));
-        self.remember(turn, ConsumerFact::Target(member.clone(), None));
+        if !sown::is(Bug::TargetNotTakenOut) {
+            self.remember(turn, ConsumerFact::Target(member.clone(), None));
+        }
         self.remember(turn, ConsumerFact::Member(member.clone(), None));
     }
 

@@ -15,6 +15,7 @@ use super::{ConsumerGroup, Refusal, embedded};
 use crate::classic::{ClassicConsumer, ClassicGroup};
 use crate::fact::Fact;
 use crate::group::{Group, Kind};
+use crate::sown::{self, Bug};
 use crate::turn::Turn;
 
 /// The consumer group that a classic one becomes, and the facts that make it so. Nothing is changed yet.
@@ -39,7 +40,7 @@ pub(super) fn upgraded(
     }
     let epoch = classic.generation();
     let (mut said, mut targets, mut standings) = (Vec::new(), Vec::new(), Vec::new());
-    for (consumer, metadata, assignment) in classic.consumers() {
+    for (consumer, metadata, assignment) in classic.consumers().skip(usize::from(sown::is(Bug::MemberForgotten))) {
         let says = embedded::says(turn.topics, &metadata);
         let says = says.map_err(|error| refuse(format!("what a member says cannot be read: {error}")))?;
         let assigned = embedded::assigned(turn.topics, &assignment).map_err(|strange| match strange {
@@ -146,9 +147,10 @@ pub(super) fn downgrade(group: &mut Group, turn: &mut Turn<'_>, leaving: &[Arc<s
     let mut classic = ClassicGroup::from_consumers(consumer.id.clone(), turn, epoch, members, |id, metadata| {
         embedded::written(topics, targets.get(id).iter().flat_map(|target| target.iter()), metadata)
     });
-    turn.remember(classic.picture());
     if is_round {
-        classic.begin_round(turn);
+        classic.begin_remembered_round(turn);
+    } else {
+        turn.remember(classic.picture());
     }
     group.kind = Kind::Classic(Box::new(classic));
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::ConsumerGroup;
 use super::fact::{ConsumerFact, Resolved};
+use crate::sown::{self, Bug};
 use crate::timers::Timer;
 use crate::turn::Turn;
 
@@ -55,7 +56,7 @@ impl ConsumerGroup {
         is_longer_than(NOT_AGAIN_WITHIN)
             && (is_new
                 || self.subscribed.patterns().len() != self.resolved.len()
-                || last.version < turn.topics.has_new_since
+                || (last.version < turn.topics.has_new_since && !sown::is(Bug::PatternsNotMatchedAgain))
                 || is_longer_than(turn.settings.consumer_regex_refresh))
     }
 

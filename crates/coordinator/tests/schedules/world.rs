@@ -1,38 +1,33 @@
-//! Clients, a coordinator and its log in one place, and what is promised of them:
-//!
-//! - within one generation no partition has two owners;
-//! - every request gets exactly one answer, also when the coordinator is given up;
-//! - what a commit was acknowledged for is there, whatever happens to the coordinator;
-//! - a coordinator that is read from its log, as records and as compaction leaves them, is what the one before it was;
-//! - once members behave, every group comes to rest: all are in one generation and have every partition once.
+//! Clients, a coordinator, its log and the topics in one place, and what happens there. What is promised of them stands at
+//! `promises`.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_coordinator::{
-    AppendId, Fact, Input, KeyAndValue, Now, OffsetFetch, Output, Reply, Request, RequestId, Settings, Shard,
+    AppendId, Fact, Input, KeyAndValue, Now, OffsetFetch, Output, Reply, Request, RequestId, Settings, Shard, SyncGroup,
 };
-use ottla_types::{ErrorCode, Instant, Timestamp};
+use ottla_metadata::Image;
+use ottla_types::{ErrorCode, Instant, Timestamp, Uuid};
 
-use super::classic::{PARTITIONS, TOPIC};
 use super::client::Client;
-use super::steps::{CLASSIC_CLIENTS, CLIENTS, GROUPS, Random, Schedule, Step};
-use super::{classic, consumer};
+use super::promises::{Owners, check_offsets};
+use super::reads::TOPICS;
+use super::standings::Standings;
+use super::steps::{CLIENTS, GROUPS, Random, Schedule, Step};
+use super::topics::Topics;
 
-fn client(index: usize) -> Client {
-    match index.checked_sub(CLASSIC_CLIENTS) {
-        None => Client::Classic(classic::Client::new(index, GROUPS[index % 2].into())),
-        Some(number) => Client::Consumer(consumer::Client::new(number, GROUPS[2].into(), number == 0)),
-    }
-}
+/// By topic and partition, how far a group is.
+pub(super) type Offsets = BTreeMap<(Arc<str>, i32), i64>;
 
 /// Who waits for an answer.
 enum Waiter {
     /// A client, and what it commits, if it does.
     Client(usize, Option<Commit>),
     /// Somebody who asked how far a group is, and what was acknowledged by then.
-    Reader(Arc<str>, BTreeMap<u8, i64>),
+    Reader(Arc<str>, Offsets),
     /// Nobody any longer: the client gave up or is gone.
     Nobody(Option<Commit>),
 }
@@ -41,25 +36,42 @@ enum Waiter {
 #[derive(Clone)]
 struct Commit {
     group: Arc<str>,
-    partition: u8,
+    partition: (Arc<str>, i32),
     offset: i64,
 }
 
+/// How things were when a client asked.
+#[derive(Clone)]
+pub(super) struct Asked {
+    pub(super) image: Rc<Image>,
+    /// How often its group had ended.
+    pub(super) ends: u64,
+}
+
 pub(super) struct World {
-    settings: Settings,
-    shard: Shard,
-    clients: Vec<Client>,
-    /// For each client the request that it waits for, and the answer that it has not read.
+    pub(super) settings: Settings,
+    pub(super) shard: Shard,
+    pub(super) clients: Vec<Client>,
+    /// For each client the request that it waits for, how things were then, and the answer that it has not read.
     pending: Vec<Option<RequestId>>,
+    pub(super) asked: Vec<Asked>,
     unread: Vec<Option<Reply>>,
+    /// For each client its last SyncGroup.
+    synced: Vec<Option<SyncGroup>>,
     waiters: BTreeMap<RequestId, Waiter>,
     /// What is committed, and what is only appended.
-    log: Vec<KeyAndValue>,
+    pub(super) log: Vec<KeyAndValue>,
     appended: VecDeque<(AppendId, Vec<Fact>)>,
-    /// By group and generation, who has which partition.
-    owners: BTreeMap<(Arc<str>, i32), BTreeMap<u8, Arc<str>>>,
+    /// What all facts say, committed or not.
+    pub(super) standings: Standings,
+    pub(super) owners: Owners,
     /// By group and partition, the highest offset that was acknowledged.
-    acknowledged: BTreeMap<(Arc<str>, u8), i64>,
+    acknowledged: BTreeMap<Arc<str>, Offsets>,
+    topics: Topics,
+    pub(super) image: Rc<Image>,
+    /// Whether everybody behaves, and has for long enough that nobody is to be forgotten.
+    pub(super) is_calm: bool,
+    mixes: bool,
     now: Duration,
     requests: u64,
     random: Random,
@@ -70,20 +82,33 @@ impl World {
         let settings = Settings {
             new_member_join_timeout: Duration::from_secs(60),
             initial_rebalance_delay: Duration::from_millis(schedule.delay),
+            migration: schedule.migration,
             ..Settings::default()
         };
+        let mut topics = Topics::new();
+        let of_first = TOPICS.iter().filter(|(name, count)| *count > 0 && (schedule.topics || *name == TOPICS[0].0));
+        let first: Vec<_> = of_first.map(|(name, count)| (Arc::from(*name), *count)).collect();
+        topics.set(&first);
+        let image = Rc::new(topics.image().clone());
+        let start = Now { instant: Instant::after_start(Duration::ZERO), date: Timestamp(0) };
         Self {
-            shard: loaded(&settings, &[], Now { instant: Instant::after_start(Duration::ZERO), date: Timestamp(0) })
-                .expect("an empty log is read"),
+            shard: loaded(&settings, &[], &topics, start).expect("an empty log is read"),
             settings,
-            clients: (0..CLIENTS).map(client).collect(),
+            clients: (0..CLIENTS).map(|index| Client::new(index, schedule)).collect(),
             pending: vec![None; CLIENTS],
-            unread: (0..CLIENTS).map(|_| None).collect(),
+            asked: vec![Asked { image: image.clone(), ends: 0 }; CLIENTS],
+            unread: vec![None; CLIENTS],
+            synced: vec![None; CLIENTS],
             waiters: BTreeMap::new(),
             log: Vec::new(),
             appended: VecDeque::new(),
-            owners: BTreeMap::new(),
+            standings: Standings::default(),
+            owners: Owners::default(),
             acknowledged: BTreeMap::new(),
+            topics,
+            image,
+            is_calm: false,
+            mixes: schedule.mixes,
             now: Duration::ZERO,
             requests: 0,
             random: Random(schedule.seed),
@@ -92,30 +117,35 @@ impl World {
 
     pub(super) fn step(&mut self, step: Step) -> Result<(), String> {
         match step {
-            Step::Come(client) if self.clients[client].is_out() => self.clients[client].begin(),
+            Step::Come(client, choice) => self.clients[client].begin(choice),
             Step::Act(client, choice) => self.act(client, choice.is_multiple_of(2))?,
             Step::Round(choice) => self.round(choice)?,
             Step::Retry(client) => {
                 self.forget_pending(client);
                 self.clients[client].lost_answer();
             }
-            Step::Change(client) => self.clients[client].change(),
+            Step::Change(client, choice) => self.clients[client].change(choice),
+            Step::Late(client) => {
+                if let Some(request) = self.synced[client].clone() {
+                    self.send(Request::SyncGroup(request), Waiter::Nobody(None));
+                }
+            }
             Step::Leave(client) => self.leave(client),
             Step::Vanish(client) => {
                 self.clients[client].end();
                 self.forget_pending(client);
             }
-            Step::Fetch(group) => self.read_offsets(&GROUPS[group].into()),
+            Step::Fetch(group) => self.read_offsets(GROUPS[group]),
+            Step::Topic(topic, partitions) => self.change_topic(TOPICS[topic].0, partitions),
             Step::Wait(ms) => self.wait(Duration::from_millis(ms))?,
             Step::Commit => self.commit(),
             Step::Fail { is_in_log } => self.fail(is_in_log)?,
             Step::Break => return Err("broken on purpose".to_owned()),
-            Step::Come(_) => {}
         }
         self.drain()
     }
 
-    fn now(&self) -> Now {
+    pub(super) fn now(&self) -> Now {
         let date = i64::try_from(self.now.as_millis()).expect("not that long");
         Now { instant: Instant::after_start(self.now), date: Timestamp(date) }
     }
@@ -131,25 +161,31 @@ impl World {
     /// A client reads what it was answered, or asks for what it needs next.
     fn act(&mut self, index: usize, commits: bool) -> Result<(), String> {
         if let Some(reply) = self.unread[index].take() {
-            if self.clients[index].take(reply) {
-                return self.claim(index);
-            }
-            return Ok(());
+            let (asked, image) = (self.asked[index].image.clone(), self.image.clone());
+            let taken = self.clients[index].take(reply, &asked, &image);
+            return self.check_taken(index, taken);
         }
         if self.pending[index].is_some() {
             return Ok(());
         }
         let fresh = (u128::from(self.random.next()) << 64) | u128::from(self.random.next());
         let offset = i64::try_from(self.requests).expect("few");
-        let Some(request) = self.clients[index].request(commits, offset, fresh) else { return Ok(()) };
-        let commit = match &request {
-            Request::OffsetCommit(commit) => {
-                let partition = u8::try_from(commit.topics[0].partitions[0].index).expect("few");
-                Some(Commit { group: commit.group.clone(), partition, offset })
+        let image = self.image.clone();
+        let Some(request) = self.clients[index].request(commits, offset, fresh, &image) else { return Ok(()) };
+        let mut commit = None;
+        match &request {
+            Request::OffsetCommit(asks) => {
+                let topic = &asks.topics[0];
+                let partition = (topic.name.clone(), topic.partitions[0].index);
+                commit = Some(Commit { group: asks.group.clone(), partition, offset });
             }
-            _ => None,
-        };
+            Request::SyncGroup(sync) => self.synced[index] = Some(sync.clone()),
+            _ => {}
+        }
         self.pending[index] = Some(self.send(request, Waiter::Client(index, commit)));
+        self.drain()?;
+        let ends = self.standings.ends(self.clients[index].group());
+        self.asked[index] = Asked { image, ends };
         Ok(())
     }
 
@@ -181,27 +217,47 @@ impl World {
         self.clients[client].end();
     }
 
-    /// A client has partitions of a generation: nobody else has them in the same.
-    fn claim(&mut self, index: usize) -> Result<(), String> {
-        let client = &self.clients[index];
-        let Some((generation, partitions)) = client.works() else { return Ok(()) };
-        let owners = self.owners.entry((client.group().clone(), generation)).or_default();
-        for partition in partitions {
-            let before = owners.entry(*partition).or_insert_with(|| client.name().clone());
-            if before != client.name() {
-                let (group, who) = (client.group(), client.name());
-                return Err(format!("{group}/{partition} belongs to {before} and {who} in generation {generation}"));
-            }
-        }
-        Ok(())
+    fn read_offsets(&mut self, group: &str) {
+        let group: Arc<str> = group.into();
+        let acknowledged = self.acknowledged.get(&group).cloned().unwrap_or_default();
+        let fetch = OffsetFetch { group: group.clone(), member: None, epoch: -1, topics: None };
+        self.send(Request::OffsetFetch(fetch), Waiter::Reader(group, acknowledged));
     }
 
-    fn read_offsets(&mut self, group: &Arc<str>) {
-        let is_of = |(known, _): &&(Arc<str>, u8)| known == group;
-        let known = self.acknowledged.iter().filter(|(key, _)| is_of(key));
-        let acknowledged = known.map(|((_, partition), offset)| (*partition, *offset)).collect();
-        let fetch = OffsetFetch { group: group.clone(), member: None, epoch: -1, topics: None };
-        self.send(Request::OffsetFetch(fetch), Waiter::Reader(group.clone(), acknowledged));
+    /// A topic has so many partitions from now on, unless it has more.
+    fn change_topic(&mut self, name: &str, partitions: i32) {
+        let known = self.image.topic_by_name(name).map(|topic| (topic.id, topic.partition_count()));
+        let is_more = |(_, count): (Uuid, usize)| usize::try_from(partitions).is_ok_and(|wanted| wanted > count);
+        if partitions > 0 && known.is_some_and(|known| !is_more(known)) || partitions == 0 && known.is_none() {
+            return;
+        }
+        let others = self.image.topics().filter(|topic| topic.name.as_str() != name);
+        let mut wanted: Vec<(Arc<str>, i32)> = others
+            .map(|topic| (topic.name.as_str().into(), i32::try_from(topic.partition_count()).expect("few")))
+            .collect();
+        if partitions > 0 {
+            wanted.push((name.into(), partitions));
+        }
+        let changed = self.topics.set(&wanted);
+        self.image = Rc::new(self.topics.image().clone());
+        self.shard.handle(self.now(), Input::Topics(changed));
+        if let Some((id, _)) = known.filter(|_| partitions == 0) {
+            self.shard.handle(self.now(), Input::TopicsDeleted(vec![(name.into(), id)]));
+            self.forget_commits(name);
+        }
+    }
+
+    /// What was committed for a topic that is gone need not be there.
+    fn forget_commits(&mut self, name: &str) {
+        self.acknowledged.values_mut().for_each(|offsets| offsets.retain(|(topic, _), _| **topic != *name));
+        for waiter in self.waiters.values_mut() {
+            match waiter {
+                Waiter::Client(_, commit) | Waiter::Nobody(commit) => {
+                    *commit = commit.take().filter(|commit| *commit.partition.0 != *name);
+                }
+                Waiter::Reader(..) => {}
+            }
+        }
     }
 
     fn wait(&mut self, duration: Duration) -> Result<(), String> {
@@ -234,7 +290,12 @@ impl World {
             self.write();
         }
         self.appended.clear();
-        let loaded = loaded(&self.settings, &self.log, self.now())?;
+        let mut standings = Standings::default();
+        facts(&self.log).try_for_each(|fact| fact.map(|fact| standings.fold(&fact)))?;
+        self.standings = standings.after(std::mem::take(&mut self.standings));
+        // What was on its way does not come to the next one.
+        self.synced.fill(None);
+        let loaded = self.loaded(&self.log)?;
         let old = std::mem::replace(&mut self.shard, loaded);
         for (id, reply) in old.give_up(ErrorCode::NotCoordinator) {
             self.deliver(id, reply)?;
@@ -248,7 +309,11 @@ impl World {
     fn drain(&mut self) -> Result<(), String> {
         while let Some(output) = self.shard.poll() {
             match output {
-                Output::Append(id, facts) => self.appended.push_back((id, facts)),
+                Output::Append(id, facts) => {
+                    facts.iter().for_each(|fact| self.standings.fold(fact));
+                    self.standings.check()?;
+                    self.appended.push_back((id, facts));
+                }
                 Output::Reply(id, reply) => self.deliver(id, reply)?,
             }
         }
@@ -261,12 +326,17 @@ impl World {
         if let Waiter::Client(_, Some(commit)) | Waiter::Nobody(Some(commit)) = &waiter
             && is_done
         {
-            let known = self.acknowledged.entry((commit.group.clone(), commit.partition)).or_default();
+            let of_group = self.acknowledged.entry(commit.group.clone()).or_default();
+            let known = of_group.entry(commit.partition.clone()).or_default();
             *known = commit.offset.max(*known);
         }
         match waiter {
             Waiter::Client(client, _) => {
                 self.pending[client] = None;
+                if matches!(&reply, Reply::SyncGroup(synced) if synced.error == ErrorCode::IllegalGeneration) {
+                    // Its generation was lost with the coordinator: there will be another one of the same number.
+                    self.synced[client] = None;
+                }
                 self.unread[client] = Some(reply);
             }
             Waiter::Reader(group, acknowledged) => check_offsets(&group, &acknowledged, &reply)?,
@@ -275,18 +345,41 @@ impl World {
         Ok(())
     }
 
-    /// From here on everybody behaves, until all is at rest.
+    /// From here on everybody behaves, until all is at rest; and comes to rest again when others come and go.
     pub(super) fn settle(&mut self) -> Result<(), String> {
-        // Longer than any deadline and the rounds behind it.
-        for _ in 0..300 {
-            (0..4).try_for_each(|_| self.round(0))?;
-            self.wait(Duration::from_secs(1))?;
-            self.commit();
-            self.drain()?;
+        let is_classic = |world: &Self, group: &str| !world.standings.has_members(group);
+        for index in 0..CLIENTS {
+            if is_classic(self, &self.clients[index].place.group) {
+                self.clients[index].look_at(&self.image);
+            }
         }
-        GROUPS.iter().try_for_each(|group| self.check_rest(group))?;
+        self.rest(20)?;
+        self.is_calm = true;
+        // Longer than any deadline and the rounds behind it.
+        self.rest(250)?;
+        self.check_rest()?;
+        if self.mixes {
+            for group in &GROUPS[..2] {
+                let is_new = |client: &&mut Client| {
+                    &**client.group() == *group && client.is_out() && client.place.instance.is_none()
+                };
+                if let Some(newcomer) = self.clients.iter_mut().find(is_new) {
+                    newcomer.begin_as(true, 0);
+                }
+            }
+            self.rest(60)?;
+            self.check_rest()?;
+            for index in 0..CLIENTS {
+                if self.clients[index].is_consumer() {
+                    self.leave(index);
+                    self.drain()?;
+                }
+            }
+            self.rest(60)?;
+            self.check_rest()?;
+        }
         self.check_replay()?;
-        GROUPS.iter().for_each(|group| self.read_offsets(&(*group).into()));
+        GROUPS.iter().for_each(|group| self.read_offsets(group));
         self.drain()?;
         if self.waiters.is_empty() {
             Ok(())
@@ -295,88 +388,34 @@ impl World {
         }
     }
 
-    /// All members of a group work in one generation, and have all partitions.
-    fn check_rest(&self, group: &str) -> Result<(), String> {
-        let at_work = self.clients.iter().filter(|client| &**client.group() == group && !client.is_out());
-        let (mut generation, mut owned) = (None, Vec::new());
-        for client in at_work {
-            let Some((known, partitions)) = client.works() else {
-                return Err(format!("{} of {group} finds no rest", client.name()));
-            };
-            if *generation.get_or_insert(known) != known {
-                return Err(format!("members of {group} are in different generations"));
-            }
-            owned.extend(partitions.iter().copied());
-        }
-        owned.sort_unstable();
-        if generation.is_some() && !owned.iter().copied().eq(0..PARTITIONS) {
-            return Err(format!("members of {group} have {owned:?}"));
+    /// So many seconds in which everybody behaves.
+    fn rest(&mut self, seconds: u64) -> Result<(), String> {
+        for _ in 0..seconds {
+            (0..4).try_for_each(|_| self.round(0))?;
+            self.wait(Duration::from_secs(1))?;
+            self.commit();
+            self.drain()?;
         }
         Ok(())
     }
 
-    /// What is read from the log is what is here.
-    fn check_replay(&mut self) -> Result<(), String> {
-        let now = self.now();
-        let mut pictures = Vec::new();
-        let compacted: BTreeMap<_, _> = self.log.iter().cloned().collect();
-        let compacted: Vec<_> = compacted.into_iter().filter(|(_, value)| value.is_some()).collect();
-        for log in [&self.log, &compacted] {
-            let mut shard = loaded(&self.settings, log, now)?;
-            pictures.push(picture(&mut shard, now, &self.clients));
-        }
-        let here = picture(&mut self.shard, now, &self.clients);
-        for (picture, what) in pictures.iter().zip(["log", "compacted log"]) {
-            if *picture != here {
-                return Err(format!("what is read from the {what} differs:\n{picture}\nhere:\n{here}"));
-            }
-        }
-        Ok(())
+    /// A coordinator that is read from a log, at work.
+    pub(super) fn loaded(&self, log: &[KeyAndValue]) -> Result<Shard, String> {
+        loaded(&self.settings, log, &self.topics, self.now())
     }
 }
 
-/// A shard that is read from a log, at work.
-fn loaded(settings: &Settings, log: &[KeyAndValue], now: Now) -> Result<Shard, String> {
+fn loaded(settings: &Settings, log: &[KeyAndValue], topics: &Topics, now: Now) -> Result<Shard, String> {
     let mut shard = Shard::new(settings.clone());
-    for (key, value) in log {
-        let fact = Fact::from_record(key, value.as_deref()).map_err(|error| error.to_string())?;
-        shard.load(&fact.ok_or("a fact without a kind")?);
-    }
-    shard.handle(now, Input::Topics(consumer::topics()));
+    facts(log).try_for_each(|fact| fact.map(|fact| shard.load(&fact)))?;
+    shard.handle(now, Input::Topics(topics.all()));
     shard.start(now);
     Ok(shard)
 }
 
-/// Every group, its offsets, and what its members are told, as text.
-fn picture(shard: &mut Shard, now: Now, clients: &[Client]) -> String {
-    let mut requests = Vec::new();
-    for group in GROUPS.map(Arc::<str>::from) {
-        let fetch = Request::OffsetFetch(OffsetFetch { group: group.clone(), member: None, epoch: -1, topics: None });
-        let consumers = Request::DescribeConsumerGroup(group.clone());
-        requests.extend([Request::DescribeGroup(group), consumers, fetch]);
-    }
-    requests.extend(clients.iter().filter_map(|client| client.request(false, 0, 0)));
-    let mut text = Vec::new();
-    for request in requests {
-        shard.handle(now, Input::Request(RequestId(0), request));
-        while let Some(output) = shard.poll() {
-            if let Output::Reply(_, reply) = output {
-                text.push(reply.to_string());
-            }
-        }
-    }
-    text.join("\n")
-}
-
-/// What was acknowledged before somebody asked is what they are told, or something later is.
-fn check_offsets(group: &str, acknowledged: &BTreeMap<u8, i64>, reply: &Reply) -> Result<(), String> {
-    let Reply::OffsetFetch(Ok(topics)) = reply else { return Ok(()) };
-    let told = topics.iter().filter(|topic| &*topic.name == TOPIC).flat_map(|topic| &topic.partitions);
-    let told: BTreeMap<_, _> = told.map(|partition| (partition.index, partition.offset)).collect();
-    for (partition, offset) in acknowledged {
-        if told.get(&i32::from(*partition)).is_none_or(|told| told < offset) {
-            return Err(format!("{group}/{partition} was committed at {offset}, and is told as {told:?}"));
-        }
-    }
-    Ok(())
+fn facts(log: &[KeyAndValue]) -> impl Iterator<Item = Result<Fact, String>> {
+    log.iter().map(|(key, value)| {
+        let fact = Fact::from_record(key, value.as_deref()).map_err(|error| error.to_string())?;
+        fact.ok_or_else(|| "a fact without a kind".to_owned())
+    })
 }

@@ -118,7 +118,8 @@ impl Reader<'_> {
         let topic = |topic: &str| {
             let (name, partitions) = topic.split_once('/').expect("TOPIC/PARTITION,…");
             let partitions = partitions.split(',').map(|index| index.parse().expect("a number")).collect();
-            (self.topics.id_of(name), partitions)
+            let topic = self.topics.image().topic_by_name(name);
+            (topic.map(|topic| topic.id).unwrap_or_default(), partitions)
         };
         text.split('+').filter(|topic| *topic != "-").map(topic).collect()
     }

@@ -1,4 +1,4 @@
-//! The topics of a script: an image that grows and shrinks as `topics` says.
+//! The topics of a script or a schedule: an image that grows and shrinks as it is told.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,9 +28,8 @@ impl Topics {
         topics
     }
 
-    /// From now on these topics exist, each given as `NAME/PARTITIONS`.
-    pub(super) fn set(&mut self, words: &[&str]) -> TopicsChanged {
-        let wanted: Vec<_> = words.iter().map(|word| super::requests::partition(word)).collect();
+    /// From now on these topics exist, with so many partitions each.
+    pub(super) fn set(&mut self, wanted: &[(Arc<str>, i32)]) -> TopicsChanged {
         let mut changed = BTreeSet::new();
         let mut has_new = false;
         let gone: Vec<_> = self.image.topics().map(|topic| (topic.id, topic.name.clone())).collect();
@@ -41,15 +40,15 @@ impl Topics {
             changed.insert(name.as_str().into());
         }
         for (name, partitions) in wanted {
-            let known = self.image.topic_by_name(&name).map(|topic| (topic.id, topic.partition_count()));
+            let known = self.image.topic_by_name(name).map(|topic| (topic.id, topic.partition_count()));
             let (id, count) = known.unwrap_or_else(|| {
                 has_new = true;
                 self.made += 1;
                 let id = Uuid(self.made.to_be_bytes());
-                self.apply(&Fact::TopicCreated { id, name: TopicName::new(&name).expect("legal") });
+                self.apply(&Fact::TopicCreated { id, name: TopicName::new(name).expect("legal") });
                 (id, 0)
             });
-            for index in i32::try_from(count).expect("small")..partitions {
+            for index in i32::try_from(count).expect("small")..*partitions {
                 let (topic_id, leader) = (id, BrokerId(1));
                 self.apply(&Fact::PartitionCreated {
                     topic_id,
@@ -74,8 +73,8 @@ impl Topics {
         TopicsChanged { image: self.image.clone(), changed, has_new: true }
     }
 
-    pub(super) fn id_of(&self, name: &str) -> Uuid {
-        self.image.topic_by_name(name).map(|topic| topic.id).unwrap_or_default()
+    pub(super) const fn image(&self) -> &Image {
+        &self.image
     }
 
     fn apply(&mut self, fact: &Fact) {

@@ -15,7 +15,7 @@ use crate::load::{self, Load};
 use crate::process;
 
 /// How long the broker may take to say what is wrong, and clients to notice that all is well again.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Records that are acknowledged before anything happens.
 const FIRST_RECORDS: usize = 5_000;
 /// Records per second of a load that is paced.

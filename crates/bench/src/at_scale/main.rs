@@ -1,14 +1,16 @@
-//! `groups-at-scale`: many members, many groups, many offsets on one broker, and what they cost it.
+//! `at-scale`: many members, many groups, many offsets, a long log on one broker, and what they cost it.
 //!
-//! One work a run, on a broker that runs already: `groups-at-scale WORK HOST:PORT PID N`. Each line of the answer is
-//! what was measured, its unit and the figure, with tabs between. `cargo xtask group-scale` starts the brokers, kills and
+//! One work a run, on a broker that runs already: `at-scale WORK HOST:PORT PID N`. Each line of the answer is
+//! what was measured, its unit and the figure, with tabs between. `cargo xtask scale` starts the brokers, kills and
 //! starts them again between works, and makes a table of the lines; docs/benchmarks.md tells what came of it.
 //!
 //! Works: `classic` and `consumer`, N members of one group over as many partitions (`members`); `groups`, N groups of one
-//! member each (`groups`); `commit`, N offsets, and `loaded`, how soon all are told after a start (`offsets`).
+//! member each (`groups`); `commit`, N offsets, and `loaded`, how soon all are told after a start (`offsets`);
+//! `clean`, N records of 1,000 bytes compacted (`cleaning`).
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to the one who typed it")]
 
+mod cleaning;
 mod connection;
 mod groups;
 mod members;
@@ -26,7 +28,7 @@ use process::Process;
 /// What went wrong, in words for the one who typed the command.
 type Outcome<T> = Result<T, String>;
 
-const USAGE: &str = "usage: groups-at-scale classic|consumer|groups|commit|loaded HOST:PORT PID N";
+const USAGE: &str = "usage: at-scale classic|consumer|groups|commit|loaded|clean HOST:PORT PID N";
 
 /// Where the work is done, and how much there is.
 struct Task {
@@ -40,7 +42,7 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
-            eprintln!("groups-at-scale: {reason}");
+            eprintln!("at-scale: {reason}");
             ExitCode::FAILURE
         }
     }
@@ -59,6 +61,7 @@ fn run(arguments: &[String]) -> Outcome<()> {
         "groups" => groups::run(&task),
         "commit" => offsets::commit(&task),
         "loaded" => offsets::loaded(&task),
+        "clean" => cleaning::run(&task),
         _ => Err(USAGE.to_owned()),
     }
 }

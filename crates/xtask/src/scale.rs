@@ -1,8 +1,8 @@
-//! `cargo xtask group-scale`: what many members, many groups and many offsets cost a broker.
+//! `cargo xtask scale`: what many members, many groups, many offsets and a long log cost a broker.
 //!
-//! The works are done by `groups-at-scale` (crates/bench), one after another on a fresh broker; then the broker is killed
-//! and started again on what it has. With `--server` another Kafka broker does the same before: a command that runs it in
-//! the foreground, on an empty directory the first time. The answer is a table with a column for each broker.
+//! The works are done by `at-scale` (crates/bench), one after another on a fresh broker; then the broker is killed
+//! and started again on what it has, and at the end a log is compacted. With `--server` another Kafka broker does the same:
+//! a command that runs it in the foreground, on an empty directory the first time, with `log.cleaner.backoff.ms=100`. The answer is a table with a column for each broker.
 
 use std::collections::BTreeMap;
 use std::net::TcpStream;
@@ -24,6 +24,8 @@ struct Options {
     members: String,
     groups: String,
     offsets: String,
+    /// Records of the log that is compacted.
+    records: String,
     binary: PathBuf,
     /// A shell command that runs another broker.
     server: Option<String>,
@@ -36,6 +38,7 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
         members: "1000".to_owned(),
         groups: "10000".to_owned(),
         offsets: "1000000".to_owned(),
+        records: "1000000".to_owned(),
         binary: crate::broker::release_binary(),
         server: None,
         bootstrap: "127.0.0.1:19094".to_owned(),
@@ -51,10 +54,11 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
             "--members" => options.members = number()?,
             "--groups" => options.groups = number()?,
             "--offsets" => options.offsets = number()?,
+            "--records" => options.records = number()?,
             "--binary" => options.binary = value.into(),
             "--server" => options.server = Some(value.clone()),
             "--bootstrap" => options.bootstrap.clone_from(value),
-            _ => return Err(format!("{argument} is no option of group-scale")),
+            _ => return Err(format!("{argument} is no option of scale")),
         }
     }
     Ok(options)
@@ -63,8 +67,8 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
 /// Does the works on all brokers, and prints what they cost.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let options = parse(arguments)?;
-    process::run(&mut cargo(&["build", "--release", "--package", "ottla-bench", "--bin", "groups-at-scale"]))?;
-    let folder = interop::scratch("group-scale")?;
+    process::run(&mut cargo(&["build", "--release", "--package", "ottla-bench", "--bin", "at-scale"]))?;
+    let folder = interop::scratch("scale")?;
     let mut brokers = vec![("Ottla", start_command(&options, &folder))];
     brokers.extend(options.server.as_ref().map(|server| ("the other broker", format!("exec {server}"))));
     let mut rows = Vec::new();
@@ -104,7 +108,11 @@ fn shown(figure: &f64) -> String {
 
 fn start_command(options: &Options, folder: &Path) -> String {
     let (binary, folder) = (options.binary.display(), folder.display());
-    format!("exec {binary} start listeners=PLAINTEXT://{} log.dirs={folder} ottla.http.listener=", options.bootstrap)
+    format!(
+        "exec {binary} start listeners=PLAINTEXT://{} log.dirs={folder} ottla.http.listener= \
+         log.cleaner.backoff.ms=100",
+        options.bootstrap
+    )
 }
 
 fn measure(options: &Options, command: &str, mut tell: impl FnMut((&str, &str), f64)) -> Result<(), String> {
@@ -118,6 +126,7 @@ fn measure(options: &Options, command: &str, mut tell: impl FnMut((&str, &str), 
     server.kill();
     let mut server = start()?;
     one(options, &server, "loaded", offsets, &mut tell)?;
+    one(options, &server, "clean", &options.records, &mut tell)?;
     server.kill();
     Ok(())
 }
@@ -142,7 +151,7 @@ fn one(
     tell: &mut impl FnMut((&str, &str), f64),
 ) -> Result<(), String> {
     eprintln!("{work} {count}");
-    let mut command = Command::new(process::target().join("release/groups-at-scale"));
+    let mut command = Command::new(process::target().join("release/at-scale"));
     let said = process::output(command.args([work, &options.bootstrap, &server.id().to_string(), count]))?;
     for line in said.lines() {
         let mut words = line.split('\t');
