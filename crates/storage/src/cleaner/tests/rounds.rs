@@ -184,6 +184,7 @@ fn a_producers_last_batch_is_not_dropped_for_one_that_a_power_failure_takes() {
         let done = cleaner(100).clean(&log, &cleanable, (&RULES, now), &AtOnce, &mut cleaned).await;
         assert_eq!(done.expect("cleaned"), Offset(2));
         remove_snapshots(&disk, &log).await;
+        crate::disk::Disk::sync_directory(&*disk, log.directory()).await.expect("synced");
         disk.crash();
         let again = Log::open(disk, log.directory(), config(), Recovery::UNKNOWN).await.expect("opened");
         let known = again.producers();
