@@ -55,9 +55,13 @@ pub(crate) fn run(task: &Task) -> Outcome<()> {
 }
 
 fn create(connection: &mut Connection) -> Outcome<()> {
-    let config = |name: &str, value: String| CreatableTopicConfig { name: name.into(), value: Some(value) };
-    let configs =
-        vec![config("segment.bytes", SEGMENT_BYTES.to_string()), config("cleanup.policy", "delete".to_owned())];
+    // Records that are as old as these are would leave before.
+    let configs = [
+        ("segment.bytes", SEGMENT_BYTES.to_string()),
+        ("cleanup.policy", "delete".into()),
+        ("retention.ms", "-1".into()),
+    ];
+    let configs = configs.map(|(name, value)| CreatableTopicConfig { name: name.into(), value: Some(value) }).into();
     let topic = CreatableTopic {
         name: TOPIC.into(),
         num_partitions: 1,
