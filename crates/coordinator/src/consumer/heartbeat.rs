@@ -51,8 +51,9 @@ fn decide(groups: &mut Groups, turn: &mut Turn<'_>, request: &ConsumerHeartbeat)
             group.upgraded(turn);
             let takes_place = request.instance.as_ref().is_some_and(|instance| group.statics.contains_key(instance));
             let reads_by_name = request.topics.as_ref().is_some_and(|topics| !topics.is_empty());
-            if !classic.is_stable() && (takes_place || !reads_by_name) {
-                // The newcomer changes nothing yet, but nothing is dealt out for the members of this round.
+            let is_settled = classic.is_stable() && group.has_all_partitions(turn);
+            if !is_settled && (takes_place || !reads_by_name) {
+                // The newcomer changes nothing yet, but not all is dealt out, or not to the members of this round.
                 group.look_at_topics(turn, true);
             }
             let beat = group.heartbeat(turn, request);

@@ -12,6 +12,7 @@ use ottla_types::{ErrorCode, Timestamp};
 use super::fact::{ConsumerFact, GroupEpoch, TargetEpoch, held_since};
 use super::member::{ClassicMember, Member, MemberState, Standing, Subscription};
 use super::{ConsumerGroup, Refusal, embedded};
+use crate::assignors::TopicsView as _;
 use crate::classic::{ClassicConsumer, ClassicGroup};
 use crate::fact::Fact;
 use crate::group::{Group, Kind};
@@ -103,6 +104,15 @@ impl ConsumerGroup {
                 self.classic_heard_of(turn, id, classic);
             }
         }
+    }
+
+    /// Whether every partition that is read is somebody's: the leader may not have seen that a topic grew.
+    pub(super) fn has_all_partitions(&self, turn: &Turn<'_>) -> bool {
+        let mut topics = self.subscribed.topics().filter_map(|name| turn.topics.id_of(name));
+        topics.all(|topic| {
+            let owned = self.owners.get(&topic).map_or(0, |owners| owners.len());
+            turn.topics.partitions(topic).is_none_or(|count| i32::try_from(owned) == Ok(count))
+        })
     }
 
     /// Whether the group is to become a classic one once `leaving` are gone: others remain, and all speak the classic
