@@ -120,5 +120,5 @@ fn threads_and_rate_change_while_rounds_are_under_way() {
     set_broker(&mut client, "log.cleaner.io.max.bytes.per.second", "1.7976931348623157E308");
     wait("both are cleaned", || first_left(&mut client, "t") == 2 && first_left(&mut client, "u") == 2);
     wait("one thread has left", || tells("ottla_log_cleaner_threads", "1"));
-    assert!(tells("kafka_log_logcleaner_dead_thread_count", "0"));
+    assert!(tells("kafka_log_logcleaner_deadthreadcount", "0"));
 }

@@ -13,7 +13,7 @@ pub(super) fn write(node: &Node, to: &mut Exposition) {
         percent(numbers.last_kept_ratio),
     );
     to.gauge(
-        "kafka_log_logcleaner_dead_thread_count",
+        "kafka_log_logcleaner_deadthreadcount",
         "Threads of compaction that a bug has ended; they are not started again.",
         numbers.dead as u64,
     );
