@@ -159,7 +159,8 @@ impl Round<'_> {
         for segment in old {
             let next = next_base(self.view, segment);
             filter.transactions.add(self.log.aborted_between(from(self.view, segment), segment.base, next).await?);
-            filter.keeps_old_tombstones = segment.modified_at > horizon;
+            // Where no time is known they stay, and are told one by this round.
+            filter.keeps_old_tombstones = segment.modified_at == Timestamp::NONE || segment.modified_at > horizon;
             let into = Into {
                 log: self.log,
                 pace: self.pace,

@@ -2,7 +2,7 @@
 //! byte where nothing is compressed anew, record by record and header by header where it is
 //! (tests/data/kafka-4.3.1-compacted).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use bytes::Bytes;
@@ -17,6 +17,9 @@ use crate::{CleaningRound, LogConfig, LogDirectory, MetaProperties, OpenOptions}
 
 const RULES: CompactionRules =
     CompactionRules { min_cleanable_ratio: 0.01, min_lag_ms: 0, max_lag_ms: i64::MAX, delete_retention_ms: 1000 };
+
+/// Where a batch or message says which format it has.
+const MAGIC_AT: usize = 16;
 
 type Files = BTreeMap<String, Bytes>;
 
@@ -65,7 +68,7 @@ async fn cleaned(topic: &str, written: &Files, clean_up_to: i64, now: i64) -> Fi
     assert_eq!((cleanable.first_dirty, cleanable.end), (Offset(clean_up_to), active));
     let mut done = Cleaned::default();
     let round = CleaningRound { rules: &RULES, cleanable: &cleanable, now };
-    directory.clean(&name, round, &mut cleaner(100), &AtOnce, &mut done).await.expect("cleaned");
+    directory.clean(&name, round, &mut cleaner(1000), &AtOnce, &mut done).await.expect("cleaned");
     let mut files = Files::new();
     for entry in disk.list(log.directory()).await.expect("listed") {
         let file = disk.open(&log.directory().join(&entry.name), Open::Read).await.expect("there");
@@ -147,4 +150,16 @@ fn with_compression_every_batch_says_what_kafkas_does() {
             assert_eq!(ours[name], bytes, "{name} of round {round}");
         }
     }
+}
+
+#[test]
+fn messages_of_magic_0_and_1_become_the_batches_that_kafka_makes_of_them() {
+    let old = kafkas("old", "written-1");
+    let magic = |(_, bytes): (&String, &Bytes)| bytes.get(MAGIC_AT).copied();
+    assert_eq!(
+        old.iter().filter(|(name, _)| name.ends_with(".log")).filter_map(magic).collect::<BTreeSet<_>>(),
+        [0, 1].into()
+    );
+    let (expected, ours) = both("old", 1, 0);
+    assert_eq!(batches(&ours), batches(&expected));
 }
