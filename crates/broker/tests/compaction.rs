@@ -1,6 +1,8 @@
 //! Compacted topics on a running broker: they are cleaned by themselves, go on from where they were cleaned, and one that
 //! cannot be cleaned keeps no other from it.
 
+use ottla_protocol::alter_replica_log_dirs::{AlterReplicaLogDir, AlterReplicaLogDirTopic, AlterReplicaLogDirsRequest};
+use ottla_protocol::describe_log_dirs::{DescribeLogDirsRequest, DescribeLogDirsResult};
 use ottla_protocol::incremental_alter_configs::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
 };
@@ -44,6 +46,16 @@ fn set_broker(client: &mut Client, key: &str, value: &str) {
     let resource = AlterConfigsResource { resource_type: 4, resource_name: String::new(), configs: vec![config] };
     let request = IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
     assert_eq!(client.ask(1, &request).responses[0].error_code, 0);
+}
+
+/// Asks for partition 0 to be moved out of the directory that it is in.
+fn move_to_the_other(client: &mut Client, topic: &str) {
+    let described = client.ask(4, &DescribeLogDirsRequest { topics: None });
+    let holds = |result: &&DescribeLogDirsResult| !result.topics.iter().any(|it| it.name == topic);
+    let path = described.results.iter().find(holds).expect("the other directory").log_dir.clone();
+    let topics = vec![AlterReplicaLogDirTopic { name: topic.to_owned(), partitions: vec![0] }];
+    let request = AlterReplicaLogDirsRequest { dirs: vec![AlterReplicaLogDir { path, topics }] };
+    assert_eq!(client.ask(2, &request).results[0].partitions[0].error_code, 0);
 }
 
 fn wait(what: &str, mut is_there: impl FnMut() -> bool) {
@@ -99,6 +111,32 @@ fn a_partition_that_cannot_be_cleaned_is_set_aside_and_the_others_are_cleaned() 
     (0..4).for_each(|tenths| put(&mut client, ("good", good), "a", tenths));
     wait("the other is cleaned", || first_left(&mut client, "good") == 2);
     put(&mut client, ("bad", id), "a", 9);
+}
+
+/// A move that waits, as after a restart, may have copied segments already: they are believed for what they were.
+#[test]
+fn a_partition_whose_move_waits_is_not_cleaned_before_it_is_over() {
+    let running = Running::with(&format!("{EAGER}log.dirs=/a,/b\nnum.replica.alter.log.dirs.threads=1\n"));
+    let mut client = running.connect();
+    set_broker(&mut client, "replica.alter.log.dirs.io.max.bytes.per.second", "0");
+    let stuck = create(&mut client, "stuck", 1, &[]);
+    put(&mut client, ("stuck", stuck), "a", 0);
+    let lagging = [&COMPACTED[..], &[("min.compaction.lag.ms", "500000000")]].concat();
+    let id = create(&mut client, "t", 1, &lagging);
+    (0..4).for_each(|tenths| put(&mut client, ("t", id), "a", tenths));
+    // The first move has the only worker, and does not go on; the second one waits.
+    move_to_the_other(&mut client, "stuck");
+    move_to_the_other(&mut client, "t");
+    set(&mut client, "t", "min.compaction.lag.ms", "0");
+    let other = create(&mut client, "u", 1, &COMPACTED);
+    (0..4).for_each(|tenths| put(&mut client, ("u", other), "a", tenths));
+    wait("the other is cleaned", || first_left(&mut client, "u") == 2);
+    // Half of it is clean: a worker that looked at both would have taken the one that never was.
+    (4..6).for_each(|tenths| put(&mut client, ("u", other), "a", tenths));
+    wait("the other is cleaned again", || first_left(&mut client, "u") == 4);
+    assert_eq!(first_left(&mut client, "t"), 0);
+    set_broker(&mut client, "replica.alter.log.dirs.io.max.bytes.per.second", "1000000000");
+    wait("it is moved and cleaned", || first_left(&mut client, "t") == 2);
 }
 
 #[test]

@@ -148,7 +148,9 @@ impl LogCleaner {
         for partition in self.partitions.all() {
             let Some(rules) = partition.compaction() else { continue };
             let (name, log) = (&partition.name, partition.log());
-            if self.has(name) || self.stats.is_aside(&log) {
+            // Also one whose move waits, or goes on after a restart: what was copied of it would not be its own any more.
+            let is_moving = self.directories.online().any(|directory| directory.is_moving_here(name));
+            if is_moving || self.has(name) || self.stats.is_aside(&log) {
                 continue;
             }
             let Some(directory) = self.directories.holder(name) else { continue };

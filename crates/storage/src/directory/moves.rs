@@ -252,6 +252,12 @@ impl LogDirectory {
         self.futures.lock().keys().cloned().collect()
     }
 
+    /// Whether a partition is being moved here, or is to be.
+    #[must_use]
+    pub fn is_moving_here(&self, partition: &TopicPartition) -> bool {
+        self.futures.lock().contains_key(partition)
+    }
+
     /// Notes, durably, that a partition is to be moved here. `random` makes the copy's name unique.
     pub async fn plan_future(
         &self,
