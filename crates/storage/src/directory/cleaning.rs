@@ -96,11 +96,13 @@ impl LogDirectory {
     }
 
     /// Saves a log, so that its recovery point is at `offset` or beyond, and a snapshot of the producers, too: what a round
-    /// drops of theirs, no recovery learns from the batches any more.
+    /// drops of theirs, no recovery learns from the batches any more. Where appends come so fast that saving finds no moment
+    /// for a snapshot, the one counts that was made when the segment at `offset` was begun.
     async fn save_up_to(&self, name: &TopicPartition, offset: Offset) -> Result<(), Stopped> {
         let _turn = self.turns.next().await;
         let Some(Partition { log, .. }) = self.get(name) else { return Err(Stopped::Changed) };
         let point = log.save().await?;
+        log.sync_snapshot(offset).await?;
         self.saved.lock().insert(name.clone(), point);
         self.write_points().await?;
         if point.recovery_point < offset { Err(Stopped::Changed) } else { Ok(()) }

@@ -6,6 +6,7 @@ use ottla_types::Offset;
 use super::truncate::remove;
 use super::{Log, State};
 use crate::checkpoint;
+use crate::disk::Open;
 use crate::fault::{StorageFault, Trying};
 use crate::producers::snapshot;
 use crate::segment::Kind;
@@ -103,6 +104,19 @@ impl Log {
             remove(&*self.disk, &self.path(Kind::Snapshot.name(old))).await?;
         }
         Ok(())
+    }
+
+    /// Makes the snapshot durable that was written when the segment at `base` was begun; fine if there is none. Recovery
+    /// needs it only where the batches below do not tell all of the producers any more.
+    pub(crate) async fn sync_snapshot(&self, base: Offset) -> Result<(), StorageFault> {
+        let path = self.path(Kind::Snapshot.name(base));
+        let file = match self.disk.open(&path, Open::Write).await.trying("open", &path) {
+            Err(fault) if fault.is_not_found() => return Ok(()),
+            opened => opened?,
+        };
+        let synced = file.sync().await.trying("sync", &path);
+        synced.map_err(|fault| self.take_offline(fault))?;
+        self.disk.sync_directory(&self.directory).await.trying("sync", &self.directory)
     }
 
     async fn sync_indexes(&self, base: Offset) -> Result<(), StorageFault> {
