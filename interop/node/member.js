@@ -39,6 +39,11 @@ async function main() {
     mine = payload.memberAssignment[topic] ?? []
     tellPartitions('assigned', mine)
   })
+  // While it stops, commitOffsets comes back without having asked anybody: what was committed only this says.
+  consumer.on(consumer.events.COMMIT_OFFSETS, ({ payload }) => {
+    const partitions = auto ? [] : payload.topics.flatMap(committed => committed.partitions)
+    partitions.forEach(({ partition, offset }) => tell(`committed ${partition} ${offset}`))
+  })
   consumer.on(consumer.events.CRASH, ({ payload }) => tell(`refused ${payload.error.message}`))
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
@@ -60,7 +65,6 @@ async function main() {
         // Thrown, a refusal would end the consumer for good; the next heartbeat learns of it and joins anew.
         try {
           await consumer.commitOffsets([{ topic, partition: batch.partition, offset: `${next}` }])
-          tell(`committed ${batch.partition} ${next}`)
         } catch (error) {
           tell(`refused ${error.message}`)
         }
