@@ -2,7 +2,7 @@
 //! operation does.
 //!
 //! In that life topics are made, changed and deleted, segments roll, leave by retention and for DeleteRecords, a partition
-//! is moved there and back, checkpoints and snapshots are written, the broker stops in order and starts again; meanwhile an
+//! is moved there and back, another is compacted, checkpoints and snapshots are written, the broker stops in order and starts again; meanwhile an
 //! idempotent producer writes. After each start, and at the end after one more power failure, everything is read and
 //! held against what clients were told: [`verify`]. What happens in which order is in [`steps`]; here is the world.
 //!
@@ -10,6 +10,7 @@
 //! the trouble once. What a life cannot have: a log that is cut at its end (a lone leader cuts none), and a metadata log
 //! long enough for a snapshot. The crash tests of `storage` and `quorum` have them.
 
+mod compacted;
 mod steps;
 mod verify;
 
@@ -31,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// How long the broker goes on after an operation of its disk failed, before its power does, too.
 const GOES_ON: Duration = Duration::from_millis(300);
 /// What the broker is told.
-const SETTINGS: [(&str, &str); 10] = [
+const SETTINGS: [(&str, &str); 12] = [
     ("listeners", "PLAINTEXT://:9092"),
     ("advertised.listeners", "PLAINTEXT://broker:9092"),
     ("log.dirs", "/a,/b"),
@@ -41,7 +42,9 @@ const SETTINGS: [(&str, &str); 10] = [
     ("log.retention.check.interval.ms", "200"),
     ("log.initial.task.delay.ms", "100"),
     ("file.delete.delay.ms", "50"),
-    ("log.cleaner.enable", "false"),
+    ("log.cleaner.backoff.ms", "100"),
+    ("log.cleaner.dedupe.buffer.size", "2097152"),
+    ("log.cleaner.io.buffer.size", "10000"),
 ];
 
 /// What an operation meets.

@@ -15,6 +15,7 @@ use ottla_protocol::describe_log_dirs::DescribeLogDirsRequest;
 use ottla_storage::disk::simulated::SimulatedDisk;
 use ottla_types::{Offset, Timestamp, TopicId};
 
+use super::compacted::Kept;
 use super::{ONE_THREAD, Shared};
 use crate::history::Acknowledged;
 use crate::scenario::Note;
@@ -54,6 +55,7 @@ pub(super) struct Client {
     /// The start after which everything was looked at.
     pub(super) looked_at: u64,
     next: u64,
+    pub(super) kept: Kept,
 }
 
 /// Lives.
@@ -87,6 +89,7 @@ pub(super) async fn run(shared: Arc<Shared>, disk: Arc<SimulatedDisk>) -> Result
         epochs: BTreeMap::new(),
         looked_at: 0,
         next: 0,
+        kept: Kept::default(),
     };
     client.live(&disk).await?;
     shared.acknowledged.store(client.known.len() as u64, Ordering::SeqCst);
@@ -101,6 +104,8 @@ impl Client {
         self.produce(&producer, 24).await?;
         self.delete_records(0, Offset(4)).await?;
         self.create(GONE, 1).await?;
+        self.create_kept().await?;
+        self.keep(&producer, 6).await?;
         self.start_move(2, "/b").await?;
         self.produce(&producer, 12).await?;
         self.until_moved(2, "/b").await?;
@@ -109,13 +114,16 @@ impl Client {
         self.until_segments_left().await?;
         self.retain("-1").await?;
         self.look_if_started().await?;
+        self.until_compacted().await?;
         self.restart().await?;
+        self.keep(&producer, 4).await?;
         self.grow(4).await?;
         self.produce(&producer, 16).await?;
         self.start_move(2, "/a").await?;
         self.delete_records(1, Offset(12)).await?;
         self.until_moved(2, "/a").await?;
         self.produce(&producer, 4).await?;
+        self.until_compacted().await?;
         self.look_if_started().await?;
         producer.close().await?;
         self.shared.operations.store(disk.operations(), Ordering::SeqCst);
@@ -132,7 +140,7 @@ impl Client {
     }
 
     /// Whatever the broker was started again for: everything must be there.
-    async fn look_if_started(&mut self) -> Result<(), Box<dyn Error>> {
+    pub(super) async fn look_if_started(&mut self) -> Result<(), Box<dyn Error>> {
         if self.starts() > self.looked_at { self.look().await } else { Ok(()) }
     }
 
@@ -314,6 +322,6 @@ pub(super) fn timestamp(number: u64) -> Timestamp {
     Timestamp(FIRST_MS + APART_MS * i64::try_from(number).expect(ONE_THREAD))
 }
 
-fn not_yet(what: &'static str) -> ClientError {
+pub(super) fn not_yet(what: &'static str) -> ClientError {
     ClientError::TimedOut { what, after: Duration::ZERO, last: String::from("not yet") }
 }

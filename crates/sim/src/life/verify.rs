@@ -16,10 +16,10 @@ use crate::scenario::Note;
 const STAY_MIN: i64 = 2;
 
 /// What was read of a partition.
-struct Read {
+pub(super) struct Read {
     start: Offset,
     high_watermark: Offset,
-    records: Vec<(Offset, u64)>,
+    pub(super) records: Vec<(Offset, u64)>,
 }
 
 impl Client {
@@ -44,9 +44,10 @@ impl Client {
 
     async fn look_once(&mut self) -> Result<(), ClientError> {
         let mut findings = self.look_at_topics().await?;
+        findings.extend(self.look_at_kept().await?);
         let mut logs = BTreeMap::new();
         for partition in 0..self.partitions {
-            let read = self.read(partition).await?;
+            let read = self.read(TOPIC, partition).await?;
             findings.extend(self.judge(partition, &read));
             findings.extend(self.search(partition, &read).await?);
             logs.insert(partition, read.records);
@@ -106,13 +107,13 @@ impl Client {
         Ok(findings)
     }
 
-    async fn read(&mut self, partition: i32) -> Result<Read, ClientError> {
+    pub(super) async fn read(&mut self, topic: &str, partition: i32) -> Result<Read, ClientError> {
         let wanted = [(partition, OffsetSpec::Earliest)];
-        let start = self.cluster.offsets(TOPIC, &wanted).await?[&partition];
-        let latest = self.cluster.offsets(TOPIC, &[(partition, OffsetSpec::Latest)]).await?[&partition];
+        let start = self.cluster.offsets(topic, &wanted).await?[&partition];
+        let latest = self.cluster.offsets(topic, &[(partition, OffsetSpec::Latest)]).await?[&partition];
         let mut read = Read { start, high_watermark: latest, records: Vec::new() };
         let mut consumer = Consumer::new(self.cluster.clone(), settings());
-        consumer.assign(TOPIC, partition, Start::Offset(start)).await?;
+        consumer.assign(topic, partition, Start::Offset(start)).await?;
         let mut next = start;
         while next < latest {
             let Some(fetched) = consumer.poll(Duration::from_secs(1)).await? else { break };
