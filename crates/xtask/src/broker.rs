@@ -187,13 +187,22 @@ impl Broker {
 
     /// SIGTERM, and an error unless it ends cleanly in time.
     pub(crate) fn stop(&mut self) -> Result<(), String> {
+        self.stop_saying("")
+    }
+
+    /// SIGTERM to one that may not be able to save all: it ends cleanly, or says that it does not and why, with `reason`
+    /// in it. An empty reason is none.
+    pub(crate) fn stop_saying(&mut self, reason: &str) -> Result<(), String> {
         process::signal("TERM", self.running.id());
         let mut lines = Vec::new();
         let ended = self.running.finish(STOP_MAX, |line| lines.push(line));
+        let is_said = |line: &String| line.contains("the stop was not clean") && line.contains(reason);
+        let is_told = !reason.is_empty() && lines.iter().any(is_said);
+        let last = lines.last().cloned().unwrap_or_default();
         lines.into_iter().for_each(|line| self.keep(line));
         match ended {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(format!("the broker ended with {status} on SIGTERM")),
+            Ok(status) if status.success() || is_told => Ok(()),
+            Ok(status) => Err(format!("the broker ended with {status} on SIGTERM: {last}")),
             Err(why) => Err(format!("the broker {why} after SIGTERM")),
         }
     }

@@ -49,7 +49,8 @@ fn full_start(stage: &mut Stage) -> Played {
         if is_killed {
             broker.kill()
         } else {
-            broker.stop()?
+            // What it would save may find no room any more.
+            broker.stop_saying("No space left on device")?
         }
         fill(&filler)?;
         broker = stage.start(&[&data], &Way::default())?;
