@@ -57,8 +57,14 @@ fn next(incoming: &mut BufReader<TcpStream>, frame: &mut Vec<u8>) -> Outcome<Opt
 fn answer(answers: &Answers, frame: &mut [u8]) -> Outcome<Answer> {
     let head = RequestHead::parse(frame).map_err(|error| error.to_string())?;
     let (key, version, correlation_id, body) = (head.api_key, head.api_version, head.correlation_id, head.body);
-    let api = ApiKey::from_raw(key).filter(|api| small::versions(*api).is_some_and(|served| served.contains(&version)));
-    let Some(api) = api else { return Err(format!("a client asks for API {key} in version {version}")) };
+    let known = ApiKey::from_raw(key);
+    let Some(api) = known.filter(|api| small::versions(*api).is_some_and(|served| served.contains(&version))) else {
+        return match known {
+            // A client that is too new is told what there is, and asks again (KIP-511).
+            Some(ApiKey::ApiVersions) => small::too_new(correlation_id).map(Answer::Bytes),
+            _ => Err(format!("a client asks for API {key} in version {version}")),
+        };
+    };
     let body = &mut frame[body..];
     match api {
         ApiKey::Produce => produce::answer(answers, correlation_id, version, body),

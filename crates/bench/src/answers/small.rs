@@ -19,6 +19,8 @@ use crate::{Answers, Outcome};
 
 /// Kafka's error code for a partition that is not there.
 pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+/// Kafka's error code for a version that is not served.
+const UNSUPPORTED_VERSION: i16 = 35;
 /// The only broker.
 const NODE: i32 = 0;
 /// ListOffsets' timestamp for the first offset.
@@ -53,6 +55,12 @@ pub(crate) fn answer(answers: &Answers, api: ApiKey, correlation: i32, version: 
         _ => return Err(format!("{} has no answer", api.name())),
     };
     frame.map_err(|error| error.to_string())
+}
+
+/// What there is, in the version that every client reads.
+pub(crate) fn too_new(correlation: i32) -> Outcome<Vec<u8>> {
+    let answer = ApiVersionsResponse { error_code: UNSUPPORTED_VERSION, ..api_versions() };
+    response_frame(correlation, 0, &answer).map_err(|error| error.to_string())
 }
 
 fn decode<M: Message>(body: &[u8], version: i16) -> Outcome<M> {

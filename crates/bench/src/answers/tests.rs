@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 
+use ottla_protocol::api_versions::ApiVersionsResponse;
 use ottla_protocol::create_topics::{CreatableTopic, CreateTopicsRequest};
 use ottla_protocol::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use ottla_protocol::frame::{parse_response_head, request_frame};
@@ -76,6 +77,21 @@ fn list_offset(socket: &mut TcpStream, partition_index: i32, timestamp: i64) -> 
 
 fn folder(test: &str) -> PathBuf {
     std::env::temp_dir().join(format!("ottla-answers-{test}-{}", std::process::id()))
+}
+
+#[test]
+fn tells_a_client_that_is_too_new_what_there_is() {
+    with(Options::default(), |socket| {
+        // ApiVersions v99, correlation 7, no client id, and what nobody here knows.
+        socket.write_all(b"\0\0\0\x0c\0\x12\0\x63\0\0\0\x07\xff\xff\0\0").unwrap();
+        let mut size = [0; 4];
+        socket.read_exact(&mut size).unwrap();
+        let mut frame = vec![0; u32::from_be_bytes(size) as usize];
+        socket.read_exact(&mut frame).unwrap();
+        let answer = ApiVersionsResponse::decode(&mut Reader::new(&frame[4..]), 0).unwrap();
+        assert_eq!(answer.error_code, 35);
+        assert!(answer.api_keys.iter().any(|api| api.api_key == 0 && api.max_version == 12));
+    });
 }
 
 #[test]
