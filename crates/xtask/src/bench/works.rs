@@ -136,7 +136,7 @@ pub(crate) fn alternate(bench: &mut Bench, works: &[Work], settings: &[&str]) ->
             subjects.push(subject);
         }
     }
-    let servers = bench.start_all(family, &subjects, settings);
+    let mut servers = bench.start_all(family, &subjects, settings);
     // In round 0 a JVM compiles what it runs from then on; it is not told.
     for round in 0..=bench.options.rounds {
         for work in &works {
@@ -153,10 +153,22 @@ pub(crate) fn alternate(bench: &mut Bench, works: &[Work], settings: &[&str]) ->
                     Ok(_) => {}
                     Err(why) => bench.trouble(&work.key, Some(subject), &why),
                 }
+                if subject == Subject::Floor {
+                    renew(bench, &mut servers[at])?;
+                }
             }
         }
     }
     bench.stop_all(family, servers);
+    Ok(())
+}
+
+/// The floor deletes no topics: another one takes its place.
+fn renew(bench: &Bench, server: &mut Server) -> Result<(), String> {
+    let fresh = bench.start(server.subject, &[])?;
+    let mut old = std::mem::replace(server, fresh);
+    old.kill();
+    old.remove();
     Ok(())
 }
 
