@@ -22,7 +22,7 @@ const MOST: f64 = 1.5;
 const PERCENTILE: &str = "ack_ms/p99";
 /// What is read cold, in records of 1 KB.
 const COLD_RECORDS: f64 = 4e6;
-/// Memory that is left while much is written, and how much that is: twice as much.
+/// Memory that is left while much is written, and how much that is: twice as much. Smaller works leave more.
 const LEFT_MB: u64 = 4000;
 const WRITTEN_RECORDS: f64 = 8e6;
 /// What is written must not fill the disk.
@@ -68,7 +68,8 @@ fn one(bench: &mut Bench, server: &Server, round: u32) -> Result<(), String> {
     })?;
     let much = format!("produce -records {} {SHORT}", bench.scaled(WRITTEN_RECORDS));
     let written = {
-        let _ballast = load.ballast(machine::available_mb()?.saturating_sub(LEFT_MB).max(1))?;
+        let taken = machine::available_mb()?.saturating_sub(LEFT_MB) as f64;
+        let _ballast = load.ballast(bench.scaled(taken))?;
         beside(load.start(server, &topic, &probe)?, |_| Ok(Some(load.command(server, "much", &much))))?
     };
     bench.forget(server, &topic)?;
