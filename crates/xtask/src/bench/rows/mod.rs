@@ -81,9 +81,9 @@ fn disturbed_rows(key: &str, what: &str, percentile: &str, most: f64) -> Vec<Row
         for (figure, words, unit, goal) in [
             ("without", "without", "ms", Goal::Told),
             ("with", "with", "ms", Goal::Told),
-            ("times", "with for without", "times", Goal::AtMost(most)),
+            ("times", "times longer", "times", Goal::AtMost(most)),
         ] {
-            let row = cost(&format!("{key}/{figure}"), &format!("{what}: {percentile} {words}, {flush}"), unit, goal);
+            let row = cost(&format!("{key}/{figure}"), &format!("{what}, {percentile} {words}, {flush}"), unit, goal);
             rows.push(Row { ottla, ..row });
         }
     }
