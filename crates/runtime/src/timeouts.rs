@@ -221,10 +221,8 @@ mod tests {
         let executor = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (first, second) = (executor(), executor());
         let timeouts = Arc::new(Timeouts::default());
-        let far = Instant::now() + 3600 * SECOND;
-        first.block_on(async {
-            assert!(poll_once(Box::pin(timeouts.at(far)).as_mut()).await.is_pending());
-        });
+        let mut far = Box::pin(timeouts.at(Instant::now() + 3600 * SECOND));
+        first.block_on(async { assert!(poll_once(far.as_mut()).await.is_pending()) });
         // Known to the first executor's keeper, which goes with it.
         let near = timeouts.at(Instant::now() + Duration::from_millis(20));
         let waits = second.spawn(near);
