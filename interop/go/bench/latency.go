@@ -56,7 +56,7 @@ func loop(ctx context.Context, o *options, verb string, readers int) (*report, e
 		work.Go(func() { l.read(ctx, client) })
 	}
 	for k, client := range producing {
-		work.Go(func() { l.send(ctx, client, int64(k)) })
+		work.Go(func() { l.send(ctx, client, int64(k), readers > 0) })
 	}
 	all := make(chan struct{})
 	go func() {
@@ -98,19 +98,19 @@ func (l *openLoop) clients(ctx context.Context, ends map[string]map[int32]kgo.Of
 }
 
 // send sends every K-th record when it is due, and waits until all are acknowledged.
-func (l *openLoop) send(ctx context.Context, client *kgo.Client, k int64) {
+func (l *openLoop) send(ctx context.Context, client *kgo.Client, k int64, read bool) {
 	body := l.o.payload(k)
-	pool := l.o.pool(func(n *numbered, err error) {
+	pool := l.o.pool(read, func(n *numbered, err error) {
 		l.sent.count(err)
 		if err == nil && n.number >= l.skip {
 			l.ack.add(time.Since(l.at.begin) - n.due)
 		}
 	})
-	l.at.pace(k, int64(l.o.producers), l.total, func(number int64, due time.Duration) {
+	l.at.pace(k, int64(l.o.producers), l.total, func(number int64, due, now time.Duration) {
 		n := pool.Get().(*numbered)
 		n.fill(l.o, body, number, due)
 		if number >= l.skip {
-			l.late.add(time.Since(l.at.begin) - due)
+			l.late.add(now - due)
 		}
 		client.Produce(ctx, &n.record, n.done)
 	})

@@ -24,21 +24,27 @@ func (s schedule) due(record int64) time.Duration {
 // napMin is the shortest time to sleep: above 20,000 records a second some are due together.
 const napMin = 50 * time.Microsecond
 
-// pace calls `send` for records first, first+step, ... below `end`, none before it is due.
-func (s schedule) pace(first, step, end int64, send func(record int64, due time.Duration)) {
+// glance is how many records are sent between two looks at the clock, while it is behind.
+const glance = 16
+
+// pace calls `send` for records first, first+step, ... below `end`, none before it is due, with the time that it is.
+func (s schedule) pace(first, step, end int64, send func(record int64, due, now time.Duration)) {
 	// Go's own timers are up to a millisecond late, the kernel's for this thread are not.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	const slackNanoseconds = 1
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, slackNanoseconds, 0, 0, 0) // without it they are 50 µs late
 	now := time.Since(s.begin)
-	for record := first; record < end; record += step {
+	for record, sent := first, 0; record < end; record, sent = record+step, sent+1 {
 		due := s.due(record)
+		if sent%glance == 0 {
+			now = time.Since(s.begin)
+		}
 		for now < due {
 			nap := unix.NsecToTimespec(int64(max(due-now, napMin)))
 			_ = unix.Nanosleep(&nap, nil) // interrupted is too early, and asked again
 			now = time.Since(s.begin)
 		}
-		send(record, due)
+		send(record, due, now)
 	}
 }

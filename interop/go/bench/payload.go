@@ -77,11 +77,15 @@ type numbered struct {
 	done   func(*kgo.Record, error)
 }
 
-// pool of numbered records; `acknowledged` is called for each before it goes back.
-func (o *options) pool(acknowledged func(*numbered, error)) *sync.Pool {
+// pool of numbered records; `acknowledged` is called for each before it goes back. Those that nobody reads need no number in
+// them, and no value of their own.
+func (o *options) pool(read bool, acknowledged func(*numbered, error)) *sync.Pool {
 	pool := &sync.Pool{}
 	pool.New = func() any {
-		n := &numbered{value: make([]byte, o.size)}
+		n := &numbered{}
+		if read {
+			n.value = make([]byte, o.size)
+		}
 		n.done = func(_ *kgo.Record, err error) {
 			acknowledged(n, err)
 			pool.Put(n)
@@ -93,8 +97,12 @@ func (o *options) pool(acknowledged func(*numbered, error)) *sync.Pool {
 
 // fill gives the record its number and a fresh body.
 func (n *numbered) fill(o *options, p *payload, number int64, due time.Duration) {
-	copy(n.value, p.value())
-	binary.BigEndian.PutUint64(n.value, uint64(number))
+	value := p.value()
+	if n.value != nil {
+		copy(n.value, value)
+		value = n.value
+		binary.BigEndian.PutUint64(value, uint64(number))
+	}
 	n.number, n.due = number, due
-	n.record = kgo.Record{Value: n.value, Partition: int32(number % int64(o.partitions))}
+	n.record = kgo.Record{Value: value, Partition: int32(number % int64(o.partitions))}
 }
