@@ -33,7 +33,7 @@ const KAFKA_ALONE: &[&str] = &[
 /// For whoever is measured: a topic that was deleted leaves its room to the next work.
 const EVERYBODY: &[&str] = &["log.segment.delete.delay.ms=1000"];
 /// How long the floor may take until it listens, and a first record until it is acknowledged.
-const START_MAX: Duration = Duration::from_secs(180);
+const START_MAX: Duration = Duration::from_secs(360);
 /// The load generator runs before the broker does: its own start is not the broker's.
 const HEAD_START: Duration = Duration::from_millis(300);
 /// The topic of first records.
