@@ -6,7 +6,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use ottla_types::Timestamp;
 use rustix::buffer::spare_capacity;
 use rustix::fs::FallocateFlags;
@@ -43,7 +43,7 @@ pub(super) fn write(fd: &OwnedFd, at: u64, parts: &[Bytes]) -> io::Result<()> {
 pub(super) struct Read {
     at: u64,
     /// Filled up to `filled`; its length is what is wanted.
-    buffer: Vec<u8>,
+    buffer: BytesMut,
     filled: usize,
 }
 
@@ -58,9 +58,9 @@ pub(super) enum Probed {
     Unable,
 }
 
-/// Reads what is in memory, without waiting for the device.
-pub(super) fn read_resident(fd: &OwnedFd, at: u64, length: usize) -> io::Result<Probed> {
-    let mut read = Read { at, buffer: vec![0; sized(fd, at, length)?], filled: 0 };
+/// Reads what is in the page cache, without waiting for the device; into `buffer`, which is made as large as needed.
+pub(super) fn read_resident(fd: &OwnedFd, at: u64, length: usize, buffer: BytesMut) -> io::Result<Probed> {
+    let mut read = Read { at, buffer: prepared(buffer, sized(fd, at, length)?), filled: 0 };
     while read.filled < read.buffer.len() {
         let slice = &mut [IoSliceMut::new(&mut read.buffer[read.filled..])];
         match rustix::io::preadv2(fd, slice, at + read.filled as u64, ReadWriteFlags::NOWAIT) {
@@ -90,8 +90,18 @@ impl Read {
 
     fn into_bytes(mut self) -> Bytes {
         self.buffer.truncate(self.filled);
-        self.buffer.into()
+        self.buffer.freeze()
     }
+}
+
+/// `buffer` with `length` bytes, of whatever content; another one where it has no room for them.
+fn prepared(mut buffer: BytesMut, length: usize) -> BytesMut {
+    if buffer.capacity() < length {
+        // From the system, zeroed there.
+        return BytesMut::zeroed(length);
+    }
+    buffer.resize(length, 0);
+    buffer
 }
 
 /// Whether the first and the last page of a range are in memory; `None` if the file system cannot tell. Two probes of a

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use ottla_types::Timestamp;
 use parking_lot::Mutex;
 
@@ -96,12 +96,16 @@ impl File for SystemFile {
     }
 
     fn read(&self, at: u64, length: usize) -> Submitted<Bytes> {
+        self.read_again(at, length, BytesMut::new())
+    }
+
+    fn read_again(&self, at: u64, length: usize, buffer: BytesMut) -> Submitted<Bytes> {
         let device = &self.0.device;
         if !device.readers.has_threads() {
             return Submitted::done(calls::read(&self.0.fd, at, length));
         }
         if !device.cannot_probe.load(Ordering::Relaxed) {
-            match calls::read_resident(&self.0.fd, at, length) {
+            match calls::read_resident(&self.0.fd, at, length, buffer) {
                 Ok(Probed::Done(bytes)) => return Submitted::done(Ok(bytes)),
                 Ok(Probed::Cold(read)) => {
                     let file = self.0.clone();

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::pace::{Place, SLOW};
 use super::workers::Queue;
@@ -210,7 +210,7 @@ fn a_read_without_memory_of_its_pages_comes_back_unfinished() {
     let fd: OwnedFd = fs::File::open(&path).unwrap().into();
     calls::sync(&fd).unwrap();
     rustix::fs::fadvise(&fd, 0, None, rustix::fs::Advice::DontNeed).unwrap();
-    let read = match calls::read_resident(&fd, 0, 1 << 20).unwrap() {
+    let read = match calls::read_resident(&fd, 0, 1 << 20, BytesMut::new()).unwrap() {
         calls::Probed::Cold(read) => read.finish(&fd).unwrap(),
         // A file system in memory.
         calls::Probed::Done(bytes) => bytes,
