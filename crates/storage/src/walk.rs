@@ -102,7 +102,8 @@ impl<'a> Walk<'a> {
         }
         let left = usize::try_from(self.end - position).unwrap_or(usize::MAX);
         let wanted = self.piece_bytes.max(length).min(left);
-        self.piece = self.file.read(position, wanted).await.trying("read", self.path)?;
+        let spent = std::mem::take(&mut self.piece);
+        self.piece = self.file.read_again(position, wanted, spent).await.trying("read", self.path)?;
         self.piece_at = position;
         if self.piece.len() < length {
             let reason = format!("the file ends after {} of {length} bytes", self.piece.len());
