@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! cargo bench -p CRATE --bench loops [-- PART-OF-A-NAME]    Criterion's times
-//! cargo xtask bench instructions [PART-OF-A-NAME...]        instructions, of all crates
+//! cargo xtask instructions [PART-OF-A-NAME...]              instructions, of all crates
 //! ```
 //!
 //! A machine with other work tells times that differ by tens of percent; the number of instructions is the same each
 //! time. It is no time: a miss of the cache is one instruction, and valgrind knows fewer kinds of instructions than newer
 //! processors, so that code that asks which ones there are (the CRC) takes another way under it.
 //!
-//! The loops themselves are in the `benches/loops` of their crates; what runs valgrind is `xtask`'s `bench/instructions`.
+//! The loops themselves are in the `benches/loops` of their crates; what runs valgrind is `xtask`'s `instructions`.
 
 use std::hint::black_box;
 use std::process::ExitCode;
