@@ -40,7 +40,7 @@ python() {
 go() {
     command -v go >/dev/null || { echo "the Go clients need Go 1.26 (https://go.dev/dl)" >&2; exit 1; }
     mkdir -p "$into/go"
-    (cd "$here/go" && command go build -o "$into/go/" ./...)
+    (cd "$here/go" && command go build -o "$into/go/" ./... && command go test ./bench >/dev/null)
 }
 
 node() {

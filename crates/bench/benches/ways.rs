@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p ottla-bench [-- DIRECTORY]`; the directory's file system is the one measured. Printed is the CPU time
 //! of the process and the time that passed, for one request and for a gigabyte of values. What a step costs by itself is
-//! measured in the benches of `protocol`, `record` and `storage`; what the whole broker costs, by `side-by-side`.
+//! measured in the benches of `protocol`, `record` and `storage`; what the whole broker costs, by `cargo xtask bench`.
 
 #![expect(
     clippy::print_stdout,

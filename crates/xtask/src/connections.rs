@@ -97,7 +97,7 @@ fn measure(address: SocketAddr, pid: i64, count: usize) -> Result<(), String> {
 }
 
 /// Time itself is what is waited for here.
-fn let_pass(time: Duration) {
+pub(crate) fn let_pass(time: Duration) {
     let end = Instant::now() + time;
     while let Some(rest) = end.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero()) {
         std::thread::park_timeout(rest);

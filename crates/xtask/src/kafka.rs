@@ -23,6 +23,8 @@ const TERMINATED: i32 = 128 + 15;
 const CLUSTER: &str = "MkU3OEVBNTcwNTJENDM2Qg";
 /// The settings that hold addresses.
 const ADDRESSES: [&str; 3] = ["controller.listener.names", "controller.quorum.voters", "listeners"];
+/// For a Java program that lives for seconds: what makes it start soon counts, and what makes it fast later does not.
+const SOON: &[&str] = &["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 /// Lines of its output that are kept for the report.
 const LOG_LINES_MAX: usize = 40;
 
@@ -30,6 +32,7 @@ const LOG_LINES_MAX: usize = 40;
 pub(crate) struct Kafka {
     running: Running,
     release: String,
+    jvm: &'static [&'static str],
     port: u16,
     log: Vec<String>,
 }
@@ -41,7 +44,7 @@ pub(crate) fn format(release: &str, data: &[PathBuf], more: &[&str]) -> Result<P
     let data: Vec<_> = data.iter().map(|path| path.display().to_string()).collect();
     let own = format!("process.roles=broker,controller\nnode.id=1\nlog.dirs={}\n{}", data.join(","), more.join("\n"));
     with_addresses(&own, &settings)?;
-    let mut command = java(release, "kafka.tools.StorageTool");
+    let mut command = java(release, SOON, "kafka.tools.StorageTool");
     command.args(["format", "--cluster-id", CLUSTER, "--config"]).arg(&settings);
     process::output(&mut command)?;
     Ok(settings)
@@ -64,9 +67,9 @@ fn with_addresses(own: &str, path: &Path) -> Result<u16, String> {
     Ok(clients)
 }
 
-fn java(release: &str, class: &str) -> Command {
+fn java(release: &str, jvm: &[&str], class: &str) -> Command {
     let mut command = Command::new("java");
-    command.args(["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
+    command.args(jvm);
     command.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn");
     command.arg("-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info");
     command.arg("-cp").arg(interop::folder().join("tools").join(release).join("libs/*")).arg(class);
@@ -76,20 +79,25 @@ fn java(release: &str, class: &str) -> Command {
 impl Kafka {
     /// Starts a Kafka with these settings but for the addresses, which are free ones; waits until it serves.
     pub(crate) fn start(release: &str, settings: &Path) -> Result<Self, String> {
+        Self::start_as(release, settings, SOON)
+    }
+
+    /// The same, with these options of Java's: those of [`Kafka::start`] are for one that is not measured.
+    pub(crate) fn start_as(release: &str, settings: &Path, jvm: &'static [&'static str]) -> Result<Self, String> {
         let own = std::fs::read_to_string(settings).map_err(|e| format!("{}: {e}", settings.display()))?;
         let port = with_addresses(&own, settings)?;
-        Self::launch(release, settings, port)
+        Self::launch(release, settings, jvm, port)
     }
 
     /// Starts it again with the same settings and the same addresses, once it was killed.
     pub(crate) fn again(&mut self, settings: &Path) -> Result<(), String> {
-        *self = Self::launch(&self.release, settings, self.port)?;
+        *self = Self::launch(&self.release, settings, self.jvm, self.port)?;
         Ok(())
     }
 
-    fn launch(release: &str, settings: &Path, port: u16) -> Result<Self, String> {
-        let running = Running::start(java(release, "kafka.Kafka").arg(settings), true)?;
-        let mut kafka = Self { running, release: release.to_owned(), port, log: Vec::new() };
+    fn launch(release: &str, settings: &Path, jvm: &'static [&'static str], port: u16) -> Result<Self, String> {
+        let running = Running::start(java(release, jvm, "kafka.Kafka").arg(settings), true)?;
+        let mut kafka = Self { running, release: release.to_owned(), jvm, port, log: Vec::new() };
         let end = Instant::now() + START_MAX;
         loop {
             match kafka.running.next(end.saturating_duration_since(Instant::now())) {
@@ -109,6 +117,11 @@ impl Kafka {
     /// `HOST:PORT` for clients.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> i64 {
+        self.running.id()
     }
 
     /// `kill -9`: no chance to write anything more.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to the one who typed it")]
 
+mod bench;
 mod broker;
 mod check;
 mod connections;
@@ -54,6 +55,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   connections [N] [--binary PATH] [--bootstrap ADDRESS:PORT --pid PID]    what N connections cost a broker
   partitions [N] [--topics N] [--binary PATH] [--server COMMAND --bootstrap HOST:PORT]    what N partitions cost
   scale [--members N] [--groups N] [--offsets N] [--records N] [--binary PATH] [--server COMMAND --bootstrap HOST:PORT]    what groups and compaction cost
+  bench [kafka] [--only ROW,...] [--list] [--rounds N] [--scale F] [--binary PATH] [--dir FOLDER] [--load PATH]
+        [--json PATH] [--svg PATH] [--record]    what Ottla costs, beside the last record or beside a real Kafka
   sim [SEED [POWER-FAILURES]]    the simulation of one seed, with its trace
   lives [SEEDS]    a broker's life, in which each operation of its disk in turn meets a trouble
   model [SEEDS]    a log against a list of batches, by as many seeds
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         "connections" => connections::run(&rest),
         "partitions" => partitions::run(&rest),
         "scale" => scale::run(&rest),
+        "bench" => bench::run(&rest),
         "sim" => sim::run(&rest),
         "lives" => sim::lives(&rest),
         "model" => sim::model(&rest),

@@ -12,7 +12,7 @@ mod failing;
 mod faults;
 mod full;
 mod gone;
-mod mounts;
+pub(crate) mod mounts;
 mod readonly;
 mod seccomp;
 mod stage;

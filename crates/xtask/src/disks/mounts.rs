@@ -26,7 +26,7 @@ pub(super) fn fill(path: &Path) -> Result<(), Trouble> {
 
 /// What is mounted, in the order of mounting.
 #[derive(Default)]
-pub(super) struct Mounts {
+pub(crate) struct Mounts {
     at: Vec<PathBuf>,
 }
 
@@ -47,7 +47,7 @@ impl Mounts {
     }
 
     /// An ext4 on a file that promises so many MiB and takes its room only as it is written.
-    pub(super) fn device(&mut self, at: &Path, file: &Path, mebibytes: u64) -> Result<(), Trouble> {
+    pub(crate) fn device(&mut self, at: &Path, file: &Path, mebibytes: u64) -> Result<(), Trouble> {
         let left_out = |error: String| Trouble::LeftOut(format!("no loop device: {error}"));
         fs::File::create(file)?.set_len(mebibytes << 20)?;
         let made = process::output(Command::new("mkfs.ext4").args(["-q", "-J", "size=4"]).arg(file));

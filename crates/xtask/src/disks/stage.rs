@@ -33,7 +33,7 @@ const TICKS: f64 = 100.0;
 
 /// Why a scenario was not played to its end.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// This machine does not allow it.
     LeftOut(String),
     /// Something is not as it should be.

@@ -1,0 +1,41 @@
+//! Open loops: records are due at a rate, whatever the broker does, and time runs from then until a reader has them.
+
+use super::{Family, rows_of};
+use crate::bench::Bench;
+use crate::bench::row::{Row, Subject};
+use crate::bench::works::{BOTH, CPU, Measure, P50, P99, P999, Work, alternate};
+
+/// The family.
+pub(super) const FAMILY: Family =
+    Family { name: "latency", what: "open loops at three rates", minutes: 10.0, rows, measure };
+
+fn rows() -> Vec<Row> {
+    rows_of(&works(1.0))
+}
+
+fn measure(bench: &mut Bench) -> Result<(), String> {
+    let works = works(bench.options.scale);
+    alternate(bench, &works, &[])
+}
+
+fn works(scale: f64) -> Vec<Work> {
+    let (warm, seconds) = ((5.0 * scale).ceil(), (10.0 * scale).ceil());
+    let rates = [(1000, "1,000"), (20_000, "20,000"), (100_000, "100,000")];
+    rates
+        .map(|(rate, words)| Work {
+            key: format!("latency/{rate}"),
+            what: format!("open loop, {words}/s of 1 KB, acks=all"),
+            words: format!("latency -rate {rate} -warm {warm} -seconds {seconds}"),
+            before: String::new(),
+            touch_mb: 2000.0,
+            ottlas: BOTH,
+            against: Subject::Kafka,
+            measures: vec![
+                Measure::told("p50", "end to end p50", P50),
+                Measure::times("p99", "end to end p99", P99, 5.0, 4.0),
+                Measure::times("p999", "end to end p99.9", P999, 4.0, 4.0),
+                Measure::times("cpu", "broker", CPU, 6.0, 6.0),
+            ],
+        })
+        .into()
+}

@@ -1,0 +1,41 @@
+//! Clients of Kafka 0.10, for whom batches are converted on their way in and out. Beside Kafka 3.9.1, the last that does.
+
+use super::{Family, rows_of};
+use crate::bench::Bench;
+use crate::bench::row::{Row, Subject};
+use crate::bench::works::{CPU, Measure, OFF, Work, alternate};
+
+/// The family.
+pub(super) const FAMILY: Family = Family { name: "old", what: "clients of Kafka 0.10", minutes: 3.0, rows, measure };
+
+fn rows() -> Vec<Row> {
+    rows_of(&works(1.0))
+}
+
+fn measure(bench: &mut Bench) -> Result<(), String> {
+    let works = works(bench.options.scale);
+    alternate(bench, &works, &[])
+}
+
+fn works(scale: f64) -> Vec<Work> {
+    let records = (1e6 * scale).ceil();
+    let work = |name: &str, what: &str, words: String, before: String| Work {
+        key: format!("old/{name}"),
+        what: format!("old client, {what}, 1 KB"),
+        words,
+        before,
+        touch_mb: 2000.0,
+        ottlas: OFF,
+        against: Subject::OldKafka,
+        measures: vec![Measure::times("cpu", "", CPU, 4.0, 4.0)],
+    };
+    vec![
+        work("produce", "produce converted up", format!("produce -records {records} -protocol 0.10"), String::new()),
+        work(
+            "fetch",
+            "fetch converted to magic 1",
+            format!("consume -records {records} -protocol 0.10"),
+            format!("produce -records {records}"),
+        ),
+    ]
+}

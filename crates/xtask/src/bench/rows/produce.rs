@@ -1,0 +1,76 @@
+//! Producing in batches, as fast as the broker takes them: sizes, codecs, acks, many partitions, many producers.
+
+use super::{Family, rows_of};
+use crate::bench::Bench;
+use crate::bench::row::{Goal, Row, Subject};
+use crate::bench::works::{BOTH, CPU, MACHINE, Measure, OFF, SPEED, Work, alternate};
+
+/// The family.
+pub(super) const FAMILY: Family =
+    Family { name: "produce", what: "producing in batches", minutes: 14.0, rows, measure };
+
+fn rows() -> Vec<Row> {
+    rows_of(&works(1.0))
+}
+
+fn measure(bench: &mut Bench) -> Result<(), String> {
+    let works = works(bench.options.scale);
+    alternate(bench, &works, &[])
+}
+
+/// What a row of this family may cost beside the bare loop that receives and writes.
+const FLOOR: Goal = Goal::Times(1.0 / 1.4);
+
+fn works(scale: f64) -> Vec<Work> {
+    let records = |count: f64| format!("-records {}", (count * scale).ceil());
+    let work = |name: &str, what: &str, words: String, ottlas, measures| Work {
+        key: format!("produce/{name}"),
+        what: format!("produce {what}"),
+        words: format!("produce {words}"),
+        before: String::new(),
+        touch_mb: 3000.0,
+        ottlas,
+        against: Subject::Kafka,
+        measures,
+    };
+    let cpu = |times| vec![Measure::times("cpu", "", CPU, times, times)];
+    vec![
+        work(
+            "1k",
+            "1 KB, batched, acks=all, idempotent, 6 partitions",
+            records(2e6),
+            BOTH,
+            vec![
+                Measure { floor: Some(FLOOR), ..Measure::times("cpu", "broker", CPU, 5.0, 3.0) },
+                Measure { floor: Some(FLOOR), ..Measure::times("machine", "machine less client", MACHINE, 5.0, 3.0) },
+                Measure::told("speed", "speed", SPEED),
+            ],
+        ),
+        work(
+            "100",
+            "100 B, batched",
+            records(1e7) + " -size 100",
+            BOTH,
+            vec![
+                Measure::times("cpu", "broker", CPU, 5.0, 5.0),
+                Measure::times("machine", "machine less client", MACHINE, 5.0, 5.0),
+                Measure::told("speed", "speed", SPEED),
+            ],
+        ),
+        work("lz4", "1 KB with lz4", records(1e6) + " -codec lz4", OFF, cpu(3.0)),
+        work("zstd", "1 KB with zstd", records(1e6) + " -codec zstd", OFF, cpu(3.0)),
+        work("acks-1", "1 KB, acks=1", records(2e6) + " -acks 1", OFF, cpu(4.0)),
+        Work {
+            // Making them, which Kafka does after it has answered, is not this row's.
+            before: "produce -records 10000 -partitions 1000 -spread".to_owned(),
+            ..work(
+                "1000-partitions",
+                "1 KB, one producer over 1,000 partitions, record by record",
+                records(1e6) + " -partitions 1000 -spread",
+                BOTH,
+                cpu(4.0),
+            )
+        },
+        work("100-producers", "1 KB, 100 producers", records(2e6) + " -producers 100", BOTH, cpu(4.0)),
+    ]
+}
