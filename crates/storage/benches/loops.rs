@@ -69,10 +69,10 @@ impl Drop for Logs {
 }
 
 /// Appends batches of so many bytes to logs in turn, so many to one before it is written.
-fn append(bytes: usize, logs: usize, together: usize) -> Prepared {
-    let logs = Logs::new(logs, LogConfig { segment_bytes: 64 << 20, flush: false, ..LogConfig::default() });
+fn append(bytes: usize, count: usize, together: usize) -> Prepared {
+    let logs = Logs::new(count, LogConfig { segment_bytes: 64 << 20, flush: false, ..LogConfig::default() });
     let (batch, mut round) = (batch(bytes), 0);
-    Prepared::new(together, move || {
+    let mut run = move || {
         let log = &logs.0[round % logs.0.len()];
         for _ in 0..together {
             let mut next = batch.clone();
@@ -86,7 +86,10 @@ fn append(bytes: usize, logs: usize, together: usize) -> Prepared {
             let segments = log.segments();
             block_on(log.delete_before(segments[segments.len() - 1].base)).expect("files can be removed");
         }
-    })
+    };
+    // The first append to a log makes its files.
+    (0..count).for_each(|_| run());
+    Prepared::new(together, run)
 }
 
 fn long_log() -> Logs {

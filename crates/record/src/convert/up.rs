@@ -64,7 +64,7 @@ pub fn convert_up(
     let mut up = Up::new(magic, rules, packing);
     let mut at = 0;
     while let Some(bytes) = next_batch(&set[at..])? {
-        match message::attributes(bytes).codec()? {
+        match message::attributes(bytes).codec_of_message()? {
             Codec::None => {
                 // Once for all messages: none becomes larger as a record.
                 up.builder.reserve(if at == 0 { set.len() } else { 0 });
@@ -94,16 +94,19 @@ fn check_outside(set: &[u8], limits: &Limits) -> Result<i8, BatchError> {
             return Err(BatchError::TooLarge { bytes: bytes.len(), bytes_max: limits.batch_bytes_max });
         }
         let magic = bytes[MAGIC_POSITION] as i8;
-        if magic == MAGIC {
-            RecordBatch::parse(bytes)?.check_crc()?;
+        let codec = if magic == MAGIC {
+            let batch = RecordBatch::parse(bytes)?;
+            batch.check_crc()?;
+            batch.header().codec()
         } else {
             message::check_length(bytes, magic)?;
             message::check_crc(bytes)?;
-        }
+            message::attributes(bytes).codec_of_message()
+        };
         if *first.get_or_insert(magic) != magic {
             return Err(BatchError::Framing { index: messages, position: at, fault: FramingFault::Magic(magic) });
         }
-        compressed |= message::attributes(bytes).codec()? != Codec::None;
+        compressed |= codec? != Codec::None;
         at += bytes.len();
         messages += 1;
     }
