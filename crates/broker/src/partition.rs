@@ -260,7 +260,7 @@ impl Partition {
             tokio::select! {
                 biased;
                 () = wake.notified() => {}
-                () = runtime.clock.sleep_until(deadline) => return Err(ErrorCode::RequestTimedOut),
+                () = runtime.clock.patience_until(deadline) => return Err(ErrorCode::RequestTimedOut),
             }
         }
     }

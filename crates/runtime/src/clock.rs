@@ -1,11 +1,13 @@
 //! Time as it passes, and time as a calendar has it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_types::{Instant, Timestamp};
 
 use crate::BoxFuture;
+use crate::timeouts::Timeouts;
 
 /// Reads both kinds of time, and waits.
 pub trait Clock: Send + Sync + 'static {
@@ -17,6 +19,10 @@ pub trait Clock: Send + Sync + 'static {
 
     /// Completes once [`Clock::now`] has reached `deadline`.
     fn sleep_until(&self, deadline: Instant) -> BoxFuture<'static, ()>;
+
+    /// The same for the end of somebody's patience, which is seldom reached: to wait for it and to give it up again costs
+    /// no wake-up of a thread.
+    fn patience_until(&self, deadline: Instant) -> BoxFuture<'static, ()>;
 }
 
 /// Where a [`TokioClock`] takes the date from, given the time since it started.
@@ -29,12 +35,13 @@ pub trait WallClock: Send + Sync + 'static {
 pub struct TokioClock<W> {
     start: tokio::time::Instant,
     wall: W,
+    timeouts: Arc<Timeouts>,
 }
 
 impl<W: WallClock> TokioClock<W> {
     /// A clock that starts now. In a simulation, to be called inside it.
     pub fn start(wall: W) -> Self {
-        Self { start: tokio::time::Instant::now(), wall }
+        Self { start: tokio::time::Instant::now(), wall, timeouts: Arc::default() }
     }
 }
 
@@ -49,6 +56,10 @@ impl<W: WallClock> Clock for TokioClock<W> {
 
     fn sleep_until(&self, deadline: Instant) -> BoxFuture<'static, ()> {
         Box::pin(tokio::time::sleep_until(self.start + deadline.since_start()))
+    }
+
+    fn patience_until(&self, deadline: Instant) -> BoxFuture<'static, ()> {
+        Box::pin(self.timeouts.at(self.start + deadline.since_start()))
     }
 }
 

@@ -12,6 +12,7 @@ mod network;
 mod random;
 mod spawn;
 pub mod system;
+mod timeouts;
 
 use std::fmt;
 use std::future::Future;

@@ -93,7 +93,7 @@ async fn wait(reader: &Reader<'_>, patience: &Patience, partitions: &Partitions,
         tokio::select! {
             biased;
             () = wake.notified() => woken = true,
-            () = node.runtime.clock.sleep_until(patience.deadline) => return,
+            () = node.runtime.clock.patience_until(patience.deadline) => return,
             () = node.stop.cancelled() => return,
         }
     }
