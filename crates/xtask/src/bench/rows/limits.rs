@@ -27,6 +27,9 @@ struct Limit {
     /// Whether the load is there when it says so, and stays until its input ends. Otherwise it works as long as the
     /// ordinary client, and its whole work must succeed.
     stays: bool,
+    /// Which promise of Ottla's is measured. Loads that write much are measured without flushes: they and the ordinary client
+    /// share one device, and what that makes of it is the rows' of producers.
+    ottla: Subject,
     /// A release whose protocol this is, if the newest Kafka does not speak it.
     against: Subject,
 }
@@ -34,18 +37,20 @@ struct Limit {
 const LIMITS: [Limit; 5] = [
     Limit {
         key: "limits/many-records",
-        what: "1,000,000/s of 100 B over 1,000 partitions",
+        what: "1,000,000/s of 100 B over 1,000 partitions, flush off",
         before: "produce -records 1000 -size 100 -partitions 1000 -spread -memory 100",
         words: "paced -rate 1000000 -size 100 -partitions 1000 -spread -linger 100ms -producers 2 -seconds 10",
         stays: false,
+        ottla: Subject::FlushOff,
         against: Subject::Kafka,
     },
     Limit {
         key: "limits/large-records",
-        what: "records of 100 MB, one a second, written and read",
+        what: "records of 100 MB, one a second, written and read, flush off",
         before: "produce -records 1 -partitions 1 -config max.message.bytes=104857600 -memory 100",
         words: "latency -rate 1 -size 100000000 -batch 104000000 -partitions 1 -warm 0 -seconds 10",
         stays: false,
+        ottla: Subject::FlushOff,
         against: Subject::Kafka,
     },
     Limit {
@@ -54,6 +59,7 @@ const LIMITS: [Limit; 5] = [
         before: "produce -records 1 -memory 100",
         words: "idle -connections 10000 -memory 100",
         stays: true,
+        ottla: Subject::FlushOn,
         against: Subject::Kafka,
     },
     Limit {
@@ -62,6 +68,7 @@ const LIMITS: [Limit; 5] = [
         before: "produce -records 400000",
         words: "slow -connections 100 -bytes 50000000",
         stays: true,
+        ottla: Subject::FlushOn,
         against: Subject::Kafka,
     },
     Limit {
@@ -70,6 +77,7 @@ const LIMITS: [Limit; 5] = [
         before: "produce -records 400000",
         words: "slow -connections 100 -bytes 50000000 -protocol 0.10",
         stays: true,
+        ottla: Subject::FlushOn,
         against: Subject::OldKafka,
     },
 ];
@@ -88,6 +96,7 @@ fn rows() -> Vec<Row> {
     let of = |limit: &Limit| {
         let reached = Row {
             better: Better::High,
+            ottla: limit.ottla,
             against: Some(limit.against),
             ..cost(
                 &format!("{}/reached", limit.key),
@@ -97,6 +106,7 @@ fn rows() -> Vec<Row> {
             )
         };
         let row = |figure: &str, words: &str, unit: &str, goal| Row {
+            ottla: limit.ottla,
             against: Some(limit.against),
             ..cost(&format!("{}/{figure}", limit.key), &format!("beside {}: {words}", limit.what), unit, goal)
         };
@@ -116,7 +126,7 @@ fn measure(bench: &mut Bench) -> Result<(), String> {
     for round in 1..=bench.options.rounds {
         for limit in LIMITS.iter().filter(|limit| bench.options.wants(limit.key)).collect::<Vec<_>>() {
             // Other brokers for each: the peak of one is not the next one's.
-            for subject in [limit.against, Subject::FlushOn] {
+            for subject in [limit.against, limit.ottla] {
                 let servers = bench.start_all(limit.key, &[subject], SETTINGS);
                 for server in &servers {
                     bench.say(&format!("round {round}: {}: {}", limit.key, subject.name()));
