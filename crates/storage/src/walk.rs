@@ -115,9 +115,8 @@ impl<'a> Walk<'a> {
         let left = usize::try_from(self.end - position).unwrap_or(usize::MAX);
         let piece_bytes = if self.hops && self.last_bytes >= HOP { LOOK_UP } else { self.piece_bytes };
         let wanted = piece_bytes.max(length).min(left);
-        // Unless somebody still has a part of it.
-        let used = std::mem::take(&mut self.piece).try_into_mut().unwrap_or_default();
-        self.piece = self.file.read_again(position, wanted, used).await.trying("read", self.path)?;
+        let spent = std::mem::take(&mut self.piece);
+        self.piece = self.file.read_again(position, wanted, spent).await.trying("read", self.path)?;
         self.piece_at = position;
         if self.piece.len() < length {
             let reason = format!("the file ends after {} of {length} bytes", self.piece.len());

@@ -33,18 +33,32 @@ type meter struct {
 // reading is CPU seconds since the machine or the process began.
 type reading struct{ broker, user, system, machine, client float64 }
 
-// start begins to measure. What the file system has left to write of earlier work is written first.
-func (o *options) start() (*meter, error) {
+// settle is what comes before a measurement, and must not be part of it: what the file system has left to write of earlier
+// work is written, and the broker's peak of memory begins anew.
+func (o *options) settle() error {
 	if err := o.syncfs(); err != nil {
-		return nil, err
+		return err
 	}
 	if o.resetPeak {
 		for _, pid := range o.pids {
 			if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
+	return nil
+}
+
+// start settles and begins to measure.
+func (o *options) start() (*meter, error) {
+	if err := o.settle(); err != nil {
+		return nil, err
+	}
+	return o.measure()
+}
+
+// measure begins to measure.
+func (o *options) measure() (*meter, error) {
 	at, err := o.read()
 	return &meter{o: o, begin: time.Now(), at: at}, err
 }

@@ -50,6 +50,9 @@ func loop(ctx context.Context, o *options, verb string, readers int) (*report, e
 	}
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
+	if err := o.settle(); err != nil {
+		return nil, err
+	}
 	var work sync.WaitGroup
 	l.at = schedule{begin: time.Now().Add(200 * time.Millisecond), rate: o.rate}
 	for _, client := range reading {
@@ -64,7 +67,7 @@ func loop(ctx context.Context, o *options, verb string, readers int) (*report, e
 		close(all)
 	}()
 	time.Sleep(time.Until(l.at.begin.Add(time.Duration(o.warm) * time.Second)))
-	m, err := o.start()
+	m, err := o.measure()
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::simulated::{Delay, Faults, SimulatedDisk};
 use super::system::{SystemDisk, Threads};
@@ -187,11 +187,14 @@ fn reads_the_same_into_memory_that_was_used(disk: &dyn Disk, base: &Path) {
     let file = create(disk, &base.join("file"));
     write(&file, 0, b"0123456789");
     for used in [0, 3, 10, 100] {
-        let buffer = || BytesMut::from([b'x'; 100].as_slice()).split_to(used);
+        let buffer = || Bytes::from(vec![b'x'; used]);
         assert_eq!(file.read_again(2, 5, buffer()).wait().unwrap(), "23456", "{used} used");
         assert_eq!(file.read_again(8, 5, buffer()).wait().unwrap(), "89", "{used} used");
         assert_eq!(file.read_again(10, 5, buffer()).wait().unwrap(), "", "{used} used");
     }
+    let held = Bytes::from(vec![b'x'; 5]);
+    assert_eq!(file.read_again(0, 5, held.clone()).wait().unwrap(), "01234");
+    assert_eq!(held, "xxxxx", "somebody else has it");
 }
 
 fn opens_only_what_is_there_unless_told_to_make_it(disk: &dyn Disk, base: &Path) {

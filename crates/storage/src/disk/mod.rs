@@ -25,7 +25,7 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use ottla_types::Timestamp;
 
 pub use submitted::{Completer, Submitted, block_on};
@@ -105,9 +105,9 @@ pub trait File: Send + Sync + fmt::Debug + 'static {
     /// Reads up to `length` bytes from byte `at` on; fewer only at the end of the file.
     fn read(&self, at: u64, length: usize) -> Submitted<Bytes>;
 
-    /// The same into memory of an earlier read that nobody needs any more, as far as it goes: fresh memory of a megabyte
-    /// costs several times what copying into it costs.
-    fn read_again(&self, at: u64, length: usize, _buffer: BytesMut) -> Submitted<Bytes> {
+    /// The same, into the memory of an earlier answer if nobody else has a part of it: for those who read much in pieces.
+    fn read_again(&self, at: u64, length: usize, spent: Bytes) -> Submitted<Bytes> {
+        drop(spent);
         self.read(at, length)
     }
 

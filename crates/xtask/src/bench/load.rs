@@ -14,7 +14,7 @@ use crate::interop;
 use crate::process::{Next, Running};
 
 /// How long one work may take.
-const WORK_MAX: Duration = Duration::from_secs(900);
+pub(super) const WORK_MAX: Duration = Duration::from_secs(900);
 /// The verb that waits until one record is acknowledged.
 pub(super) const FIRST_ACK: &str = "firstack";
 /// Lines of what it said that an error repeats.

@@ -1,7 +1,7 @@
 //! All rows of the table, a file for each family: what is done, what is measured, and which goal it has.
 //!
-//! Sizes are those of `--scale 1`: a work costs a broker half a CPU second or more, since a process's share of the
-//! processor is told in hundredths, and the whole table takes about an hour.
+//! Sizes are those of `--scale 1`: large enough that what happens once does not count, and such that the whole table takes
+//! an hour and a half at most.
 
 mod codecs;
 mod cold;
@@ -9,6 +9,7 @@ mod consume;
 mod crash;
 mod directories;
 mod latency;
+mod limits;
 mod memory;
 mod old;
 mod partitions;
@@ -53,6 +54,7 @@ pub(crate) const FAMILIES: &[Family] = &[
     memory::FAMILY,
     partitions::FAMILY,
     crash::FAMILY,
+    limits::FAMILY,
 ];
 
 /// The rows of works.
@@ -81,9 +83,9 @@ fn disturbed_rows(key: &str, what: &str, percentile: &str, most: f64) -> Vec<Row
         for (figure, words, unit, goal) in [
             ("without", "without", "ms", Goal::Told),
             ("with", "with", "ms", Goal::Told),
-            ("times", "with for without", "times", Goal::AtMost(most)),
+            ("times", "times longer", "times", Goal::AtMost(most)),
         ] {
-            let row = cost(&format!("{key}/{figure}"), &format!("{what}: {percentile} {words}, {flush}"), unit, goal);
+            let row = cost(&format!("{key}/{figure}"), &format!("{what}, {percentile} {words}, {flush}"), unit, goal);
             rows.push(Row { ottla, ..row });
         }
     }
@@ -130,8 +132,8 @@ mod tests {
     }
 
     #[test]
-    fn the_table_takes_about_an_hour() {
+    fn the_table_takes_an_hour_and_a_half_at_most() {
         let minutes: f64 = FAMILIES.iter().map(|family| family.minutes).sum();
-        assert!((40.0..80.0).contains(&minutes), "{minutes}");
+        assert!((40.0..90.0).contains(&minutes), "{minutes}");
     }
 }
