@@ -7,6 +7,7 @@ use ottla_storage::{DirtObserver, DirtyLogs, Pacing, StorageFault};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::checkpoints::Grown;
 use crate::metrics::Flushes;
 
 /// Wakes the loop; or the one that looks whether the directory is whole.
@@ -35,6 +36,8 @@ pub(crate) struct Flusher {
     pub(crate) doubt: Arc<Notify>,
     /// Where flushes are counted.
     pub(crate) flushes: Arc<Flushes>,
+    /// Where their bytes are.
+    pub(crate) grown: Arc<Grown>,
     /// The broker stops, or the directory is offline.
     pub(crate) stop: CancellationToken,
 }
@@ -42,7 +45,7 @@ pub(crate) struct Flusher {
 impl Flusher {
     /// Flushes until the broker stops. What is dirty then is flushed as the directory closes.
     pub(crate) async fn run(self) {
-        let Self { runtime, dirty, doubt, flushes, stop } = self;
+        let Self { runtime, dirty, doubt, flushes, grown, stop } = self;
         let wake = Arc::new(Notify::new());
         dirty.attach(Arc::new(Wake { flusher: wake.clone(), doubt }));
         let mut pacing = Pacing::default();
@@ -69,8 +72,11 @@ impl Flusher {
             let began = runtime.clock.now();
             pacing.started(began);
             // A log that cannot be flushed is offline, has said so, and has told those who wait on it.
-            let _ = dirty.round().finish().await;
+            let round = dirty.round();
+            let bytes = round.bytes;
+            let _ = round.finish().await;
             flushes.add(began, runtime.clock.now());
+            grown.add(bytes);
         }
     }
 }

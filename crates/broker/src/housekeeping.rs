@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use crate::checkpoints::Checkpoints;
+use crate::checkpoints::{Checkpoints, Grown};
 use crate::cleaner::{CleanerStats, LogCleaner};
 use crate::directories::Directories;
 use crate::flusher::Flusher;
@@ -79,12 +79,13 @@ impl Housekeeping<'_> {
 
     /// The loops of one directory: one flushes, one writes checkpoints.
     fn keep_durable(&self, directory: Arc<LogDirectory>, flushes: &Arc<Flushes>, stop: &CancellationToken) {
-        let doubt = Arc::new(Notify::new());
+        let (doubt, grown) = (Arc::new(Notify::new()), Arc::new(Grown::default()));
         let flusher = Flusher {
             runtime: self.runtime.clone(),
             dirty: directory.dirty().clone(),
             doubt: doubt.clone(),
             flushes: flushes.clone(),
+            grown: grown.clone(),
             stop: stop.clone(),
         };
         self.spawn(Lane::Data, flusher.run());
@@ -97,6 +98,7 @@ impl Housekeeping<'_> {
             delay: self.delay(interval),
             interval,
             doubt,
+            grown,
             stop: stop.clone(),
         };
         self.spawn(Lane::Control, checkpoints.run());

@@ -395,7 +395,7 @@ impl Partition {
     }
 
     /// Whoever waits on it looks again.
-    fn wake_all(&self) {
+    pub(crate) fn wake_all(&self) {
         self.safe.wake_all();
         self.written.wake_all();
     }

@@ -49,6 +49,11 @@ impl Partitions {
     pub(crate) fn high_watermarks(&self) -> PartitionOffsets {
         self.0.load().values().map(|partition| (partition.name.clone(), partition.high_watermark())).collect()
     }
+
+    /// Has everyone who waits on a partition look for himself.
+    pub(crate) fn wake_all(&self) {
+        self.0.load().values().for_each(|partition| partition.wake_all());
+    }
 }
 
 /// Tells how much of the image this broker has made true.

@@ -245,6 +245,7 @@ impl Broker {
     pub async fn stop(self) -> Result<(), StartFault> {
         info!("broker stops");
         self.node.stop.cancel();
+        self.node.partitions.wake_all();
         self.node.connections.tasks.close();
         // A client that does not read its answers keeps nobody from stopping.
         let patience = self.node.runtime.clock.now() + STOP_PATIENCE;

@@ -252,6 +252,25 @@ fn a_waiting_fetch_is_told_when_its_topic_is_deleted() {
 }
 
 #[test]
+fn a_stop_answers_those_who_wait_for_records() {
+    const CONSUMERS: usize = 20;
+    let mut running = Running::start();
+    let mut producer = running.connect();
+    let topic = topic(&mut producer);
+    let mut consumers: Vec<_> = (0..CONSUMERS).map(|_| running.connect()).collect();
+    for consumer in &mut consumers {
+        consumer.ask(0, &ApiVersionsRequest::default());
+        consumer.send(FETCH, &FetchRequest { max_wait_ms: LONG_MS, ..fetch_of(FETCH, topic, 0, 0) });
+    }
+    // Some of them wait by the time that this was sent, written and answered.
+    producer.ask(PRODUCE, &produce_of(PRODUCE, topic, 1, -1, built(&Recipe::default())));
+    let stopped = running.begin_stop();
+    let answers = consumers.iter_mut().filter_map(|consumer| consumer.receive::<FetchRequest>(FETCH)).count();
+    stopped.join().expect("the broker stops");
+    assert!(answers > 0, "whoever waited was cut off");
+}
+
+#[test]
 fn a_stop_answers_what_was_begun() {
     let mut running = Running::start();
     let (mut producer, mut consumer) = (running.connect(), running.connect());

@@ -7,6 +7,7 @@ mod config;
 mod confirm;
 mod consume;
 mod dump;
+mod executor;
 mod export;
 mod failure;
 mod format;

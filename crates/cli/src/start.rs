@@ -6,18 +6,16 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use ottla_broker::Broker;
 use ottla_config::{BrokerConfig, ConfigError, Notice, Origin};
 use ottla_runtime::Runtime;
 use ottla_storage::disk::system::{SystemDisk, Threads};
-use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
-use tokio::time::MissedTickBehavior;
 
+use crate::executor::{executor, listening_executor};
 use crate::failure::{Failure, say};
 use crate::logging::Levels;
 use crate::output::Output;
@@ -26,8 +24,6 @@ use crate::output::Output;
 const SYNCERS_MAX: usize = 4;
 /// Threads that fetch cold pages.
 const READERS: usize = 2;
-/// How long a thread that works for long may keep all others from hearing of new requests.
-const LOOK: Duration = Duration::from_millis(50);
 /// What a second signal ends the process with, as if it had not been caught.
 const INTERRUPTED: i32 = 130;
 
@@ -57,17 +53,17 @@ pub(crate) fn run(args: &StartArgs, levels: Arc<Levels>) -> Result<(), Failure> 
             _ => tracing::warn!("{text}"),
         }
     }
-    let data = executor("ottla-data", data_threads(&config))?;
+    let (data, listening) = listening_executor("ottla-data", data_threads(&config))?;
     let control = executor("ottla-control", 1)?;
     // More cleaners may be asked for while the broker runs; more threads than processors would be of no use.
     let background = executor("ottla-background", std::thread::available_parallelism().map_or(1, usize::from))?;
-    control.spawn(keep_listening(data.handle().clone()));
     let result = data.block_on(async {
         let (data, control, background) = (data.handle(), control.handle(), background.handle());
         let runtime = ottla_runtime::system::runtime_with_background(data.clone(), control.clone(), background.clone());
         let stop = stop_signal()?;
         serve(config, runtime, levels, stop).await
     });
+    drop(listening);
     data.shutdown_background();
     control.shutdown_background();
     background.shutdown_background();
@@ -103,25 +99,6 @@ fn data_threads(config: &BrokerConfig) -> usize {
     match config.settings.origin("num.network.threads") {
         Origin::Default => std::thread::available_parallelism().map_or(config.network_threads, usize::from),
         _ => config.network_threads,
-    }
-}
-
-fn executor(name: &'static str, threads: usize) -> Result<tokio::runtime::Runtime, Failure> {
-    let built = Builder::new_multi_thread().worker_threads(threads).thread_name(name).enable_all().build();
-    built.map_err(|error| Failure::new(format!("no executor: {error}")))
-}
-
-/// Sees to it that somebody waits for the system's events on `data`, whatever its threads are at.
-///
-/// A thread that takes events and then works on one of them for long leaves the waiting to the others, but if they sleep
-/// nobody wakes them for it, and no connection is served. A task from outside wakes one; having nothing to do, it waits
-/// for events.
-async fn keep_listening(data: Handle) {
-    let mut looks = tokio::time::interval(LOOK);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        looks.tick().await;
-        drop(data.spawn(async {}));
     }
 }
 
@@ -201,12 +178,6 @@ fn ready(addresses: &[(String, SocketAddr)], log_dirs: &[PathBuf], ottla: &str) 
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
-    use std::sync::mpsc;
-
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-
     use super::*;
 
     fn args(settings: &[&str]) -> StartArgs {
@@ -259,34 +230,5 @@ mod tests {
     fn a_setting_has_a_key_and_a_value() {
         assert_eq!(setting("log.dirs = /a=b"), Ok(("log.dirs".to_owned(), "/a=b".to_owned())));
         assert!(setting("server.properties").unwrap_err().contains("--config FILE"));
-    }
-
-    #[test]
-    fn a_thread_that_works_for_long_does_not_keep_others_from_hearing() {
-        const PATIENCE: Duration = Duration::from_secs(20);
-        let (data, control) = (executor("data", 2).unwrap(), executor("control", 1).unwrap());
-        control.spawn(keep_listening(data.handle().clone()));
-        let listener = data.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
-        let ((began, has_begun), (end, may_end)) = (mpsc::channel(), mpsc::channel());
-        data.spawn(async move {
-            let ((mut long, _), (mut short, _)) = (listener.accept().await.unwrap(), listener.accept().await.unwrap());
-            tokio::spawn(async move {
-                long.read_u8().await.unwrap();
-                began.send(()).unwrap();
-                // The thread that heard of this byte works from here on.
-                may_end.recv_timeout(PATIENCE)
-            });
-            let byte = short.read_u8().await.unwrap();
-            short.write_u8(byte).await.unwrap();
-        });
-        let mut long = std::net::TcpStream::connect(address).unwrap();
-        let mut short = std::net::TcpStream::connect(address).unwrap();
-        short.set_read_timeout(Some(PATIENCE / 2)).unwrap();
-        long.write_all(&[1]).unwrap();
-        has_begun.recv_timeout(PATIENCE).unwrap();
-        short.write_all(&[2]).unwrap();
-        short.read_exact(&mut [0]).unwrap();
-        end.send(()).unwrap();
     }
 }

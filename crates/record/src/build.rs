@@ -69,7 +69,7 @@ pub enum BuildError {
 }
 
 /// A batch being built.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct BatchBuilder {
     options: BatchOptions,
     /// Room for the header, then the records so far.
@@ -91,6 +91,11 @@ impl BatchBuilder {
             base_timestamp: Timestamp::NONE,
             max_timestamp: Timestamp::NONE,
         }
+    }
+
+    /// Makes room for records of about so many bytes.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
     }
 
     /// The number of records so far.

@@ -48,6 +48,12 @@ pub struct Rules {
     pub compacted: bool,
 }
 
+impl Rules {
+    fn walk(&self, header: &BatchHeader) -> Walk {
+        Walk::new(self.timestamps.record_rules(self.compacted), header.base_timestamp, header.record_count)
+    }
+}
+
 /// `message.timestamp.type` with what belongs to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TimestampRule {
@@ -118,17 +124,38 @@ pub fn check_batch(
     rules: &Rules,
     scratch: &mut Scratch,
 ) -> Result<CheckedBatch, BatchError> {
-    check_and_keep(bytes, limits, rules, scratch, None)
+    let (header, codec) = check_outside(bytes, limits)?;
+    let (records, mut walk) = (&bytes[BATCH_HEADER_BYTES..], rules.walk(&header));
+    let records_bytes = match codec {
+        Codec::None => walk.piece(records, true)?,
+        codec => {
+            let take = |piece: &[u8], last| walk.piece(piece, last);
+            scratch.decompressor.pieces(codec, MAGIC, Reading::Strict, records, limits.records_bytes_max, take)?
+        }
+    };
+    Ok(CheckedBatch { header: settle_for(rules, header, bytes, walk.finish()?), codec, records_bytes })
 }
 
-/// [`check_batch`], and the uncompressed records are appended to `kept`, for who needs them in another form.
-pub(crate) fn check_and_keep(
-    bytes: &[u8],
+/// [`check_batch`], and the uncompressed records, for who needs them in another form.
+pub(crate) fn check_and_open<'a>(
+    bytes: &'a [u8],
     limits: &Limits,
     rules: &Rules,
-    scratch: &mut Scratch,
-    mut kept: Option<&mut Vec<u8>>,
-) -> Result<CheckedBatch, BatchError> {
+    scratch: &'a mut Scratch,
+) -> Result<(BatchHeader, &'a [u8]), BatchError> {
+    let (header, codec) = check_outside(bytes, limits)?;
+    let records = &bytes[BATCH_HEADER_BYTES..];
+    let records = match codec {
+        Codec::None => records,
+        codec => scratch.decompressor.whole(codec, MAGIC, Reading::Strict, records, limits.records_bytes_max)?,
+    };
+    let mut walk = rules.walk(&header);
+    walk.piece(records, true)?;
+    Ok((settle_for(rules, header, bytes, walk.finish()?), records))
+}
+
+/// All that is checked of a batch before its records.
+fn check_outside(bytes: &[u8], limits: &Limits) -> Result<(BatchHeader, Codec), BatchError> {
     let header = BatchHeader::parse(bytes)?;
     check_size(&header, bytes.len())?;
     if header.base_offset != Offset::ZERO {
@@ -140,39 +167,15 @@ pub(crate) fn check_and_keep(
     check_crc(&header, bytes)?;
     let codec = header.codec()?;
     check_producer_fields(&header)?;
+    Ok((header, codec))
+}
 
-    let records = &bytes[BATCH_HEADER_BYTES..];
-    let mut walk =
-        Walk::new(rules.timestamps.record_rules(rules.compacted), header.base_timestamp, header.record_count);
-    let records_bytes = match codec {
-        Codec::None => {
-            let walked = walk.piece(records, true)?;
-            if let Some(kept) = &mut kept {
-                kept.extend_from_slice(records);
-            }
-            walked
-        }
-        codec => scratch.decompressor.pieces(
-            codec,
-            MAGIC,
-            Reading::Strict,
-            records,
-            limits.records_bytes_max,
-            |piece, last| {
-                let walked = walk.piece(piece, last)?;
-                if let Some(kept) = &mut kept {
-                    kept.extend_from_slice(&piece[..walked]);
-                }
-                Ok(walked)
-            },
-        )?,
-    };
-    let max_timestamp = walk.finish()?;
-    let header = match rules.timestamps {
+/// The header as the topic wants it, of a batch whose records go up to `max_timestamp`.
+fn settle_for(rules: &Rules, header: BatchHeader, bytes: &[u8], max_timestamp: Timestamp) -> BatchHeader {
+    match rules.timestamps {
         TimestampRule::CreateTime { .. } => settle(header, bytes, TimestampType::CreateTime, max_timestamp),
         TimestampRule::LogAppendTime { now } => settle(header, bytes, TimestampType::LogAppendTime, now),
-    };
-    Ok(CheckedBatch { header, codec, records_bytes })
+    }
 }
 
 /// Whether the header's length is that of the bytes.

@@ -64,6 +64,14 @@ impl Attributes {
         }
     }
 
+    /// The same in magic 0 and 1: zstd came with magic 2 (KIP-110).
+    pub(crate) fn codec_of_message(self) -> Result<Codec, BatchError> {
+        match self.codec() {
+            Ok(Codec::Zstd) => Err(BatchError::UnknownCodec { id: Codec::Zstd as u8 }),
+            codec => codec,
+        }
+    }
+
     /// Who gave the timestamps.
     #[must_use]
     pub const fn timestamp_type(self) -> TimestampType {
@@ -264,11 +272,7 @@ impl BatchHeader {
 
     /// How the records are compressed.
     pub fn codec(&self) -> Result<Codec, BatchError> {
-        match self.attributes.codec() {
-            // It came with magic 2 (KIP-110).
-            Ok(Codec::Zstd) if self.magic < MAGIC => Err(BatchError::UnknownCodec { id: Codec::Zstd as u8 }),
-            codec => codec,
-        }
+        if self.magic < MAGIC { self.attributes.codec_of_message() } else { self.attributes.codec() }
     }
 
     /// The time from which the cleaner may drop the batch's tombstones or its marker (KIP-534).

@@ -104,7 +104,7 @@ impl<'a> Message<'a> {
         if bytes.len() < overhead(magic) {
             return Err(FramingFault::Length);
         }
-        let attributes = Attributes(i16::from(bytes[CRC_START + 1] & ATTRIBUTES_MASK));
+        let attributes = attributes(bytes);
         let mut at = TIMESTAMP_POSITION;
         let timestamp = match magic {
             MAGIC_0 => Timestamp::NONE,
@@ -135,9 +135,21 @@ pub(crate) fn check_crc(bytes: &[u8]) -> Result<(), BatchError> {
     if stored == computed { Ok(()) } else { Err(BatchError::Crc { stored, computed }) }
 }
 
-/// CRC-32 as zip has it, the checksum of old messages.
+/// CRC-32 as zip has it, the checksum of old messages. Of the two libraries this one is four times as fast on a hundred
+/// bytes, and no slower on many.
 fn crc32(bytes: &[u8]) -> u32 {
-    crc_fast::crc32_iso_hdlc(bytes)
+    crc32fast::hash(bytes)
+}
+
+/// Whether `bytes` are as many as a message of that magic has at least.
+pub(crate) fn check_length(bytes: &[u8], magic: i8) -> Result<(), BatchError> {
+    let expected = overhead(magic);
+    if bytes.len() < expected { Err(BatchError::Truncated { bytes: bytes.len(), expected }) } else { Ok(()) }
+}
+
+/// What the attributes of a message say. `bytes` has it whole, or as much as comes before its timestamp.
+pub(crate) fn attributes(bytes: &[u8]) -> Attributes {
+    Attributes(i16::from(bytes[CRC_START + 1] & ATTRIBUTES_MASK))
 }
 
 /// What a log's reader needs to know of the message at the start of `bytes`, without its key and value.
@@ -146,9 +158,7 @@ pub(crate) fn header(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
     let magic = *bytes.get(CRC_START).ok_or(truncated(overhead(MAGIC_0)))? as i8;
     let expected = overhead(magic);
     let short = || truncated(expected);
-    if bytes.len() < expected {
-        return Err(short());
-    }
+    check_length(bytes, magic)?;
     let mut at = 0;
     let base_offset = Offset(i64::from_be_bytes(array(bytes, &mut at).ok_or_else(short)?));
     let batch_length = i32::from_be_bytes(array(bytes, &mut at).ok_or_else(short)?);
@@ -156,7 +166,7 @@ pub(crate) fn header(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
         return Err(BatchError::Length { batch_length });
     }
     let crc = u32::from_be_bytes(array(bytes, &mut at).ok_or_else(short)?);
-    let attributes = Attributes(i16::from(bytes[CRC_START + 1] & ATTRIBUTES_MASK));
+    let attributes = attributes(bytes);
     at = TIMESTAMP_POSITION;
     let timestamp = match magic {
         MAGIC_0 => Timestamp::NONE,

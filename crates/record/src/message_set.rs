@@ -20,15 +20,17 @@ pub enum OldMagic {
     V1 = MAGIC_1,
 }
 
-/// A message set being built, behind whatever is in its buffer already.
+/// A message set being built.
 #[derive(Debug)]
 pub struct MessageSetBuilder {
     magic: OldMagic,
     packing: Packing,
     /// The leader's time, which then is every record's.
     append_time: Option<Timestamp>,
-    /// The messages so far, uncompressed.
+    /// What was in the buffer before, and behind it the messages so far, uncompressed.
     messages: Vec<u8>,
+    /// Where they start.
+    start: usize,
     /// The offsets of the first and of the last record.
     offsets: Option<(Offset, Offset)>,
     max_timestamp: Timestamp,
@@ -42,13 +44,24 @@ impl MessageSetBuilder {
             return Err(BuildError::Codec(packing.codec));
         }
         let (messages, max_timestamp) = (Vec::new(), append_time.unwrap_or(Timestamp::NONE));
-        Ok(Self { magic, packing, append_time, messages, offsets: None, max_timestamp })
+        Ok(Self { magic, packing, append_time, messages, start: 0, offsets: None, max_timestamp })
+    }
+
+    /// An empty set behind what is in `buffer`.
+    pub(crate) fn behind(mut self, buffer: Vec<u8>) -> Self {
+        (self.start, self.messages) = (buffer.len(), buffer);
+        self
+    }
+
+    /// The buffer: what was in it, and the messages behind.
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        self.messages
     }
 
     /// The size of the messages so far, in bytes, uncompressed.
     #[must_use]
     pub fn size_in_bytes(&self) -> usize {
-        self.messages.len()
+        self.messages.len() - self.start
     }
 
     /// Appends a record. Offsets rise.
@@ -61,7 +74,7 @@ impl MessageSetBuilder {
     ) -> Result<(), BuildError> {
         let magic = self.magic as i8;
         let fields = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
-        if self.messages.len() + message::overhead(magic) + fields > i32::MAX as usize {
+        if self.size_in_bytes() + message::overhead(magic) + fields > i32::MAX as usize {
             return Err(BuildError::TooLarge);
         }
         let first = self.offsets.map_or(offset, |(first, _)| first);
@@ -79,17 +92,22 @@ impl MessageSetBuilder {
 
     /// Appends the set to `out`; nothing if it is empty.
     pub fn build(self, compressor: &mut Compressor, out: &mut Vec<u8>) -> Result<(), BuildError> {
-        let Some((_, last)) = self.offsets else { return Ok(()) };
-        if self.packing.codec == Codec::None {
-            out.extend_from_slice(&self.messages);
-            return Ok(());
+        match self.packing.codec {
+            Codec::None => out.extend_from_slice(&self.messages[self.start..]),
+            _ => self.compress(compressor, out)?,
         }
+        Ok(())
+    }
+
+    /// Appends the message that holds the set to `out`; nothing if the set is empty.
+    pub(crate) fn compress(&self, compressor: &mut Compressor, out: &mut Vec<u8>) -> Result<(), BuildError> {
+        let Some((_, last)) = self.offsets else { return Ok(()) };
         let head = self.head(last, self.packing.codec, self.max_timestamp);
         let mut wrapper = std::mem::take(out);
         let start = head.begin(None, &mut wrapper);
         let length_at = wrapper.len();
         wrapper.extend_from_slice(&[0; 4]);
-        *out = compressor.compress(self.packing, self.magic as i8, &self.messages, wrapper);
+        *out = compressor.compress(self.packing, self.magic as i8, &self.messages[self.start..], wrapper);
         if out.len() - start > i32::MAX as usize {
             out.truncate(start);
             return Err(BuildError::TooLarge);

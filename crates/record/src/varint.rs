@@ -82,8 +82,18 @@ pub(crate) fn write_i32(out: &mut Vec<u8>, value: i32) {
 }
 
 /// Appends a 64-bit number. For a value of 32 bits the bytes are those of [`write_i32`].
+#[inline]
 pub(crate) fn write_i64(out: &mut Vec<u8>, value: i64) {
-    let mut raw = zigzag(value);
+    let raw = zigzag(value);
+    match raw {
+        0..0x80 => out.push(raw as u8),
+        0x80..0x4000 => out.extend_from_slice(&[raw as u8 | 0x80, (raw >> 7) as u8]),
+        _ => write_slow(out, raw),
+    }
+}
+
+#[inline(never)]
+fn write_slow(out: &mut Vec<u8>, mut raw: u64) {
     while raw >= 0x80 {
         out.push((raw & 0x7f) as u8 | 0x80);
         raw >>= 7;

@@ -158,11 +158,18 @@ pub fn remedy(error: &io::Error) -> &'static str {
 pub(crate) trait Trying<T> {
     /// `action` is an infinitive: "write".
     fn trying(self, action: &'static str, path: &Path) -> Result<T, StorageFault>;
+
+    /// The same where it succeeds so often that the path's name is not made for nothing.
+    fn trying_at(self, action: &'static str, path: impl FnOnce() -> PathBuf) -> Result<T, StorageFault>;
 }
 
 impl<T> Trying<T> for io::Result<T> {
     fn trying(self, action: &'static str, path: &Path) -> Result<T, StorageFault> {
-        self.map_err(|error| StorageFault::Io { action, path: path.to_owned(), error: Arc::new(error) })
+        self.trying_at(action, || path.to_owned())
+    }
+
+    fn trying_at(self, action: &'static str, path: impl FnOnce() -> PathBuf) -> Result<T, StorageFault> {
+        self.map_err(|error| StorageFault::Io { action, path: path(), error: Arc::new(error) })
     }
 }
 

@@ -20,6 +20,8 @@ use crate::sown::{self, Bug};
 pub(crate) const LOOK_UP: usize = 8 << 10;
 /// Bytes per read of a scan.
 pub(crate) const SCAN: usize = 1 << 20;
+/// Behind a batch from this size on, who looks at headers only reads no more than a look-up does.
+const HOP: u64 = 64 << 10;
 
 /// What comes next in a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,12 +54,21 @@ pub(crate) struct Walk<'a> {
     piece_bytes: usize,
     piece: Bytes,
     piece_at: u64,
+    /// Whether what lies behind a large batch's header is passed over unread.
+    hops: bool,
+    /// Bytes of the batch that [`header`](Self::header) found last.
+    last_bytes: u64,
 }
 
 impl<'a> Walk<'a> {
     /// A walk from `at`, where a batch starts, to `end`, reading `piece_bytes` at a time.
     pub(crate) fn new(file: &'a FileHandle, path: &'a Path, at: u64, end: u64, piece_bytes: usize) -> Self {
-        Self { file, path, at, end, piece_bytes, piece: Bytes::new(), piece_at: at }
+        Self { file, path, at, end, piece_bytes, piece: Bytes::new(), piece_at: at, hops: false, last_bytes: 0 }
+    }
+
+    /// A walk of someone who looks at headers, and seldom at a batch: between large ones it hops.
+    pub(crate) fn over_headers(file: &'a FileHandle, path: &'a Path, at: u64, end: u64, piece_bytes: usize) -> Self {
+        Self { hops: true, ..Self::new(file, path, at, end, piece_bytes) }
     }
 
     /// The next batch, of which only the header is looked at.
@@ -85,6 +96,7 @@ impl<'a> Walk<'a> {
             return Ok(Step::Bad { position, reason });
         }
         self.at += size;
+        self.last_bytes = size;
         Ok(Step::Batch { position, header })
     }
 
@@ -101,8 +113,10 @@ impl<'a> Walk<'a> {
             return Ok(self.piece.slice(start as usize..start as usize + length));
         }
         let left = usize::try_from(self.end - position).unwrap_or(usize::MAX);
-        let wanted = self.piece_bytes.max(length).min(left);
-        self.piece = self.file.read(position, wanted).await.trying("read", self.path)?;
+        let piece_bytes = if self.hops && self.last_bytes >= HOP { LOOK_UP } else { self.piece_bytes };
+        let wanted = piece_bytes.max(length).min(left);
+        let spent = std::mem::take(&mut self.piece);
+        self.piece = self.file.read_again(position, wanted, spent).await.trying("read", self.path)?;
         self.piece_at = position;
         if self.piece.len() < length {
             let reason = format!("the file ends after {} of {length} bytes", self.piece.len());

@@ -13,6 +13,7 @@ mod fix;
 mod fuzz;
 mod groups;
 mod hostile;
+mod instructions;
 mod interop;
 mod kafka;
 mod kill;
@@ -50,6 +51,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   moving [3.9.1|4.3.1|ottla...] [--binary PATH]    from a real Kafka to Ottla, and on to a real Kafka
   kill [ROUNDS] [--records N] [--partitions N] [--seed N] [--binary PATH]    kill -9 under load, and count
   disks [SCENARIO...] [--binary PATH]    disks that fill up, fail and vanish under a broker
+  instructions [PART-OF-A-NAME...] [--record]    the instructions that inner loops take, by valgrind
   connections [N] [--binary PATH] [--bootstrap ADDRESS:PORT --pid PID]    what N connections cost a broker
   partitions [N] [--topics N] [--binary PATH] [--server COMMAND --bootstrap HOST:PORT]    what N partitions cost
   scale [--members N] [--groups N] [--offsets N] [--records N] [--binary PATH] [--server COMMAND --bootstrap HOST:PORT]    what groups and compaction cost
@@ -83,6 +85,7 @@ fn main() -> ExitCode {
         "logs" => logs::run(&rest),
         "moving" => moving::run(&rest),
         "kill" => kill::run(&rest),
+        "instructions" => instructions::run(&rest),
         "disks" => disks::run(&rest),
         "connections" => connections::run(&rest),
         "partitions" => partitions::run(&rest),

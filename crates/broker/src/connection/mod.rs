@@ -12,6 +12,7 @@ mod send;
 
 use std::collections::VecDeque;
 use std::future::{pending, ready};
+use std::pin::pin;
 use std::sync::Arc;
 
 use ottla_runtime::{BoxFuture, Socket};
@@ -109,6 +110,8 @@ impl Connection {
 
     async fn run(&mut self) -> Result<(), Ended> {
         let stop = self.node.stop.clone();
+        // Asked for once: each time it takes a lock that all connections share.
+        let mut stopped = pin!(stop.cancelled());
         let mut stopping = false;
         loop {
             if stopping && self.current.is_none() && self.waiting.queue.is_empty() {
@@ -125,7 +128,7 @@ impl Connection {
                 (times, response) = self.waiting.next(), if !(reads && self.frames.holds_frame()) => {
                     self.send(Some((times, response?))).await?;
                 }
-                () = stop.cancelled(), if !stopping => stopping = true,
+                () = &mut stopped, if !stopping => stopping = true,
                 frame = self.frames.next(&mut *self.socket), if reads => {
                     let Some(frame) = frame? else { return Ok(()) };
                     let begun = handlers::dispatch(&self.node, frame, &self.peer)?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use ottla_config::BrokerConfig;
+use ottla_config::{BrokerConfig, Origin};
 use ottla_runtime::Runtime;
 use ottla_storage::disk::Disk;
 use ottla_storage::{ClaimedDirectory, KnownDirectories, LogDirectory, MetaProperties, OpenOptions, StorageFault};
@@ -114,8 +114,8 @@ impl Directories {
         // What a topic says of its own is known only later. Of that a recovery would need the index's interval.
         let defaults = partition::log_config(&config.topic_defaults);
         let log_config = |_: &TopicPartition| defaults;
-        let options =
-            || OpenOptions { meta: meta(), config: &log_config, recovery_threads: config.recovery_threads_per_dir };
+        let recovery_threads = recovery_threads(config);
+        let options = || OpenOptions { meta: meta(), config: &log_config, recovery_threads };
         let wanted = paths.iter().map(|path| (path.clone(), options())).collect();
         let opened = open_known(disk, wanted, &metadata_path.join(metadata_folder)).await?;
         let slots = slots(paths, opened, &metadata_path, stop)?;
@@ -228,6 +228,16 @@ async fn open_known(
         opened.insert(at, Err(fault));
     }
     Ok(opened)
+}
+
+/// `num.recovery.threads.per.data.dir` if somebody set it, otherwise one for each CPU where there are more: nothing else is
+/// done yet, and checking a log computes.
+fn recovery_threads(config: &BrokerConfig) -> usize {
+    let wanted = config.recovery_threads_per_dir;
+    match config.settings.origin("num.recovery.threads.per.data.dir") {
+        Origin::Default => std::thread::available_parallelism().map_or(wanted, usize::from).max(wanted),
+        _ => wanted,
+    }
 }
 
 pub(super) fn absolute(path: &Path) -> PathBuf {

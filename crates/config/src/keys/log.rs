@@ -71,7 +71,7 @@ keys! {
         Status::Accepted("lz4 has one level here, the fast one");
     /// The level of zstd.
     "compression.zstd.level": Int = "3", between(-131_072, 22), Medium, ClusterWide, HONOURED;
-    /// How many logs of a directory are opened or recovered at once.
+    /// How many logs of a directory are opened or recovered at once. Unless it is set, one for each CPU if there are more.
     "num.recovery.threads.per.data.dir": Int = "2", at_least(1), High, ClusterWide, HONOURED;
     /// Whether an acknowledgement means that the records are on disk, not only in memory. Ottla's own key.
     "ottla.acks.flush": Boolean = "true", ANY, High, ClusterWide, HONOURED;

@@ -15,8 +15,12 @@ use crate::check::Scratch;
 use crate::compress::{Codec, Packing};
 use crate::error::BatchError;
 use crate::header::TimestampType;
+use crate::message;
 use crate::message_set::{MessageSetBuilder, OldMagic};
 use crate::read::RecordBatch;
+
+/// What the smallest record takes in a batch.
+const RECORD_BYTES_MIN: usize = 7;
 
 /// Why a batch has no old form.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -40,6 +44,8 @@ pub struct DownConverter {
     records_bytes_max: usize,
     scratch: Scratch,
     compressor: Compressor,
+    /// The messages of a compressed batch before they are compressed; kept for the next one.
+    messages: Vec<u8>,
 }
 
 impl DownConverter {
@@ -48,7 +54,7 @@ impl DownConverter {
     #[must_use]
     pub fn new(magic: OldMagic, from: Offset, records_bytes_max: usize) -> Self {
         let (scratch, compressor) = (Scratch::default(), Compressor::default());
-        Self { magic, from, records_bytes_max, scratch, compressor }
+        Self { magic, from, records_bytes_max, scratch, compressor, messages: Vec::new() }
     }
 
     /// Appends the old form of `batch` to `out`: nothing for a batch that such a reader does not get to see.
@@ -69,14 +75,41 @@ impl DownConverter {
             TimestampType::CreateTime => None,
             TimestampType::LogAppendTime => Some(header.max_timestamp),
         };
-        let mut set = MessageSetBuilder::new(self.magic, packing, append_time)?;
+        let set = MessageSetBuilder::new(self.magic, packing, append_time)?;
+        match packing.codec {
+            // Straight to where they belong.
+            Codec::None => {
+                let before = out.len();
+                // Records come from the batch and are as many as can be in it, whatever its header says.
+                let records = (header.record_count as usize).min(batch.payload().len() / RECORD_BYTES_MIN);
+                out.reserve(batch.payload().len() + records * message::overhead(self.magic as i8));
+                let mut set = set.behind(std::mem::take(out));
+                let filled = self.fill(&mut set, batch, self.from);
+                *out = set.into_buffer();
+                if filled.is_err() {
+                    out.truncate(before);
+                }
+                filled
+            }
+            _ => {
+                self.messages.clear();
+                let mut set = set.behind(std::mem::take(&mut self.messages));
+                let built = self.fill(&mut set, batch, Offset(i64::MIN));
+                let built = built.and_then(|()| Ok(set.compress(&mut self.compressor, out)?));
+                self.messages = set.into_buffer();
+                built
+            }
+        }
+    }
+
+    /// Appends the batch's records from `from` on.
+    fn fill(&mut self, set: &mut MessageSetBuilder, batch: &RecordBatch<'_>, from: Offset) -> Result<(), DownError> {
         for record in batch.records(&mut self.scratch, self.records_bytes_max)? {
             let record = record?;
-            if packing.codec != Codec::None || record.offset >= self.from {
+            if record.offset >= from {
                 set.append(record.offset, record.timestamp, record.key, record.value)?;
             }
         }
-        set.build(&mut self.compressor, out)?;
         Ok(())
     }
 }

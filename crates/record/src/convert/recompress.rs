@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::Converted;
 use crate::build::Compressor;
-use crate::check::{CheckedBatch, Limits, Rules, Scratch, check_and_keep, crc32c};
+use crate::check::{Limits, Rules, Scratch, check_and_open, crc32c};
 use crate::compress::Packing;
 use crate::error::BatchError;
 use crate::header::{BATCH_HEADER_BYTES, BatchHeader, CRC_START, LOG_OVERHEAD, MAGIC};
@@ -22,9 +22,8 @@ pub fn check_and_recompress(
     scratch: &mut Scratch,
     compressor: &mut Compressor,
 ) -> Result<Converted, BatchError> {
-    let mut records = Vec::new();
-    let CheckedBatch { header, .. } = check_and_keep(bytes, limits, rules, scratch, Some(&mut records))?;
-    let mut bytes = compressor.compress(packing, MAGIC, &records, vec![0; BATCH_HEADER_BYTES]);
+    let (header, records) = check_and_open(bytes, limits, rules, scratch)?;
+    let mut bytes = compressor.compress(packing, MAGIC, records, vec![0; BATCH_HEADER_BYTES]);
     let too_large = BatchError::TooLarge { bytes: bytes.len(), bytes_max: limits.batch_bytes_max };
     if bytes.len() > limits.batch_bytes_max {
         return Err(too_large);

@@ -14,7 +14,7 @@ use crate::build::{BatchBuilder, BatchOptions, BuildError, Compressor};
 use crate::check::{Limits, Rules, Scratch, TimestampRule, settle};
 use crate::compress::{Codec, Packing, Reading};
 use crate::error::{BatchError, FramingFault, HeaderFault, RefusedRecords};
-use crate::header::{BatchHeader, MAGIC_POSITION, TimestampType};
+use crate::header::{Attributes, BatchHeader, MAGIC, MAGIC_POSITION, TimestampType};
 use crate::message::{self, Message, Next};
 use crate::read::RecordBatch;
 use crate::walk::RecordRules;
@@ -64,14 +64,19 @@ pub fn convert_up(
     let mut up = Up::new(magic, rules, packing);
     let mut at = 0;
     while let Some(bytes) = next_batch(&set[at..])? {
-        let batch = RecordBatch::parse(bytes)?;
-        match batch.header().codec()? {
-            Codec::None => up.take(bytes, at)?,
+        match message::attributes(bytes).codec_of_message()? {
+            Codec::None => {
+                // Once for all messages: none becomes larger as a record.
+                up.builder.reserve(if at == 0 { set.len() } else { 0 });
+                up.take(bytes, at)?;
+            }
             codec => {
-                up.claims(batch.header())?;
+                let batch = RecordBatch::parse(bytes)?;
+                up.claims(batch.header().attributes)?;
                 let decompressor = &mut scratch.decompressor;
                 let within =
                     decompressor.whole(codec, magic, Reading::Strict, batch.payload(), limits.records_bytes_max)?;
+                up.builder.reserve(within.len());
                 up.wrapper(batch.header(), within)?;
             }
         }
@@ -88,13 +93,20 @@ fn check_outside(set: &[u8], limits: &Limits) -> Result<i8, BatchError> {
         if bytes.len() > limits.batch_bytes_max {
             return Err(BatchError::TooLarge { bytes: bytes.len(), bytes_max: limits.batch_bytes_max });
         }
-        let batch = RecordBatch::parse(bytes)?;
-        batch.check_crc()?;
         let magic = bytes[MAGIC_POSITION] as i8;
+        let codec = if magic == MAGIC {
+            let batch = RecordBatch::parse(bytes)?;
+            batch.check_crc()?;
+            batch.header().codec()
+        } else {
+            message::check_length(bytes, magic)?;
+            message::check_crc(bytes)?;
+            message::attributes(bytes).codec_of_message()
+        };
         if *first.get_or_insert(magic) != magic {
             return Err(BatchError::Framing { index: messages, position: at, fault: FramingFault::Magic(magic) });
         }
-        compressed |= batch.header().codec()? != Codec::None;
+        compressed |= codec? != Codec::None;
         at += bytes.len();
         messages += 1;
     }
@@ -128,8 +140,8 @@ impl Up {
     }
 
     /// What a producer may not claim of a message, whether it is a record or holds some.
-    fn claims(&self, header: &BatchHeader) -> Result<(), BatchError> {
-        match header.attributes.timestamp_type() {
+    fn claims(&self, attributes: Attributes) -> Result<(), BatchError> {
+        match attributes.timestamp_type() {
             TimestampType::LogAppendTime if self.magic > 0 => Err(HeaderFault::LogAppendTime.into()),
             _ => Ok(()),
         }
@@ -138,7 +150,7 @@ impl Up {
     /// A message of the set itself, whose CRC was checked.
     fn take(&mut self, bytes: &[u8], position: usize) -> Result<(), BatchError> {
         let message = Message::parse(bytes).map_err(|fault| self.fault(position, fault))?;
-        self.claims(&message::header(bytes)?)?;
+        self.claims(message.attributes)?;
         self.record(&message)
     }
 

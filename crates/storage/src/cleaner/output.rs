@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use ottla_record::BatchHeader;
 use ottla_types::{Offset, Timestamp};
 
@@ -17,7 +17,7 @@ pub(super) struct Output {
     pub(super) segment: Segment,
     file: FileHandle,
     /// What is not written yet, behind `written` bytes.
-    pub(super) pending: Vec<u8>,
+    pub(super) pending: BytesMut,
     written: u64,
 }
 
@@ -45,7 +45,7 @@ impl Log {
         let file = self.disk().open(&path, Open::Truncate).await.trying("make", &path)?;
         let mut segment = Segment::planned(self.files_of_cleaned(base), Timestamp::NONE);
         segment.created = true;
-        Ok(Output { segment, file, pending: Vec::new(), written: 0 })
+        Ok(Output { segment, file, pending: BytesMut::new(), written: 0 })
     }
 
     /// Writes what is pending; answers how many bytes.
@@ -53,12 +53,14 @@ impl Log {
         if output.pending.is_empty() {
             return Ok(0);
         }
-        let bytes = Bytes::from(std::mem::take(&mut output.pending));
-        let length = bytes.len() as u64;
+        let bytes = output.pending.split().freeze();
+        let length = bytes.len();
         let path = self.cleaned_path(Kind::Log, output.segment.base);
         output.file.write(output.written, vec![bytes]).await.trying("write", &path)?;
-        output.written += length;
-        Ok(length)
+        output.written += length as u64;
+        // The same memory again, now that nobody else has it.
+        output.pending.reserve(length);
+        Ok(length as u64)
     }
 
     /// Makes a written segment whole and durable: its indexes, its time, its names.

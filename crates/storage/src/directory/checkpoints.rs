@@ -38,6 +38,12 @@ impl LogDirectory {
         self.write_high_watermarks(high_watermarks).await
     }
 
+    /// How many logs changed since they were saved.
+    #[must_use]
+    pub fn unsaved(&self) -> usize {
+        self.partitions().iter().filter(|(name, partition)| !self.is_saved(name, &partition.log)).count()
+    }
+
     /// Makes durable where some partitions' logs start, so that what lies below does not come back (DeleteRecords).
     pub async fn save_log_starts(&self, names: &[TopicPartition]) -> Result<(), StorageFault> {
         if sown::is(Bug::LogStartNotSaved) {

@@ -96,6 +96,7 @@ on_every_disk! {
     writes_more_parts_than_one_system_call_takes
     a_write_behind_the_end_leaves_zeros_between
     reads_less_only_at_the_end
+    reads_the_same_into_memory_that_was_used
     opens_only_what_is_there_unless_told_to_make_it
     keeps_content_on_create_and_empties_on_truncate
     a_file_opened_to_read_refuses_changes
@@ -180,6 +181,20 @@ fn reads_less_only_at_the_end(disk: &dyn Disk, base: &Path) {
     assert_eq!(file.read(11, 5).wait().unwrap(), "");
     assert_eq!(file.read(u64::MAX, 5).wait().unwrap(), "");
     assert_eq!(file.read(3, 0).wait().unwrap(), "");
+}
+
+fn reads_the_same_into_memory_that_was_used(disk: &dyn Disk, base: &Path) {
+    let file = create(disk, &base.join("file"));
+    write(&file, 0, b"0123456789");
+    for used in [0, 3, 10, 100] {
+        let buffer = || Bytes::from(vec![b'x'; used]);
+        assert_eq!(file.read_again(2, 5, buffer()).wait().unwrap(), "23456", "{used} used");
+        assert_eq!(file.read_again(8, 5, buffer()).wait().unwrap(), "89", "{used} used");
+        assert_eq!(file.read_again(10, 5, buffer()).wait().unwrap(), "", "{used} used");
+    }
+    let held = Bytes::from(vec![b'x'; 5]);
+    assert_eq!(file.read_again(0, 5, held.clone()).wait().unwrap(), "01234");
+    assert_eq!(held, "xxxxx", "somebody else has it");
 }
 
 fn opens_only_what_is_there_unless_told_to_make_it(disk: &dyn Disk, base: &Path) {

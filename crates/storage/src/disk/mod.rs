@@ -105,6 +105,12 @@ pub trait File: Send + Sync + fmt::Debug + 'static {
     /// Reads up to `length` bytes from byte `at` on; fewer only at the end of the file.
     fn read(&self, at: u64, length: usize) -> Submitted<Bytes>;
 
+    /// The same, into the memory of an earlier answer if nobody else has a part of it: for those who read much in pieces.
+    fn read_again(&self, at: u64, length: usize, spent: Bytes) -> Submitted<Bytes> {
+        drop(spent);
+        self.read(at, length)
+    }
+
     /// Brings a range into memory if it is not there, so that sending it by [`File::descriptor`] does not stall.
     fn prepare(&self, _at: u64, _length: usize) -> Submitted<()> {
         Submitted::done(Ok(()))

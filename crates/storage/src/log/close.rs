@@ -25,7 +25,16 @@ impl Log {
     /// Makes everything that is appended by now durable, and with it the indexes and the producers, so that a recovery
     /// begins here.
     pub async fn save(&self) -> Result<SavedPoint, StorageFault> {
+        // Most of it before this has the writer's role, so that nobody's append waits for it.
+        if self.has_unflushed() {
+            self.flush().await?;
+        }
         self.alone(|log| async move { log.save_all().await }).await
+    }
+
+    fn has_unflushed(&self) -> bool {
+        let state = self.state.lock();
+        state.offline.is_none() && state.flushed < state.written
     }
 
     /// Saves the log and leaves it as a clean start wants it. Nothing is appended any more, from the moment at which this

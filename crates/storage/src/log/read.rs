@@ -139,7 +139,6 @@ impl Log {
         at_least_one: bool,
     ) -> Result<Option<Slice>, StorageFault> {
         let file = plan.files.log().await?;
-        let path = plan.files.path(Kind::Log);
         let Some((position, first_bytes)) = self.resolve(plan, &file, from, plan.start).await? else { return Ok(None) };
         if position >= plan.written && plan.next.is_some() {
             // Compaction has left nothing of it.
@@ -149,7 +148,7 @@ impl Log {
         if wanted < plan.written.saturating_sub(position) {
             let first_bytes = match first_bytes {
                 Some(bytes) => bytes,
-                None => first_batch_bytes(&file, &path, position, plan.written).await?,
+                None => first_batch_bytes(&file, &plan.files.path(Kind::Log), position, plan.written).await?,
             };
             match at_least_one {
                 true => wanted = wanted.max(first_bytes),

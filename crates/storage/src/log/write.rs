@@ -98,13 +98,12 @@ impl Log {
         if let Some(roll) = job.roll {
             self.write_roll(roll, job.segment, &job.files).await?;
         }
-        let path = job.files.path(Kind::Log);
         let file = job.files.log().await?;
         if let Some(reserve) = job.reserve {
             // A hint. A full device says so at the write.
             let _ = file.reserve(reserve).await;
         }
-        file.write(job.position, job.parts).await.trying("write", &path)?;
+        file.write(job.position, job.parts).await.trying_at("write", || job.files.path(Kind::Log))?;
         self.was_written(job.segment, job.bytes);
         match self.write_full_indexes(job.segment).await {
             // The batches are written. The entries wait in memory and are tried again with the next write.

@@ -8,7 +8,7 @@ use ottla_types::Offset;
 
 use super::{Producers, snapshot};
 use crate::checkpoint;
-use crate::disk::{Disk, FileHandle, Open};
+use crate::disk::{Disk, Open};
 use crate::fault::{StorageFault, Trying};
 use crate::index;
 use crate::offset_index::OffsetEntry;
@@ -110,7 +110,7 @@ impl Source<'_> {
         let file = segment.files.log().await?;
         let path = segment.files.path(Kind::Log);
         let start = walk::sound_start(&file, &path, self.start(segment, from).await?, segment.written, from).await?;
-        let mut walk = Walk::new(&file, &path, start, segment.written, piece(&file, start, segment.written));
+        let mut walk = Walk::over_headers(&file, &path, start, segment.written, piece(start, segment.written));
         loop {
             let (position, header) = match walk.header().await? {
                 Step::Batch { position, header } => (position, header),
@@ -148,6 +148,6 @@ impl Source<'_> {
 }
 
 /// Bytes per read: small where little is left.
-fn piece(_file: &FileHandle, start: u64, end: u64) -> usize {
+fn piece(start: u64, end: u64) -> usize {
     if end - start <= LOOK_UP as u64 { LOOK_UP } else { SCAN }
 }

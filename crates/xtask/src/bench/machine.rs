@@ -27,7 +27,7 @@ impl Machine {
         Self {
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             model: model.unwrap_or_default().trim_start_matches([' ', '\t', ':']).to_owned(),
-            memory_mb: kilobytes(&read("/proc/meminfo"), "MemTotal:").unwrap_or_default() / 1000,
+            memory_mb: kibibytes(&read("/proc/meminfo"), "MemTotal:").unwrap_or_default() * 1024 / 1_000_000,
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
         }
     }
@@ -42,13 +42,13 @@ pub(crate) fn today() -> String {
 /// Memory that could be taken now, in MB.
 pub(crate) fn available_mb() -> Result<u64, String> {
     let text = fs::read_to_string("/proc/meminfo").map_err(|error| error.to_string())?;
-    kilobytes(&text, "MemAvailable:").map(|kib| kib * 1024 / 1_000_000).ok_or("MemAvailable is not told".to_owned())
+    kibibytes(&text, "MemAvailable:").map(|kib| kib * 1024 / 1_000_000).ok_or("MemAvailable is not told".to_owned())
 }
 
 /// Resident memory of a process, in MB.
 pub(crate) fn resident_mb(pid: i64) -> Result<f64, String> {
     let status = proc_file(pid, "status")?;
-    kilobytes(&status, "VmRSS:").map(|kib| kib as f64 * 1024.0 / 1e6).ok_or("VmRSS is not told".to_owned())
+    kibibytes(&status, "VmRSS:").map(|kib| kib as f64 * 1024.0 / 1e6).ok_or("VmRSS is not told".to_owned())
 }
 
 /// User and system time of a process so far, in seconds.
@@ -65,7 +65,7 @@ fn proc_file(pid: i64, name: &str) -> Result<String, String> {
     fs::read_to_string(format!("/proc/{pid}/{name}")).map_err(|error| format!("process {pid}: {error}"))
 }
 
-fn kilobytes(text: &str, name: &str) -> Option<u64> {
+fn kibibytes(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
 }

@@ -52,10 +52,7 @@ pub(crate) struct Bench {
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let options = Options::parse(arguments)?;
     let families: Vec<&Family> = FAMILIES.iter().filter(|family| !rows_of(family, &options).is_empty()).collect();
-    if families.is_empty() {
-        let names: Vec<_> = FAMILIES.iter().map(|family| family.name).collect();
-        return Err(format!("--only {}: no such row; families are {}", options.only.join(","), names.join(", ")));
-    }
+    known(&options.only)?;
     if options.list {
         return list(&families, &options);
     }
@@ -71,9 +68,23 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     if options.record { record::keep(record, before) } else { Ok(()) }
 }
 
+/// The rows of a family that are asked for.
 fn rows_of(family: &Family, options: &Options) -> Vec<Row> {
-    let work = |row: &Row| row.key.rsplit_once('/').map_or(row.key.clone(), |(work, _)| work.to_owned());
-    (family.rows)().into_iter().filter(|row| options.wants(&work(row))).collect()
+    (family.rows)().into_iter().filter(|row| options.wants(row.work())).collect()
+}
+
+/// An error if one of these names is neither a family's nor a work's.
+fn known(names: &[String]) -> Result<(), String> {
+    let works: Vec<String> =
+        FAMILIES.iter().flat_map(|family| (family.rows)()).map(|row| row.work().to_owned()).collect();
+    for name in names {
+        let is_family = FAMILIES.iter().any(|family| family.name == name);
+        if !is_family && !works.contains(name) {
+            let families: Vec<_> = FAMILIES.iter().map(|family| family.name).collect();
+            return Err(format!("--only {name}: no such row; families are {}; --list has all", families.join(", ")));
+        }
+    }
+    Ok(())
 }
 
 fn list(families: &[&Family], options: &Options) -> Result<(), String> {
@@ -180,6 +191,20 @@ impl Bench {
                 self.trouble(key, Some(server.subject), &why);
             }
             server.remove();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_and_works_are_known_and_nothing_else() {
+        let names = |line: &str| line.split(',').map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(known(&names("produce,latency/1000")), Ok(()));
+        for bad in ["produce,latncy", "latency/1001", "produce/1k/cpu"] {
+            assert!(known(&names(bad)).is_err_and(|why| why.contains("no such row")), "{bad}");
         }
     }
 }

@@ -55,9 +55,9 @@ fn told(record: &Record) -> String {
     let (first, last) = (dates.clone().min().unwrap_or_default(), dates.max().unwrap_or_default());
     let when = if first == last { last.to_owned() } else { format!("{first} to {last}") };
     let machine = &record.machine;
-    let rounds = if record.scale == 1.0 { String::new() } else { format!(", `--scale {}`", record.scale) };
+    let scale = if record.scale == 1.0 { String::new() } else { format!(", `--scale {}`", record.scale) };
     format!(
-        "{when}, `cargo xtask bench kafka --record`: {} rounds{rounds}. {} cores ({}), {:.0} GB, Linux {}. {} beside \
+        "{when}, `cargo xtask bench kafka --record`, rounds: {}{scale}. {} cores ({}), {:.0} GB, Linux {}. {} beside \
          Kafka 4.3.1 (3.9.1 for old clients), Java 17, heap 1 GB.\n\n![How many times better Ottla is than \
          Kafka](benchmarks.svg)\n\n{}",
         record.rounds,

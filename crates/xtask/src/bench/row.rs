@@ -89,6 +89,11 @@ impl Row {
         format!("{}/{flush}{against}", self.key)
     }
 
+    /// The work that it is measured by, `FAMILY/WORK`.
+    pub(crate) fn work(&self) -> &str {
+        self.key.rsplit_once('/').map_or(&self.key, |(work, _)| work)
+    }
+
     /// How many times better Ottla is: above 1 in its favour.
     pub(crate) fn ratio(&self, reference: &[f64], ottla: &[f64]) -> Option<f64> {
         let (reference, ottla) = (median(reference)?, median(ottla)?);

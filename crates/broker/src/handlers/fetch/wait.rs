@@ -90,11 +90,15 @@ async fn wait(reader: &Reader<'_>, patience: &Patience, partitions: &Partitions,
             woken = false;
             continue;
         }
+        // A broker that stops says so first, then wakes everybody: to wait for that as well would take a lock that all
+        // connections share.
+        if node.stop.is_cancelled() {
+            return;
+        }
         tokio::select! {
             biased;
             () = wake.notified() => woken = true,
             () = node.runtime.clock.patience_until(patience.deadline) => return,
-            () = node.stop.cancelled() => return,
         }
     }
 }

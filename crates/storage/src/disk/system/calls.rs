@@ -3,7 +3,7 @@
 //! They block. Which thread they block is decided in [`super::file`].
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
 use bytes::Bytes;
@@ -42,9 +42,10 @@ pub(super) fn write(fd: &OwnedFd, at: u64, parts: &[Bytes]) -> io::Result<()> {
 #[derive(Debug)]
 pub(super) struct Read {
     at: u64,
-    /// Filled up to `filled`; its length is what is wanted.
+    /// What was read so far.
     buffer: Vec<u8>,
-    filled: usize,
+    /// How much is to be read.
+    wanted: usize,
 }
 
 /// How far a read without blocking came.
@@ -58,38 +59,67 @@ pub(super) enum Probed {
     Unable,
 }
 
-/// Reads what is in memory, without waiting for the device.
-pub(super) fn read_resident(fd: &OwnedFd, at: u64, length: usize) -> io::Result<Probed> {
-    let mut read = Read { at, buffer: vec![0; sized(fd, at, length)?], filled: 0 };
-    while read.filled < read.buffer.len() {
-        let slice = &mut [IoSliceMut::new(&mut read.buffer[read.filled..])];
-        match rustix::io::preadv2(fd, slice, at + read.filled as u64, ReadWriteFlags::NOWAIT) {
+/// Reads what is in memory, without waiting for the device. `spent` is memory to read into, if it is fit for that.
+pub(super) fn read_resident(fd: &OwnedFd, at: u64, length: usize, spent: Vec<u8>) -> io::Result<Probed> {
+    let wanted = sized(fd, at, length)?;
+    let mut read = Read { at, buffer: room(spent, wanted), wanted };
+    while read.buffer.len() < wanted {
+        let left = wanted - read.buffer.len();
+        match read_nowait(fd, &mut read.buffer, left, at) {
             Ok(0) => break,
-            Ok(count) => read.filled += count,
-            Err(Errno::INTR) => {}
+            Ok(_) | Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => return Ok(Probed::Cold(read)),
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) if read.filled == 0 => return Ok(Probed::Unable),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) if read.buffer.is_empty() => return Ok(Probed::Unable),
             Err(error) => return Err(error.into()),
         }
     }
     Ok(Probed::Done(read.into_bytes()))
 }
 
+/// Appends up to `left` bytes of the file to `buffer`, which has room for them and begins with the file's byte `start`.
+#[expect(
+    unsafe_code,
+    reason = "rustix has no preadv2 into memory that nobody has filled, and filling it costs as much"
+)]
+fn read_nowait(fd: &OwnedFd, buffer: &mut Vec<u8>, left: usize, start: u64) -> Result<usize, Errno> {
+    let filled = buffer.len();
+    let room = &mut buffer.spare_capacity_mut()[..left];
+    let slice = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
+    let at = i64::try_from(start + filled as u64).map_err(|_| Errno::OVERFLOW)?;
+    // SAFETY: the one slice is memory of `buffer`, `room.len()` bytes long, which nothing else refers to.
+    let count = unsafe { libc::preadv2(fd.as_raw_fd(), &raw const slice, 1, at, libc::RWF_NOWAIT) };
+    let Ok(count) = usize::try_from(count) else {
+        return Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO));
+    };
+    // SAFETY: the kernel has filled `count` bytes behind the first `filled`, and no more than there was room for.
+    unsafe { buffer.set_len(filled + count) };
+    Ok(count)
+}
+
+/// Empty memory for `wanted` bytes: that of `spent` if it is enough and not far too much.
+fn room(mut spent: Vec<u8>, wanted: usize) -> Vec<u8> {
+    if !(wanted..=2 * wanted).contains(&spent.capacity()) {
+        return Vec::with_capacity(wanted);
+    }
+    spent.clear();
+    spent
+}
+
 impl Read {
     /// Fetches the rest, and waits for it.
     pub(super) fn finish(mut self, fd: &OwnedFd) -> io::Result<Bytes> {
-        while self.filled < self.buffer.len() {
-            let rest = &mut self.buffer[self.filled..];
-            match retry_on_intr(|| rustix::io::pread(fd, &mut *rest, self.at + self.filled as u64))? {
-                0 => break,
-                count => self.filled += count,
+        while self.buffer.len() < self.wanted {
+            let position = self.at + self.buffer.len() as u64;
+            if retry_on_intr(|| rustix::io::pread(fd, spare_capacity(&mut self.buffer), position))? == 0 {
+                break;
             }
         }
         Ok(self.into_bytes())
     }
 
     fn into_bytes(mut self) -> Bytes {
-        self.buffer.truncate(self.filled);
+        // The memory may be larger than asked for, and is then filled.
+        self.buffer.truncate(self.wanted);
         self.buffer.into()
     }
 }
@@ -123,18 +153,9 @@ pub(super) fn fetch(fd: &OwnedFd, at: u64, length: usize) -> io::Result<()> {
 }
 
 /// Reads up to `length` bytes from `at` on, and waits for the device where it must.
-pub(super) fn read(fd: &OwnedFd, at: u64, length: usize) -> io::Result<Bytes> {
+pub(super) fn read(fd: &OwnedFd, at: u64, length: usize, spent: Vec<u8>) -> io::Result<Bytes> {
     let wanted = sized(fd, at, length)?;
-    let mut buffer = Vec::with_capacity(wanted);
-    while buffer.len() < wanted {
-        let position = at + buffer.len() as u64;
-        if retry_on_intr(|| rustix::io::pread(fd, spare_capacity(&mut buffer), position))? == 0 {
-            break;
-        }
-    }
-    // The allocation may be a little larger than asked for, and is then filled.
-    buffer.truncate(wanted);
-    Ok(buffer.into())
+    Read { at, buffer: room(spent, wanted), wanted }.finish(fd)
 }
 
 /// How much memory a read of `length` at `at` is worth: no more than the file has.

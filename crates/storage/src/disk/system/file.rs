@@ -65,6 +65,29 @@ pub(super) fn submit<T: Send + 'static>(
     submitted
 }
 
+impl SystemFile {
+    /// A read into `spent`, if that memory is fit for it.
+    fn read_into(&self, spent: Vec<u8>, at: u64, length: usize) -> Submitted<Bytes> {
+        let device = &self.0.device;
+        if !device.readers.has_threads() {
+            return Submitted::done(calls::read(&self.0.fd, at, length, spent));
+        }
+        if !device.cannot_probe.load(Ordering::Relaxed) {
+            match calls::read_resident(&self.0.fd, at, length, spent) {
+                Ok(Probed::Done(bytes)) => return Submitted::done(Ok(bytes)),
+                Ok(Probed::Cold(read)) => {
+                    let file = self.0.clone();
+                    return submit(&device.readers, move || read.finish(&file.fd));
+                }
+                Ok(Probed::Unable) => device.cannot_probe.store(true, Ordering::Relaxed),
+                Err(error) => return Submitted::done(Err(error)),
+            }
+        }
+        let file = self.0.clone();
+        submit(&device.readers, move || calls::read(&file.fd, at, length, Vec::new()))
+    }
+}
+
 impl Opened {
     fn write_inline(&self, began: Instant, at: u64, parts: &[Bytes]) -> io::Result<()> {
         let answer = calls::write(&self.fd, at, parts);
@@ -96,23 +119,12 @@ impl File for SystemFile {
     }
 
     fn read(&self, at: u64, length: usize) -> Submitted<Bytes> {
-        let device = &self.0.device;
-        if !device.readers.has_threads() {
-            return Submitted::done(calls::read(&self.0.fd, at, length));
-        }
-        if !device.cannot_probe.load(Ordering::Relaxed) {
-            match calls::read_resident(&self.0.fd, at, length) {
-                Ok(Probed::Done(bytes)) => return Submitted::done(Ok(bytes)),
-                Ok(Probed::Cold(read)) => {
-                    let file = self.0.clone();
-                    return submit(&device.readers, move || read.finish(&file.fd));
-                }
-                Ok(Probed::Unable) => device.cannot_probe.store(true, Ordering::Relaxed),
-                Err(error) => return Submitted::done(Err(error)),
-            }
-        }
-        let file = self.0.clone();
-        submit(&device.readers, move || calls::read(&file.fd, at, length))
+        self.read_into(Vec::new(), at, length)
+    }
+
+    fn read_again(&self, at: u64, length: usize, spent: Bytes) -> Submitted<Bytes> {
+        let spent = if spent.is_unique() { Vec::from(spent) } else { Vec::new() };
+        self.read_into(spent, at, length)
     }
 
     fn prepare(&self, at: u64, length: usize) -> Submitted<()> {

@@ -210,13 +210,39 @@ fn a_read_without_memory_of_its_pages_comes_back_unfinished() {
     let fd: OwnedFd = fs::File::open(&path).unwrap().into();
     calls::sync(&fd).unwrap();
     rustix::fs::fadvise(&fd, 0, None, rustix::fs::Advice::DontNeed).unwrap();
-    let read = match calls::read_resident(&fd, 0, 1 << 20).unwrap() {
+    let read = match calls::read_resident(&fd, 0, 1 << 20, Vec::new()).unwrap() {
         calls::Probed::Cold(read) => read.finish(&fd).unwrap(),
         // A file system in memory.
         calls::Probed::Done(bytes) => bytes,
-        calls::Probed::Unable => calls::read(&fd, 0, 1 << 20).unwrap(),
+        calls::Probed::Unable => calls::read(&fd, 0, 1 << 20, Vec::new()).unwrap(),
     };
     assert!(read == vec![1; 1 << 20]);
+}
+
+#[test]
+fn memory_is_read_into_again_unless_somebody_has_a_part_of_it() {
+    let scratch = Scratch::new();
+    for disk in [SystemDisk::inline(), SystemDisk::threaded(ONE_OF_EACH)] {
+        let file = disk.open(&scratch.0.join("file"), Open::Truncate).wait().unwrap();
+        file.write(0, (0..8).flat_map(|piece| bytes(piece, 100_000)).collect()).wait().unwrap();
+        let first = file.read(0, 100_000).wait().unwrap();
+        let memory = first.as_ptr();
+        let second = file.read_again(100_000, 90_000, first).wait().unwrap();
+        assert_eq!((second.as_ptr(), &second[..]), (memory, &[1; 90_000][..]));
+        // Too little for what is asked next, and far too much.
+        let third = file.read_again(200_000, 200_000, second).wait().unwrap();
+        assert_eq!((third.len(), third[0], third[199_999]), (200_000, 2, 3));
+        let third_memory = third.as_ptr();
+        let fourth = file.read_again(400_000, 50_000, third).wait().unwrap();
+        assert_eq!((&fourth[..], fourth.as_ptr() == third_memory), (&[4; 50_000][..], false));
+        // Held in part by another.
+        let part = fourth.slice(10..20);
+        let fifth = file.read_again(500_000, 50_000, fourth).wait().unwrap();
+        assert_eq!((&part[..], &fifth[..]), (&[4; 10][..], &[5; 50_000][..]));
+        // At the file's end, after more.
+        let last = file.read_again(799_990, 50_000, fifth).wait().unwrap();
+        assert_eq!(&last[..], &[7; 10][..]);
+    }
 }
 
 #[test]

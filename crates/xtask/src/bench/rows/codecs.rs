@@ -45,7 +45,7 @@ fn measure(bench: &mut Bench) -> Result<(), String> {
 fn works(scale: f64) -> Vec<Work> {
     vec![Work {
         key: "codecs/lz4-zstd".to_owned(),
-        what: "produce 1 KB with lz4 to a topic with zstd".to_owned(),
+        what: "produce 1 KB, lz4 to a topic of zstd".to_owned(),
         words: format!("produce -records {} -codec lz4 -config compression.type=zstd", (1e6 * scale).ceil()),
         before: String::new(),
         touch_mb: 2000.0,

@@ -21,22 +21,19 @@ const WRITE: &str = "cold/write";
 const MOST: f64 = 1.5;
 const PERCENTILE: &str = "ack_ms/p99";
 /// What is read cold, in records of 1 KB.
-const COLD_RECORDS: f64 = 4e6;
-/// Memory that is left while much is written, and how much that is: twice as much.
+const COLD_RECORDS: f64 = 3e6;
+/// Memory that is left while much is written, and how much that is: twice as much. Smaller works leave more.
 const LEFT_MB: u64 = 4000;
 const WRITTEN_RECORDS: f64 = 8e6;
-/// What is written must not fill the disk.
-const SETTINGS: &[&str] = &["log.retention.check.interval.ms=1000"];
-const SHORT: &str = "-config retention.bytes=200000000 -config segment.bytes=100000000";
 
 fn rows() -> Vec<Row> {
-    let read = "producers at 20,000/s while 4 GB are read from the disk";
-    let write = "producers at 20,000/s while twice the memory is written";
+    let read = "20,000/s in, cold reads";
+    let write = "20,000/s in, twice the memory written";
     [disturbed_rows(READ, read, "p99", MOST), disturbed_rows(WRITE, write, "p99", MOST)].concat()
 }
 
 fn measure(bench: &mut Bench) -> Result<(), String> {
-    let servers = bench.start_all("cold", &[Subject::Kafka, Subject::FlushOff, Subject::FlushOn], SETTINGS);
+    let servers = bench.start_all("cold", &[Subject::Kafka, Subject::FlushOff, Subject::FlushOn], &[]);
     for server in &servers {
         let fill = format!("produce -records {}", bench.scaled(COLD_RECORDS));
         if let Err(why) = bench.load.clone().run(server, "cold", &fill) {
@@ -66,10 +63,14 @@ fn one(bench: &mut Bench, server: &Server, round: u32) -> Result<(), String> {
         chill(server.data(), "cold-")?;
         Ok(Some(load.command(server, "cold", &reader)))
     })?;
-    let much = format!("produce -records {} {SHORT}", bench.scaled(WRITTEN_RECORDS));
+    let much = format!("produce -records {}", bench.scaled(WRITTEN_RECORDS));
+    let longer = format!("paced -rate 20000 -warm 2 -seconds {}", bench.scaled(20.0));
     let written = {
-        let _ballast = load.ballast(machine::available_mb()?.saturating_sub(LEFT_MB).max(1))?;
-        beside(load.start(server, &topic, &probe)?, |_| Ok(Some(load.command(server, "much", &much))))?
+        let taken = machine::available_mb()?.saturating_sub(LEFT_MB) as f64;
+        let _ballast = load.ballast(bench.scaled(taken))?;
+        beside(load.start(server, &topic, &longer)?, |turn| {
+            Ok((turn == 0).then(|| load.command(server, "much", &much)))
+        })?
     };
     bench.forget(server, &topic)?;
     bench.forget(server, "much")?;

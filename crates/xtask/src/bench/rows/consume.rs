@@ -24,7 +24,7 @@ fn works(scale: f64) -> Vec<Work> {
     let records = (2e6 * scale).ceil();
     vec![Work {
         key: "consume/hot".to_owned(),
-        what: "consume 1 KB, hot, one reader, big fetches".to_owned(),
+        what: "consume 1 KB, hot".to_owned(),
         words: format!("consume -records {records}"),
         before: format!("produce -records {records}"),
         touch_mb: 1.0,
@@ -32,7 +32,7 @@ fn works(scale: f64) -> Vec<Work> {
         against: Subject::Kafka,
         measures: vec![
             Measure { floor: Some(FLOOR), ..Measure::times("cpu", "broker", CPU, 1.0, 1.0) },
-            Measure { floor: Some(FLOOR), ..Measure::times("machine", "machine less client", MACHINE, 1.0, 1.0) },
+            Measure { floor: Some(FLOOR), ..Measure::times("machine", "machine", MACHINE, 1.0, 1.0) },
             Measure::told("speed", "speed", SPEED),
         ],
     }]

@@ -14,7 +14,7 @@ const KEY: &str = "crash/10-gb/ack";
 const RECORDS: f64 = 1e7;
 
 fn rows() -> Vec<Row> {
-    vec![cost(KEY, "kill -9 with 10 GB in 6 partitions, to first acknowledgement", "s", Goal::AtMost(0.5))]
+    vec![cost(KEY, "restart with 10 GB after kill -9", "s", Goal::AtMost(0.5))]
 }
 
 fn measure(bench: &mut Bench) -> Result<(), String> {

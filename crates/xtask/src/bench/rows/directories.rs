@@ -31,7 +31,7 @@ const THROTTLE: &str = "/sys/fs/cgroup/blkio/blkio.throttle.write_bps_device";
 const TRIES_MAX: u32 = 20;
 
 fn rows() -> Vec<Row> {
-    disturbed_rows(KEY, "producers at 20,000/s while the other log directory is slow", "p99", MOST)
+    disturbed_rows(KEY, "20,000/s in, other directory slow", "p99", MOST)
 }
 
 fn measure(bench: &mut Bench) -> Result<(), String> {
@@ -78,7 +78,7 @@ fn one(bench: &Bench, server: &Server, dirs: &[PathBuf], slow: &Path, round: u32
     let (mut here, mut there, mut spare) = (None, None, Vec::new());
     for number in 0..TRIES_MAX {
         let topic = format!("topic-{round}-{number}");
-        load.run(server, &topic, "produce -partitions 1 -records 1")?;
+        load.run(server, &topic, "produce -partitions 1 -records 1 -memory 1")?;
         let place = if dirs[0].join(format!("{topic}-0")).exists() { &mut here } else { &mut there };
         if place.is_none() {
             *place = Some(topic)

@@ -24,7 +24,7 @@ fn works(scale: f64) -> Vec<Work> {
     rates
         .map(|(rate, words)| Work {
             key: format!("latency/{rate}"),
-            what: format!("open loop, {words}/s of 1 KB, acks=all"),
+            what: format!("{words}/s of 1 KB"),
             words: format!("latency -rate {rate} -warm {warm} -seconds {seconds}"),
             before: String::new(),
             touch_mb: 2000.0,

@@ -26,9 +26,9 @@ const SETTINGS: &[&str] = &["log.retention.check.interval.ms=1000"];
 
 fn rows() -> Vec<Row> {
     vec![
-        cost(IDLE, "resident memory, idle", "MB", Goal::AtMost(15.0)),
-        cost(AFTER, "resident memory after 10 GB produced", "MB", Goal::AtMost(100.0)),
-        cost(CONNECTIONS, "resident memory with 10,000 connections", "MB", Goal::Times(5.0)),
+        cost(IDLE, "memory, idle", "MB", Goal::AtMost(15.0)),
+        cost(AFTER, "memory after 10 GB", "MB", Goal::AtMost(100.0)),
+        cost(CONNECTIONS, "memory with 10,000 connections", "MB", Goal::Times(5.0)),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! All rows of the table, a file for each family: what is done, what is measured, and which goal it has.
 //!
-//! Sizes are those of `--scale 1`: a work costs a broker half a CPU second or more, since a process's share of the
-//! processor is told in hundredths, and the whole table takes an hour and a half at most.
+//! Sizes are those of `--scale 1`: large enough that what happens once does not count, and such that the whole table takes
+//! an hour and a half at most.
 
 mod codecs;
 mod cold;
@@ -83,9 +83,9 @@ fn disturbed_rows(key: &str, what: &str, percentile: &str, most: f64) -> Vec<Row
         for (figure, words, unit, goal) in [
             ("without", "without", "ms", Goal::Told),
             ("with", "with", "ms", Goal::Told),
-            ("times", "with for without", "times", Goal::AtMost(most)),
+            ("times", "times longer", "times", Goal::AtMost(most)),
         ] {
-            let row = cost(&format!("{key}/{figure}"), &format!("{what}: {percentile} {words}, {flush}"), unit, goal);
+            let row = cost(&format!("{key}/{figure}"), &format!("{what}, {percentile} {words}, {flush}"), unit, goal);
             rows.push(Row { ottla, ..row });
         }
     }

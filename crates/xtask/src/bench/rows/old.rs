@@ -21,7 +21,7 @@ fn works(scale: f64) -> Vec<Work> {
     let records = (1e6 * scale).ceil();
     let work = |name: &str, what: &str, words: String, before: String| Work {
         key: format!("old/{name}"),
-        what: format!("old client, {what}, 1 KB"),
+        what: format!("client of Kafka 0.10, {what}"),
         words,
         before,
         touch_mb: 2000.0,
@@ -30,10 +30,10 @@ fn works(scale: f64) -> Vec<Work> {
         measures: vec![Measure::times("cpu", "", CPU, 4.0, 4.0)],
     };
     vec![
-        work("produce", "produce converted up", format!("produce -records {records} -protocol 0.10"), String::new()),
+        work("produce", "produce", format!("produce -records {records} -protocol 0.10"), String::new()),
         work(
             "fetch",
-            "fetch converted to magic 1",
+            "fetch",
             format!("consume -records {records} -protocol 0.10"),
             format!("produce -records {records}"),
         ),

@@ -7,7 +7,7 @@ use crate::bench::works::{BOTH, CPU, MACHINE, Measure, OFF, SPEED, Work, alterna
 
 /// The family.
 pub(super) const FAMILY: Family =
-    Family { name: "produce", what: "producing in batches", minutes: 14.0, rows, measure };
+    Family { name: "produce", what: "producing in batches", minutes: 10.0, rows, measure };
 
 fn rows() -> Vec<Row> {
     rows_of(&works(1.0))
@@ -28,7 +28,7 @@ fn works(scale: f64) -> Vec<Work> {
         what: format!("produce {what}"),
         words: format!("produce {words}"),
         before: String::new(),
-        touch_mb: 3000.0,
+        touch_mb: 2500.0,
         ottlas,
         against: Subject::Kafka,
         measures,
@@ -37,40 +37,40 @@ fn works(scale: f64) -> Vec<Work> {
     vec![
         work(
             "1k",
-            "1 KB, batched, acks=all, idempotent, 6 partitions",
-            records(2e6),
+            "1 KB",
+            records(1.5e6),
             BOTH,
             vec![
                 Measure { floor: Some(FLOOR), ..Measure::times("cpu", "broker", CPU, 5.0, 3.0) },
-                Measure { floor: Some(FLOOR), ..Measure::times("machine", "machine less client", MACHINE, 5.0, 3.0) },
+                Measure { floor: Some(FLOOR), ..Measure::times("machine", "machine", MACHINE, 5.0, 3.0) },
                 Measure::told("speed", "speed", SPEED),
             ],
         ),
         work(
             "100",
-            "100 B, batched",
-            records(1e7) + " -size 100",
+            "100 B",
+            records(5e6) + " -size 100",
             BOTH,
             vec![
                 Measure::times("cpu", "broker", CPU, 5.0, 5.0),
-                Measure::times("machine", "machine less client", MACHINE, 5.0, 5.0),
+                Measure::times("machine", "machine", MACHINE, 5.0, 5.0),
                 Measure::told("speed", "speed", SPEED),
             ],
         ),
-        work("lz4", "1 KB with lz4", records(1e6) + " -codec lz4", OFF, cpu(3.0)),
-        work("zstd", "1 KB with zstd", records(1e6) + " -codec zstd", OFF, cpu(3.0)),
-        work("acks-1", "1 KB, acks=1", records(2e6) + " -acks 1", OFF, cpu(4.0)),
+        work("lz4", "1 KB, lz4", records(5e5) + " -codec lz4", OFF, cpu(3.0)),
+        work("zstd", "1 KB, zstd", records(5e5) + " -codec zstd", OFF, cpu(3.0)),
+        work("acks-1", "1 KB, acks=1", records(1e6) + " -acks 1", OFF, cpu(4.0)),
         Work {
             // Making them, which Kafka does after it has answered, is not this row's.
-            before: "produce -records 10000 -partitions 1000 -spread".to_owned(),
+            before: "produce -records 10000 -partitions 1000 -spread -memory 50".to_owned(),
             ..work(
                 "1000-partitions",
-                "1 KB, one producer over 1,000 partitions, record by record",
-                records(1e6) + " -partitions 1000 -spread",
+                "1 KB over 1,000 partitions, record by record",
+                records(5e5) + " -partitions 1000 -spread",
                 BOTH,
                 cpu(4.0),
             )
         },
-        work("100-producers", "1 KB, 100 producers", records(2e6) + " -producers 100", BOTH, cpu(4.0)),
+        work("100-producers", "1 KB by 100 producers", records(1e6) + " -producers 100", BOTH, cpu(4.0)),
     ]
 }

@@ -22,7 +22,7 @@ fn works(scale: f64) -> Vec<Work> {
     // No linger and no room for a second record in a batch. One partition, for a request takes a batch of each.
     let work = |name: &str, what: &str, count: f64, producers: u32, on| Work {
         key: format!("small/{name}"),
-        what: format!("produce 1 KB, one record a request, {what}"),
+        what: format!("one record of 1 KB a request, {what}"),
         words: format!(
             "produce -records {} -partitions 1 -linger 0s -batch 1200 -producers {producers}",
             (count * scale).ceil()

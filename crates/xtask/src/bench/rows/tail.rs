@@ -22,15 +22,12 @@ fn works(scale: f64) -> Vec<Work> {
     let (warm, seconds) = ((5.0 * scale).ceil(), (10.0 * scale).ceil());
     vec![Work {
         key: "tail/50".to_owned(),
-        what: "50 readers at the tail, 20,000 records/s of 100 B in".to_owned(),
+        what: "50 readers at the tail, 20,000/s of 100 B".to_owned(),
         words: format!("latency -rate 20000 -size 100 -readers 50 -linger 5ms -warm {warm} -seconds {seconds}"),
         before: String::new(),
         touch_mb: 500.0,
         ottlas: OFF,
         against: Subject::Kafka,
-        measures: vec![
-            Measure::times("cpu", "for a GB that came in", CPU, 4.0, 4.0),
-            Measure::told("p99", "end to end p99", P99),
-        ],
+        measures: vec![Measure::times("cpu", "broker", CPU, 4.0, 4.0), Measure::told("p99", "end to end p99", P99)],
     }]
 }
