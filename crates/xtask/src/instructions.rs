@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn only_changes_that_say_something_are_pointed_out() {
         let (before, after) = (Count { instructions: 1000, elements: 10 }, Count { instructions: 1100, elements: 10 });
-        assert!(line("a", after, Some(change_percent(before, after))).ends_with(" 110    +10.0 %"));
+        assert!(line("a", after, Some(change_percent(before, after))).ends_with(" 110   +10.0 %"));
         assert!(line("a", after, Some(change_percent(after, after))).ends_with(" 110"));
         assert!(line("a", after, None).ends_with("new"));
     }
