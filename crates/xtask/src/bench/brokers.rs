@@ -33,7 +33,7 @@ const KAFKA_ALONE: &[&str] = &[
 /// For whoever is measured: a topic that was deleted leaves its room to the next work.
 const EVERYBODY: &[&str] = &["log.segment.delete.delay.ms=1000"];
 /// How long the floor may take until it listens, and a first record until it is acknowledged.
-const START_MAX: Duration = Duration::from_secs(180);
+const START_MAX: Duration = Duration::from_secs(360);
 /// The load generator runs before the broker does: its own start is not the broker's.
 const HEAD_START: Duration = Duration::from_millis(300);
 /// The topic of first records.
@@ -147,7 +147,7 @@ impl Server {
     /// Starts it again, and answers the seconds from the command to the first acknowledged record. A client tries all the
     /// time meanwhile, from before the command on.
     pub(crate) fn first_ack(&mut self, load: &Load) -> Result<f64, String> {
-        let mut client = load.start(self, FIRST, FIRST_ACK)?;
+        let mut client = load.start(self, FIRST, &first_ack())?;
         let_pass(HEAD_START);
         let watch = std::thread::spawn(move || {
             let ended = client.finish(START_MAX, drop);
@@ -164,7 +164,7 @@ impl Server {
 
     /// Makes the topic that [`Server::first_ack`] writes to.
     pub(crate) fn prepare_first(&self, load: &Load) -> Result<(), String> {
-        load.run(self, FIRST, FIRST_ACK).map(drop)
+        load.run(self, FIRST, &first_ack()).map(drop)
     }
 
     /// Removes what it wrote; it must have ended.
@@ -206,6 +206,11 @@ fn started_floor(dir: &Path) -> Result<Process, String> {
             }
         }
     }
+}
+
+/// What waits for a first record, as long as a start may take.
+fn first_ack() -> String {
+    format!("{FIRST_ACK} -patience {}s", START_MAX.as_secs())
 }
 
 /// A port that is free now, and the broker's over all its starts.

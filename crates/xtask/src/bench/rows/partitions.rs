@@ -75,13 +75,13 @@ fn all(bench: &mut Bench, server: &mut Server) -> Result<(), String> {
     Ok(())
 }
 
-/// Makes the partitions if they are not there, and writes some records into each.
+/// Makes the partitions if they are not there, and writes two records into each.
 fn fill(bench: &Bench, server: &Server) -> Result<(), String> {
     let partitions = bench.scaled(PARTITIONS).div_ceil(TOPICS);
     for topic in 0..TOPICS {
         let words = format!(
             "produce -partitions {partitions} -spread -records {} -size 100 -linger 100ms -memory 50",
-            partitions * 8
+            partitions * 2
         );
         bench.load.run(server, &format!("many-{topic}"), &words)?;
     }
