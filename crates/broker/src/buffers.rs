@@ -2,22 +2,28 @@
 //!
 //! A produce request's frame becomes the bytes that are written to the log, so a buffer travels from the connection to
 //! the log's writer and is given back by whichever drops it last. Without the pool each large frame would be mapped and
-//! zeroed by the kernel anew, which costs more than receiving it.
+//! zeroed by the kernel anew, which costs more than receiving it, up to ten times as much where the memory itself has to
+//! be got from a hypervisor. What nobody needed for a while goes back to the system.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use ottla_runtime::Clock;
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use crate::memory::Piece;
 
 /// The smallest buffer that is handed out: enough for one small request, or the head of a large one.
 pub(crate) const SMALLEST_BYTES: usize = 4 * 1024;
-/// Buffers above this size are not kept: they are rare, and too large to sit idle.
-const LARGEST_KEPT_BYTES: usize = 8 * 1024 * 1024;
-/// All that the pool keeps at most.
-const KEPT_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// All that the pool keeps at most: the largest request that `socket.request.max.bytes` allows by default, or a handful of
+/// large ones that are on their way to the disk.
+const KEPT_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// How often the pool is trimmed.
+const PAUSE: Duration = Duration::from_secs(10);
 
 /// The pool. Shared by all connections.
 #[derive(Debug, Default)]
@@ -28,8 +34,24 @@ pub(crate) struct Buffers {
 #[derive(Debug, Default)]
 struct Kept {
     /// Free buffers by the logarithm of their capacity.
-    by_size: BTreeMap<u32, Vec<Vec<u8>>>,
+    by_size: BTreeMap<u32, Free>,
     bytes: usize,
+}
+
+/// Free buffers of one size.
+#[derive(Debug, Default)]
+struct Free {
+    buffers: Vec<Vec<u8>>,
+    /// The fewest that were free since the last [`Buffers::trim`]: so many nobody needed.
+    fewest: usize,
+}
+
+impl Free {
+    fn take(&mut self) -> Option<Vec<u8>> {
+        let buffer = self.buffers.pop();
+        self.fewest = self.fewest.min(self.buffers.len());
+        buffer
+    }
 }
 
 /// A buffer on loan. Filled as a `Vec`; frozen into [`Bytes`] without a copy.
@@ -47,7 +69,7 @@ impl Buffers {
         let capacity = capacity_for(bytes);
         let free = {
             let mut kept = self.kept.lock();
-            let free = kept.by_size.get_mut(&capacity.ilog2()).and_then(Vec::pop);
+            let free = kept.by_size.get_mut(&capacity.ilog2()).and_then(Free::take);
             kept.bytes -= free.as_ref().map_or(0, Vec::capacity);
             free
         };
@@ -57,15 +79,42 @@ impl Buffers {
 
     fn give_back(&self, mut bytes: Vec<u8>) {
         let capacity = bytes.capacity();
-        if capacity > LARGEST_KEPT_BYTES || !capacity.is_power_of_two() || capacity < SMALLEST_BYTES {
+        if !capacity.is_power_of_two() || capacity < SMALLEST_BYTES {
             return;
         }
         bytes.clear();
         let mut kept = self.kept.lock();
         if kept.bytes + capacity <= KEPT_BYTES_MAX {
             kept.bytes += capacity;
-            kept.by_size.entry(capacity.ilog2()).or_default().push(bytes);
+            kept.by_size.entry(capacity.ilog2()).or_default().buffers.push(bytes);
         }
+    }
+
+    /// Trims every now and then until `stop`.
+    pub(crate) async fn keep_trimmed(self: Arc<Self>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = clock.sleep_until(clock.now() + PAUSE) => self.trim(),
+            }
+        }
+    }
+
+    /// Gives back to the system what nobody needed since the last call.
+    pub(crate) fn trim(&self) {
+        let mut spare = Vec::new();
+        {
+            let mut kept = self.kept.lock();
+            for free in kept.by_size.values_mut() {
+                let needed = free.buffers.len() - free.fewest;
+                spare.extend(free.buffers.drain(needed..));
+                free.fewest = free.buffers.len();
+            }
+            kept.bytes -= spare.iter().map(Vec::capacity).sum::<usize>();
+        }
+        // Without the lock: the system takes its time.
+        drop(spare);
     }
 }
 
@@ -136,9 +185,28 @@ mod tests {
     #[test]
     fn the_pool_is_bounded() {
         let pool = Arc::new(Buffers::default());
-        let many: Vec<_> = (0..20).map(|_| pool.take(4 * 1024 * 1024)).collect();
+        let many: Vec<_> = (0..40).map(|_| pool.take(4 * 1024 * 1024)).collect();
         drop(many);
-        drop(pool.take(LARGEST_KEPT_BYTES + 1));
-        assert!(pool.kept.lock().bytes <= KEPT_BYTES_MAX);
+        drop(pool.take(KEPT_BYTES_MAX + 1));
+        assert_eq!(pool.kept.lock().bytes, KEPT_BYTES_MAX);
+    }
+
+    #[test]
+    fn what_nobody_needed_between_two_trims_is_given_back() {
+        const SIZE: usize = 1 << 20;
+        let pool = Arc::new(Buffers::default());
+        let kept = || pool.kept.lock().bytes / SIZE;
+        drop((0..5).map(|_| pool.take(SIZE)).collect::<Vec<_>>());
+        pool.trim();
+        assert_eq!(kept(), 5, "all five were needed at a time");
+        drop((0..2).map(|_| pool.take(SIZE)).collect::<Vec<_>>());
+        let held = pool.take(SIZE);
+        pool.trim();
+        assert_eq!(kept(), 1, "two were, and one of them still is");
+        drop(held);
+        pool.trim();
+        assert_eq!(kept(), 1, "it came back since, the other was not needed");
+        pool.trim();
+        assert_eq!(kept(), 0);
     }
 }

@@ -156,6 +156,9 @@ impl Broker {
         let client_metrics = telemetry::Shared::default();
         let forget = telemetry::forget_silent(client_metrics.clone(), runtime.clock.clone(), drained.clone());
         runtime.spawn(Lane::Control, loops.track_future(forget));
+        let buffers = Arc::new(Buffers::default());
+        let trim = buffers.clone().keep_trimmed(runtime.clock.clone(), drained.clone());
+        runtime.spawn(Lane::Control, loops.track_future(trim));
         let node = Arc::new(Node {
             groups,
             producer_ids: ProducerIds::new(config.node_id, broker_epoch),
@@ -168,7 +171,7 @@ impl Broker {
             partitions,
             directories: directories.clone(),
             moves,
-            buffers: Arc::new(Buffers::default()),
+            buffers,
             conversions: Conversions::default(),
             stop,
             connections,

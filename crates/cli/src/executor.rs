@@ -4,16 +4,18 @@
 //! nobody wakes them for it, and no connection is served. A task from outside wakes one; having nothing to do, it waits
 //! for events. [`Listening`] gives that task: while threads are at work it looks every [`LOOK`] whether one of them went to
 //! rest since the last time, for who goes to rest waits for events if nobody else does. While none is at work it sleeps,
-//! and the first that begins to work wakes it: an idle broker has no clock that ticks.
+//! and the first that begins to work wakes it: an idle broker has no clock that ticks. Before it sleeps for long it has the
+//! allocator give back what was freed ([`memory`]).
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::failure::Failure;
+use crate::memory::{self, Trims};
 
 /// A thread that works for long keeps all others from hearing of new requests for twice this at most.
 const LOOK: Duration = Duration::from_millis(25);
@@ -92,12 +94,20 @@ impl Threads {
         Seen { at_work: state & AT_WORK, rests: state >> REST_SHIFT }
     }
 
-    /// Sleeps until a thread is at work, or all is over.
-    fn sleep(&self) {
+    /// Sleeps until a thread is at work, or all is over; but for the time at which memory should be given back.
+    fn sleep(&self, trims: &mut Trims) {
         self.looks_no_more.store(true, Ordering::SeqCst);
         while self.look().at_work == 0 && !self.ended.load(Ordering::SeqCst) {
-            thread::park();
+            match trims.due_in(Instant::now()) {
+                Some(Duration::ZERO) => {
+                    memory::give_back();
+                    trims.done(Instant::now());
+                }
+                Some(wait) => thread::park_timeout(wait),
+                None => thread::park(),
+            }
         }
+        trims.worked();
         self.looks_no_more.store(false, Ordering::SeqCst);
     }
 
@@ -136,12 +146,13 @@ impl Drop for Listening {
 fn look(threads: &Threads, executor: &Handle) {
     // Before it can be asleep.
     threads.looker.get_or_init(thread::current);
+    let mut trims = Trims::begin(Instant::now());
     let mut before = threads.look();
     while !threads.ended.load(Ordering::SeqCst) {
         thread::park_timeout(LOOK);
         let now = threads.look();
         if now.at_work == 0 {
-            threads.sleep();
+            threads.sleep(&mut trims);
         } else if threads.may_be_deaf(before, now) {
             drop(executor.spawn(async {}));
         }
@@ -154,7 +165,6 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpStream;
     use std::sync::mpsc;
-    use std::time::Instant;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;

@@ -88,10 +88,17 @@ impl TimestampRule {
 
 /// Memory that checks and readers share: codecs' contexts and the window of uncompressed records. One per thread is
 /// the idea. The window grows with the largest record (or, for a reader, batch); above a few MiB it is given back by
-/// the next use.
+/// [`give_back`](Self::give_back), or by the next use.
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(crate) decompressor: Decompressor,
+}
+
+impl Scratch {
+    /// Gives back what is more than a few MiB: whoever keeps it for another batch may wait long for one.
+    pub fn give_back(&mut self) {
+        self.decompressor.give_back();
+    }
 }
 
 /// A batch that may be appended once it has an offset.

@@ -22,8 +22,8 @@ const SIZE_BYTES: usize = 4;
 /// doubles as bytes arrive, so that a peer that announces much and sends little holds little.
 const TRUSTED_BYTES: usize = 64 * 1024;
 /// What it gets at most, once it has sent a frame of that size: a client that fills its requests goes on to, and the
-/// doubling would copy each of them once more.
-const TRUSTED_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// doubling would copy each of them once more. A producer for a thousand partitions fills tens of megabytes.
+const TRUSTED_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Why no further frame comes.
 #[derive(Debug, Error)]

@@ -144,6 +144,12 @@ impl Decompressor {
 }
 
 impl Decompressor {
+    /// Gives back what large batches took. What was yielded is gone with it.
+    pub(crate) fn give_back(&mut self) {
+        self.window.give_back();
+        self.zstd.give_back();
+    }
+
     /// The whole uncompressed form of `input`.
     pub(crate) fn whole(
         &mut self,

@@ -7,7 +7,7 @@ use super::CompressionError;
 /// taken from it.
 pub(super) const PIECE_BYTES: usize = 64 << 10;
 
-/// Memory above this is given back when the next stream starts.
+/// Memory above this is given back when its user says that it is done, or when the next stream starts.
 const KEPT_BYTES_MAX: usize = 4 << 20;
 
 /// Invariant: `start <= end <= bytes.len()` and `total <= total_max`.
@@ -25,10 +25,16 @@ pub(crate) struct Window {
 impl Window {
     /// Empties the window for a stream that may yield `total_max` bytes.
     pub(crate) fn restart(&mut self, total_max: usize) {
+        self.give_back();
+        (self.start, self.end, self.total, self.total_max) = (0, 0, 0, total_max);
+    }
+
+    /// Gives back what is more than is kept, with what is in it.
+    pub(super) fn give_back(&mut self) {
         if self.bytes.len() > KEPT_BYTES_MAX {
             self.bytes = Vec::new();
+            (self.start, self.end) = (0, 0);
         }
-        (self.start, self.end, self.total, self.total_max) = (0, 0, 0, total_max);
     }
 
     /// Room for at least `wanted` bytes behind what is there. The caller answers for `wanted`: it must follow from
@@ -126,5 +132,11 @@ mod tests {
         window.room(KEPT_BYTES_MAX + 1);
         window.restart(usize::MAX);
         assert_eq!(window.bytes.capacity(), 0);
+        push(&mut window, &vec![1; KEPT_BYTES_MAX]).unwrap();
+        window.give_back();
+        assert_eq!(window.filled().len(), KEPT_BYTES_MAX);
+        push(&mut window, &[1]).unwrap();
+        window.give_back();
+        assert_eq!((window.bytes.capacity(), window.filled().len()), (0, 0));
     }
 }

@@ -24,6 +24,15 @@ const LEVEL_MAX: i32 = 22;
 #[derive(Default)]
 pub(super) struct Context(Option<DCtx<'static>>);
 
+impl Context {
+    /// Gives it back if it is larger than what is kept.
+    pub(super) fn give_back(&mut self) {
+        if self.0.as_ref().is_some_and(|context| context.sizeof() > KEPT_BYTES_MAX) {
+            self.0 = None;
+        }
+    }
+}
+
 impl std::fmt::Debug for Context {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Context")
@@ -39,9 +48,7 @@ pub(super) struct Reader<'i, 'c> {
 
 impl<'i, 'c> Reader<'i, 'c> {
     pub(super) fn new(input: &'i [u8], kept: &'c mut Context) -> Result<Self, CompressionError> {
-        if kept.0.as_ref().is_some_and(|context| context.sizeof() > KEPT_BYTES_MAX) {
-            kept.0 = None;
-        }
+        kept.give_back();
         let broken = |_| broken(0, "the library refuses its own parameters");
         let context = kept.0.get_or_insert_with(DCtx::create);
         context.reset(ResetDirective::SessionOnly).map_err(broken)?;

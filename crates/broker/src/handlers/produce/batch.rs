@@ -42,7 +42,23 @@ pub(super) fn batch_of(
     now: Timestamp,
 ) -> Result<Option<Batch>, Refused> {
     let set = if version < BATCHES_FROM { MessageSet::of(records)? } else { MessageSet::Current };
-    CODECS.with_borrow_mut(|codecs| match set {
+    CODECS.with_borrow_mut(|codecs| {
+        let batch = of_set(partition, version, records, set, now, codecs);
+        // A thread may wait long for another large batch.
+        codecs.scratch.give_back();
+        batch
+    })
+}
+
+fn of_set(
+    partition: &Partition,
+    version: i16,
+    records: &Bytes,
+    set: MessageSet,
+    now: Timestamp,
+    codecs: &mut Codecs,
+) -> Result<Option<Batch>, Refused> {
+    match set {
         MessageSet::Empty => Ok(None),
         MessageSet::Old(sent) => {
             let made = convert(partition, records, sent, now, codecs);
@@ -60,7 +76,7 @@ pub(super) fn batch_of(
             let checked = check(partition, records.slice_ref(bytes), sent, now, codecs);
             checked.map(Some).map_err(|error| refused(error, header).at(partition))
         }
-    })
+    }
 }
 
 /// What a check says, as an answer. A wrong kind of timestamp is every record's fault.

@@ -1,11 +1,14 @@
 //! Limits at work: what is large, much or slow on a broker, how much memory that takes, and what an ordinary client beside it
 //! notices. The ordinary client sends a thousand records a second and reads them.
 
+use std::process::Command;
+
 use super::{Family, cost};
 use crate::bench::Bench;
 use crate::bench::brokers::Server;
 use crate::bench::load::{self, Answer};
 use crate::bench::row::{Better, Goal, Row, Subject};
+use crate::process::{self, Running};
 
 /// The family.
 pub(super) const FAMILY: Family = Family {
@@ -22,7 +25,8 @@ struct Limit {
     what: &'static str,
     /// What the topic is made and filled with before.
     before: &'static str,
-    /// The load, as the load generator's words.
+    /// The load: words for the load generator, or `flood`, which makes so many records without a core of its own, with
+    /// partitions, records a second, bytes and seconds.
     words: &'static str,
     /// Whether the load is there when it says so, and stays until its input ends. Otherwise it works as long as the
     /// ordinary client, and its whole work must succeed.
@@ -39,7 +43,7 @@ const LIMITS: [Limit; 5] = [
         key: "limits/many-records",
         what: "1,000,000/s of 100 B over 1,000 partitions, flush off",
         before: "produce -records 1000 -size 100 -partitions 1000 -spread -memory 100",
-        words: "paced -rate 1000000 -size 100 -partitions 1000 -spread -linger 100ms -producers 2 -seconds 10",
+        words: "flood 1000 1000000 100 10",
         stays: false,
         ottla: Subject::FlushOff,
         against: Subject::Kafka,
@@ -82,6 +86,8 @@ const LIMITS: [Limit; 5] = [
     },
 ];
 
+/// The program of `crates/bench` for many records.
+const FLOOD: &str = "flood";
 /// The ordinary client, for as long as the loads that do not stay: those begin while it warms up.
 const ORDINARY: &str = "latency -rate 1000 -warm 3 -seconds 6 -memory 200 -reset-peak";
 const PERCENTILE: &str = "end_to_end_ms/p99";
@@ -123,6 +129,7 @@ fn rows() -> Vec<Row> {
 }
 
 fn measure(bench: &mut Bench) -> Result<(), String> {
+    process::run(&mut process::cargo(&["build", "--quiet", "--release", "--package", "ottla-bench", "--bin", FLOOD]))?;
     for round in 1..=bench.options.rounds {
         for limit in LIMITS.iter().filter(|limit| bench.options.wants(limit.key)).collect::<Vec<_>>() {
             // Other brokers for each: the peak of one is not the next one's.
@@ -160,17 +167,26 @@ fn one(bench: &mut Bench, server: &Server, limit: &Limit) -> Result<(), String> 
     Ok(())
 }
 
+/// What makes the load on a topic of a broker.
+fn command(bench: &Bench, server: &Server, limit: &Limit, topic: &str) -> Command {
+    let Some(numbers) = limit.words.strip_prefix(FLOOD) else { return bench.load.command(server, topic, limit.words) };
+    let mut command = Command::new(process::target().join("release").join(FLOOD));
+    command.args([&server.address(), topic]).args(numbers.split_whitespace());
+    command
+}
+
 /// The ordinary client while the load is there; and what the load tells of itself, if it ends by itself.
 fn beside(bench: &Bench, server: &Server, limit: &Limit, topic: &str) -> Result<(Answer, Option<Answer>), String> {
+    let mut command = command(bench, server, limit, topic);
     if limit.stays {
-        let mut held = bench.load.hold(&mut bench.load.command(server, topic, limit.words))?;
+        let mut held = bench.load.hold(&mut command)?;
         let with = bench.load.run(server, "ordinary", ORDINARY)?;
         held.close_input();
         let mut said = String::new();
         let status = held.finish(load::WORK_MAX, |line| said = line)?;
         return if status.success() { Ok((with, None)) } else { Err(format!("the load did not last: {said}")) };
     }
-    let mut works = bench.load.start(server, topic, limit.words)?;
+    let mut works = Running::start(&mut command, true)?;
     let with = bench.load.run(server, "ordinary", ORDINARY)?;
     let load = load::finish(&mut works)?;
     Ok((with, Some(load)))
@@ -186,7 +202,8 @@ mod tests {
             let words: Vec<_> = words.split_whitespace().collect();
             let of =
                 |flag: &str| words.iter().position(|word| *word == flag).map_or(0, |at| words[at + 1].parse().unwrap());
-            of("-warm") + of("-seconds")
+            let flood = words[0] == FLOOD;
+            if flood { words[4].parse().unwrap() } else { of("-warm") + of("-seconds") }
         };
         for limit in LIMITS.iter().filter(|limit| !limit.stays) {
             assert!(seconds(limit.words) > seconds(ORDINARY), "{}", limit.key);
