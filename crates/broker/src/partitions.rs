@@ -17,7 +17,7 @@ use ottla_storage::{Log, LogConfig, NewPartition, PartitionOffsets};
 use ottla_types::{PartitionIndex, TopicId, TopicName, TopicPartition};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use crate::directories::{Directories, Found};
 use crate::moves::Moves;
@@ -184,13 +184,14 @@ impl Keeper {
             self.settings.follow(&self.image);
             self.directories.cordon(&self.settings.present().cordoned_log_dirs);
         }
-        for change in &difference.partitions_removed {
-            if let Some(partition) = partitions.remove(&(change.topic_id, change.index)) {
-                self.partitions.0.store(Arc::new(partitions.clone()));
-                partition.close();
-            }
-            self.delete(change).await;
+        let removed = difference.partitions_removed.iter();
+        let removed: Vec<_> =
+            removed.filter_map(|change| partitions.remove(&(change.topic_id, change.index))).collect();
+        if !removed.is_empty() {
+            self.partitions.0.store(Arc::new(partitions.clone()));
+            removed.iter().for_each(|partition| partition.close());
         }
+        self.delete(&difference.partitions_removed).await;
         let unmade = self.still_unmade(&difference);
         let mut wanted: Vec<_> = with(&unmade, true).collect();
         for (change, is_new) in
@@ -283,12 +284,14 @@ impl Keeper {
         logs
     }
 
-    async fn delete(&self, change: &PartitionChange) {
-        let name = name_of(change);
-        self.moves.give_up(&name).await;
-        match self.directories.delete(&name, change.topic_id, self.runtime.random.wide_bits()).await {
-            Ok(()) => debug!(partition = %name, "deleted"),
-            Err(fault) => error!(partition = %name, %fault, "the log could not be deleted"),
+    async fn delete(&self, changes: &[PartitionChange]) {
+        let names: Vec<_> = changes.iter().map(|change| (name_of(change), change.topic_id)).collect();
+        for (name, _) in &names {
+            self.moves.give_up(name).await;
+        }
+        let failed = self.directories.delete(&names, || self.runtime.random.wide_bits()).await;
+        for (name, fault) in failed {
+            error!(partition = %name, %fault, "the log could not be deleted");
         }
     }
 

@@ -181,24 +181,30 @@ impl Directories {
         found
     }
 
-    /// Deletes a partition wherever it is, its files too. `random` makes the name unique that it has meanwhile.
+    /// Deletes partitions wherever they are, their files too; what could not be deleted, and why. `random` makes names
+    /// unique that they have meanwhile.
     pub(crate) async fn delete(
         &self,
-        name: &TopicPartition,
-        topic_id: TopicId,
-        random: u128,
-    ) -> Result<(), StorageFault> {
+        partitions: &[(TopicPartition, TopicId)],
+        random: impl Fn() -> u128,
+    ) -> Vec<(TopicPartition, StorageFault)> {
+        let mut failed = Vec::new();
         for directory in self.online() {
-            let is_meant = match directory.get(name) {
+            let is_meant = |name: &TopicPartition, topic_id: TopicId| match directory.get(name) {
                 Some(open) => open.topic_id.is_none_or(|id| id == topic_id),
                 None => directory.faulty(name).is_some(),
             };
-            if is_meant {
-                let retired = directory.delete(name, random).await?;
-                directory.remove_deleted(&retired).await?;
+            let meant = partitions.iter().filter(|(name, topic_id)| is_meant(name, *topic_id));
+            let meant: Vec<_> = meant.map(|(name, _)| (name.clone(), random())).collect();
+            for ((name, _), retired) in meant.iter().zip(directory.delete_all(&meant).await) {
+                let removed = match retired {
+                    Ok(retired) => directory.remove_deleted(&retired).await,
+                    Err(fault) => Err(fault),
+                };
+                failed.extend(removed.err().map(|fault| (name.clone(), fault)));
             }
         }
-        Ok(())
+        failed
     }
 
     /// Makes new partitions, each where a client wished it, else in the directory with the fewest; where that one fails, in

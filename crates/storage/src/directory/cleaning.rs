@@ -127,6 +127,25 @@ impl LogDirectory {
             };
             checkpoint::encode_offsets(&cleaned)
         };
+        self.write_cleaned(text).await
+    }
+
+    /// Forgets how far these are clean.
+    pub(super) async fn forget_cleaned<'a>(
+        &self,
+        names: impl Iterator<Item = &'a TopicPartition>,
+    ) -> Result<(), StorageFault> {
+        let text = {
+            let mut cleaned = self.cleaned.lock();
+            if names.filter(|name| cleaned.remove(*name).is_some()).count() == 0 {
+                return Ok(());
+            }
+            checkpoint::encode_offsets(&cleaned)
+        };
+        self.write_cleaned(text).await
+    }
+
+    async fn write_cleaned(&self, text: String) -> Result<(), StorageFault> {
         checkpoint::replace(&*self.disk, &self.path().join(CLEANED), Bytes::from(text)).await
     }
 }

@@ -10,7 +10,7 @@ use crate::disk::simulated::SimulatedDisk;
 use crate::testing::{batch, produced, put};
 use crate::{LogConfig, OpenOptions};
 
-fn name(topic: &str, partition: i32) -> TopicPartition {
+pub(super) fn name(topic: &str, partition: i32) -> TopicPartition {
     TopicPartition { topic: TopicName::new(topic).expect("legal"), partition: PartitionIndex(partition) }
 }
 
@@ -28,7 +28,7 @@ async fn open_as(
         .await
 }
 
-async fn open(disk: &Arc<SimulatedDisk>) -> LogDirectory {
+pub(super) async fn open(disk: &Arc<SimulatedDisk>) -> LogDirectory {
     open_as(disk, meta(), 1).await.expect("opened")
 }
 
