@@ -45,6 +45,14 @@ impl Runtime {
     pub fn spawn(&self, lane: Lane, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(lane, Box::pin(task));
     }
+
+    /// Does what keeps a thread for milliseconds, without keeping other tasks from being done. It costs some ten
+    /// microseconds more.
+    pub fn compute<T>(&self, work: impl FnOnce() -> T) -> T {
+        let (mut work, mut done) = (Some(work), None);
+        self.tasks.compute(&mut || done = work.take().map(|work| work()));
+        done.expect("it is done once, before this returns")
+    }
 }
 
 impl fmt::Debug for Runtime {

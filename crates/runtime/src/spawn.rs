@@ -17,4 +17,10 @@ pub enum Lane {
 pub trait Spawn: Send + Sync + 'static {
     /// Runs `task` to its end, or until the executor stops.
     fn spawn(&self, lane: Lane, task: BoxFuture<'static, ()>);
+
+    /// Does what keeps a thread for milliseconds, here and now. An executor of several threads lets another one do
+    /// meanwhile what this one would do.
+    fn compute(&self, work: &mut dyn FnMut()) {
+        work();
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ottla_types::Timestamp;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 pub use network::SystemNetwork;
 pub use resources::{Usage, memory_bytes, usage};
@@ -73,5 +73,38 @@ impl Spawn for SystemTasks {
             Lane::Background => &self.background,
         };
         drop(executor.spawn(task));
+    }
+
+    fn compute(&self, work: &mut dyn FnMut()) {
+        match Handle::try_current().map(|executor| executor.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+            _ => work(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn what_computes_for_long_keeps_no_other_task_from_being_done() {
+        let executor = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let handle = executor.handle().clone();
+        let computes = executor.spawn(async move {
+            let runtime = runtime(handle.clone(), handle);
+            let (done, is_done) = mpsc::channel();
+            runtime.spawn(Lane::Data, async move { done.send(7).unwrap() });
+            runtime.compute(|| is_done.recv_timeout(Duration::from_secs(60)))
+        });
+        assert_eq!(executor.block_on(computes).unwrap(), Ok(7));
+    }
+
+    #[tokio::test]
+    async fn where_there_is_one_thread_it_is_done_there() {
+        let runtime = runtime(Handle::current(), Handle::current());
+        assert_eq!(runtime.compute(|| 7), 7);
     }
 }

@@ -65,6 +65,10 @@ impl fmt::Display for Refused {
     }
 }
 
+/// Records that take so long to be checked, a millisecond and more, that others must not wait for it. Batches of up to
+/// 1 MB, which clients send by default, are checked in a fraction of that, and compressed ones in not much more.
+const LONG_BYTES_MIN: usize = 4 << 20;
+
 /// How often an append is tried again that met a log on its way to another directory.
 const EXCHANGES_MAX: usize = 3;
 
@@ -110,7 +114,11 @@ pub(super) async fn append_one(
     let records = records.unwrap_or_default();
     let mut exchanges = 0;
     loop {
-        let Some(batch) = admitted(node, &partition, &records, asked)? else { return Ok(None) };
+        let admitted = match records.len() < LONG_BYTES_MIN {
+            true => admitted(node, &partition, &records, asked),
+            false => node.runtime.compute(|| admitted(node, &partition, &records, asked)),
+        };
+        let Some(batch) = admitted? else { return Ok(None) };
         let (count, bytes) = (u64::from(batch.header.record_count.unsigned_abs()), batch.bytes.len() as u64);
         let refusal = match partition.append(batch, node.runtime.clock.wall()) {
             Ok(place) => {
