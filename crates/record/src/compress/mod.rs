@@ -115,6 +115,7 @@ pub(crate) enum Reading {
 #[derive(Debug, Default)]
 pub(crate) struct Decompressor {
     window: Window,
+    gzip: gzip::Context,
     zstd: zstd::Context,
     snappy: snappy::Context,
 }
@@ -136,7 +137,7 @@ impl Decompressor {
         self.window.restart(bytes_max);
         let mut stream = match codec {
             Codec::None => Stream::None(input),
-            Codec::Gzip => Stream::Gzip(gzip::Reader::new(input, reading)),
+            Codec::Gzip => Stream::Gzip(gzip::Reader::new(input, &mut self.gzip, reading)?),
             Codec::Snappy => Stream::Snappy(snappy::Reader::new(input, &mut self.snappy)?),
             Codec::Lz4 => Stream::Lz4(lz4::Reader::new(input, lz4::HeaderChecksum::of(magic), reading)?),
             Codec::Zstd => Stream::Zstd(zstd::Reader::new(input, &mut self.zstd)?),
@@ -233,7 +234,7 @@ impl Compressor {
 /// whether it is.
 enum Stream<'i, 'c> {
     None(&'i [u8]),
-    Gzip(gzip::Reader<'i>),
+    Gzip(gzip::Reader<'i, 'c>),
     Snappy(snappy::Reader<'i, 'c>),
     Lz4(lz4::Reader<'i>),
     Zstd(zstd::Reader<'i, 'c>),
