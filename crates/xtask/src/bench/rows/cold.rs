@@ -12,8 +12,14 @@ use crate::bench::machine;
 use crate::bench::row::{Row, Subject};
 
 /// The family.
-pub(super) const FAMILY: Family =
-    Family { name: "cold", what: "producers beside cold reads and much writing", minutes: 8.0, rows, measure };
+pub(super) const FAMILY: Family = Family {
+    name: "cold",
+    what: "producers beside cold reads and much writing",
+    minutes: 8.0,
+    levelled: true,
+    rows,
+    measure,
+};
 
 const READ: &str = "cold/read";
 const WRITE: &str = "cold/write";
@@ -56,7 +62,7 @@ fn one(bench: &mut Bench, server: &Server, round: u32) -> Result<(), String> {
     let probe = format!("paced -rate 20000 -warm 2 -seconds {}", bench.scaled(10.0));
     let topic = format!("probe-{round}");
     let load = bench.load.clone();
-    load.touch(bench.scaled(3000.0), &bench.folder)?;
+    bench.fill();
     let without = load.run(server, &topic, &probe)?;
     let reader = format!("consume -records {}", bench.scaled(COLD_RECORDS));
     let read = beside(load.start(server, &topic, &probe)?, |_| {

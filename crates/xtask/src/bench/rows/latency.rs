@@ -7,7 +7,7 @@ use crate::bench::works::{BOTH, CPU, Measure, P50, P99, P999, Work, alternate};
 
 /// The family.
 pub(super) const FAMILY: Family =
-    Family { name: "latency", what: "open loops at three rates", minutes: 10.0, rows, measure };
+    Family { name: "latency", what: "open loops at three rates", minutes: 10.0, levelled: true, rows, measure };
 
 fn rows() -> Vec<Row> {
     rows_of(&works(1.0))
@@ -27,7 +27,6 @@ fn works(scale: f64) -> Vec<Work> {
             what: format!("{words}/s of 1 KB"),
             words: format!("latency -rate {rate} -warm {warm} -seconds {seconds}"),
             before: String::new(),
-            touch_mb: 2000.0,
             ottlas: BOTH,
             against: Subject::Kafka,
             measures: vec![

@@ -15,6 +15,7 @@ pub(super) const FAMILY: Family = Family {
     name: "limits",
     what: "an ordinary client beside what is large, much or slow",
     minutes: 9.0,
+    levelled: true,
     rows,
     measure,
 };
