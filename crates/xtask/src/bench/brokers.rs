@@ -32,7 +32,7 @@ const KAFKA_ALONE: &[&str] = &[
     "transaction.state.log.min.isr=1",
 ];
 /// For whoever is measured: a topic that was deleted leaves its room to the next work.
-const EVERYBODY: &[&str] = &["log.segment.delete.delay.ms=1000"];
+const EVERYBODY: &[&str] = &["log.segment.delete.delay.ms=100"];
 /// How long the floor may take until it listens, and a first record until it is acknowledged.
 const START_MAX: Duration = Duration::from_secs(360);
 /// The load generator runs before the broker does: its own start is not the broker's.

@@ -38,6 +38,8 @@ pub(crate) const P50: Unit = Unit { label: "ms", better: Better::Low, of: |a| a.
 pub(crate) const P99: Unit = Unit { label: "ms", better: Better::Low, of: |a| a.number("end_to_end_ms/p99") };
 /// The same.
 pub(crate) const P999: Unit = Unit { label: "ms", better: Better::Low, of: |a| a.number("end_to_end_ms/p999") };
+/// From when a record was due until the generator gave it to its client, which is part of the others.
+pub(crate) const LATE: Unit = Unit { label: "ms", better: Better::Low, of: |a| a.number("late_ms/p99") };
 
 /// A figure of a work, and what it is to be.
 pub(crate) struct Measure {

@@ -7,7 +7,7 @@ use crate::bench::works::{CPU, MACHINE, Measure, OFF, SPEED, Work, alternate};
 
 /// The family.
 pub(super) const FAMILY: Family =
-    Family { name: "consume", what: "reading what is hot", minutes: 4.0, levelled: true, rows, measure };
+    Family { name: "consume", what: "reading what is hot", minutes: 2.0, levelled: true, rows, measure };
 
 /// What it may cost beside a bare sendfile.
 const FLOOR: Goal = Goal::Times(1.0 / 1.1);

@@ -17,7 +17,7 @@ use crate::disks::mounts::Mounts;
 pub(super) const FAMILY: Family = Family {
     name: "directories",
     what: "one of two log directories is slow",
-    minutes: 5.0,
+    minutes: 6.0,
     levelled: true,
     rows,
     measure,

@@ -13,7 +13,7 @@ use crate::process::Running;
 
 /// The family.
 pub(super) const FAMILY: Family =
-    Family { name: "memory", what: "resident memory", minutes: 6.0, levelled: false, rows, measure };
+    Family { name: "memory", what: "resident memory", minutes: 4.0, levelled: false, rows, measure };
 
 const IDLE: &str = "memory/idle/resident";
 const AFTER: &str = "memory/10-gb/resident";

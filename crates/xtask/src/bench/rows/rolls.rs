@@ -15,7 +15,7 @@ use crate::process::{self, cargo};
 pub(super) const FAMILY: Family = Family {
     name: "rolls",
     what: "an open loop across rolls, deletions and cleaning",
-    minutes: 6.0,
+    minutes: 7.0,
     levelled: true,
     rows,
     measure,
@@ -59,7 +59,7 @@ fn measure(bench: &mut Bench) -> Result<(), String> {
 }
 
 fn one(bench: &Bench, server: &Server, round: u32) -> Result<(Answer, Answer), String> {
-    let words = format!("latency -rate 20000 -warm {} -seconds {}", bench.scaled(5.0), bench.scaled(10.0));
+    let words = format!("latency -rate 20000 -warm {} -seconds {}", bench.scaled(3.0), bench.scaled(10.0));
     let (plain, rolling) = (format!("plain-{round}"), format!("rolling-{round}"));
     bench.fill();
     let without = bench.load.run(server, &plain, &words)?;

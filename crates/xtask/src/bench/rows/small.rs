@@ -7,7 +7,7 @@ use crate::bench::works::{BOTH, Measure, RECORDS, Work, alternate};
 
 /// The family.
 pub(super) const FAMILY: Family =
-    Family { name: "small", what: "producing one record a request", minutes: 4.0, levelled: true, rows, measure };
+    Family { name: "small", what: "producing one record a request", minutes: 3.0, levelled: true, rows, measure };
 
 fn rows() -> Vec<Row> {
     rows_of(&works(1.0))

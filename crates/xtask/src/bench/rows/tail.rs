@@ -20,7 +20,7 @@ fn measure(bench: &mut Bench) -> Result<(), String> {
 
 fn works(scale: f64) -> Vec<Work> {
     // Records of 1 KB would be a gigabyte a second, which the readers would take the machine for.
-    let (warm, seconds) = ((5.0 * scale).ceil(), (10.0 * scale).ceil());
+    let (warm, seconds) = ((3.0 * scale).ceil(), (8.0 * scale).ceil());
     vec![Work {
         key: "tail/50".to_owned(),
         what: "50 readers at the tail, 20,000/s of 100 B".to_owned(),
