@@ -35,8 +35,8 @@ const SOFT_LIMITS_FROM: i16 = 3;
 const ANSWER_BYTES_MAX: usize = 8 << 20;
 /// How much is read from a file at a time, and is made room for.
 const PIECE_BYTES: usize = 1 << 20;
-/// How much is converted before others who wait for this thread get their turn.
-const UNBROKEN_BYTES_MAX: usize = 256 << 10;
+/// How much is converted before others who wait for this thread get their turn: a fraction of a millisecond.
+const UNBROKEN_BYTES_MAX: usize = 1 << 20;
 
 /// Whether a version's limits hold for the first batch too.
 pub(super) const fn has_hard_limits(version: i16) -> bool {
@@ -108,8 +108,8 @@ impl Conversion<'_> {
                 Err(_) if first_bytes > 0 => break,
                 Err(error) => return Err(refused(&error)),
             }
-            // Much takes a while, and others wait for this thread.
-            unbroken_bytes += bytes.len();
+            // Much takes a while, as may little that is compressed, and others wait for this thread.
+            unbroken_bytes += if compressed { UNBROKEN_BYTES_MAX } else { bytes.len() };
             if unbroken_bytes >= UNBROKEN_BYTES_MAX {
                 unbroken_bytes = 0;
                 drop(bytes);
@@ -204,6 +204,8 @@ impl BatchesInFile<'_> {
         let head = self.bytes(left.min(ottla_record::BATCH_HEADER_BYTES)).await?;
         // A head that is cut is no head.
         let Ok(header) = BatchHeader::parse_any(&head) else { return Ok(None) };
+        // What is in use cannot be read into.
+        drop(head);
         let size = header.size_in_bytes();
         if size > left.min(size_max) {
             return Ok(None);
