@@ -31,7 +31,7 @@ func verbs() []verb {
 		{"firstack", "tries until one record is acknowledged", firstAck},
 		{"idle", "opens -connections, asks for ApiVersions and Metadata on each, and stays until stdin ends", idle},
 		{"slow", "-connections that ask for -bytes of the topic and do not read them, until stdin ends", slow},
-		{"touch", "writes -megabytes to a file in -dir and deletes it", touch},
+		{"fill", "reads a hole in -dir until the page cache is full of it, at most -megabytes", fill},
 		{"ballast", "holds -megabytes of memory that cannot be paged out, until stdin ends", ballast},
 	}
 }

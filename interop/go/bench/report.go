@@ -11,11 +11,12 @@ import (
 
 // report is what a verb tells at its end. Keys that do not apply are absent.
 type report struct {
-	Verb        string  `json:"verb"`
-	Records     int64   `json:"records,omitempty"`
-	Bytes       int64   `json:"bytes,omitempty"` // of the records' values
-	Connections int     `json:"open,omitempty"`
-	Seconds     float64 `json:"seconds"`
+	Verb        string   `json:"verb"`
+	Records     int64    `json:"records,omitempty"`
+	Bytes       int64    `json:"bytes,omitempty"` // of the records' values
+	Connections int      `json:"open,omitempty"`
+	Free        *float64 `json:"free_mb,omitempty"` // memory that nobody uses, after fill
+	Seconds     float64  `json:"seconds"`
 	*costs
 	Ack      *quantiles `json:"ack_ms,omitempty"`        // from when a record was due to its acknowledgement
 	EndToEnd *quantiles `json:"end_to_end_ms,omitempty"` // from when a record was due until a reader had it

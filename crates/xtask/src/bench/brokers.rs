@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::load::{FIRST_ACK, Load};
+use super::machine;
 use super::row::Subject;
 use crate::broker::Broker;
 use crate::connections::let_pass;
@@ -31,11 +32,18 @@ const KAFKA_ALONE: &[&str] = &[
     "transaction.state.log.min.isr=1",
 ];
 /// For whoever is measured: a topic that was deleted leaves its room to the next work.
-const EVERYBODY: &[&str] = &["log.segment.delete.delay.ms=1000"];
+const EVERYBODY: &[&str] = &["log.segment.delete.delay.ms=100"];
 /// How long the floor may take until it listens, and a first record until it is acknowledged.
 const START_MAX: Duration = Duration::from_secs(360);
 /// The load generator runs before the broker does: its own start is not the broker's.
 const HEAD_START: Duration = Duration::from_millis(300);
+/// How long a broker may take to delete a topic's files, and to come to rest after that.
+const DELETE_MAX: Duration = Duration::from_secs(60);
+const REST_MAX: Duration = Duration::from_secs(5);
+/// Between two looks at it.
+const LOOK: Duration = Duration::from_millis(500);
+/// A broker that takes no more of a core between two looks is at rest. Less is less than a clock tick.
+const AT_REST: f64 = 0.02;
 /// The topic of first records.
 const FIRST: &str = "first";
 
@@ -108,6 +116,42 @@ impl Server {
     /// Its first log directory.
     pub(crate) fn data(&self) -> &Path {
         &self.dirs[0]
+    }
+
+    /// Waits until nothing of a deleted topic is in its log directories and until it is at rest; an error if the former does
+    /// not come to pass. Kafka deletes files some time after it has answered, and one that compiles may never rest.
+    pub(crate) fn forgotten(&self, topic: &str) -> Result<(), String> {
+        let begun = Instant::now();
+        while self.has(topic)? {
+            if begun.elapsed() > DELETE_MAX {
+                return Err(format!("{}: {topic} is not deleted", self.subject.name()));
+            }
+            let_pass(LOOK / 10);
+        }
+        let begun = Instant::now();
+        let mut before = machine::cpu_seconds(self.id())?;
+        while begun.elapsed() < REST_MAX {
+            let_pass(LOOK);
+            let now = machine::cpu_seconds(self.id())?;
+            if now - before <= AT_REST * LOOK.as_secs_f64() + f64::EPSILON {
+                break;
+            }
+            before = now;
+        }
+        Ok(())
+    }
+
+    /// Whether a folder of the topic is there, under its own name or under that of what is to be deleted.
+    fn has(&self, topic: &str) -> Result<bool, String> {
+        for dir in &self.dirs {
+            let wrong = |error: std::io::Error| format!("{}: {error}", dir.display());
+            for entry in std::fs::read_dir(dir).map_err(wrong)? {
+                if is_of(topic, &entry.map_err(wrong)?.file_name().to_string_lossy()) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Stops it as an operator would.
@@ -213,8 +257,30 @@ fn first_ack() -> String {
     format!("{FIRST_ACK} -patience {}s", START_MAX.as_secs())
 }
 
+/// Whether a folder is one of the topic's: `TOPIC-PARTITION`, with more behind it while it waits to be deleted.
+fn is_of(topic: &str, folder: &str) -> bool {
+    let rest = folder.strip_prefix(topic).and_then(|rest| rest.strip_prefix('-'));
+    let number = rest.and_then(|rest| rest.split('.').next());
+    number.is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
 /// A port that is free now, and the broker's over all its starts.
 fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
     listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_told_by_their_topic_also_when_they_wait_to_be_deleted() {
+        for folder in ["probe-1-0", "probe-1-10", "probe-1-0.6ad1f0a3e5d14cbd8f7e9f0f9d0c7f4e-delete"] {
+            assert!(is_of("probe-1", folder), "{folder}");
+        }
+        for folder in ["probe-1", "probe-10-0", "probe-1-again-0", "other-0"] {
+            assert!(!is_of("probe-1", folder), "{folder}");
+        }
+    }
 }

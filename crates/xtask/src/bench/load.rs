@@ -88,13 +88,11 @@ impl Load {
         self.hold(Command::new(&self.path).args(["ballast", "-megabytes", &megabytes.to_string()]))
     }
 
-    /// Writes and deletes so much in `folder`. The memory below a virtual machine may be given to others while it is free,
-    /// and then costs several times as much at its next use: what comes next shall find warm memory, whoever it is.
-    pub(crate) fn touch(&self, megabytes: u64, folder: &Path) -> Result<(), String> {
+    /// Reads a hole, which stays in `folder`, until the page cache is full of it; not much more than so much.
+    pub(crate) fn fill(&self, megabytes: u64, folder: &Path) -> Result<Answer, String> {
         let mut command = Command::new(&self.path);
-        command.args(["touch", "-megabytes", &megabytes.to_string(), "-dir"]).arg(folder);
-        let out = command.output().map_err(|error| format!("{}: {error}", self.path.display()))?;
-        if out.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&out.stderr).into_owned()) }
+        command.args(["fill", "-megabytes", &megabytes.to_string(), "-dir"]).arg(folder);
+        finish(&mut Running::start(&mut command, true)?)
     }
 }
 

@@ -3,7 +3,8 @@
 //! A tour. `options` is the command line. `row` is one line of the table and its goal; `rows` has all of them, a file for
 //! each family. A family starts `brokers`, has the load generator (`load`) do `works` on each in turn, or does something
 //! of its own, and hands figures to the `ledger`. `table`, `json` and `svg` tell them, `record` keeps them in docs/.
-//! `figures` is the arithmetic, `machine` what is read from /proc, `beside` disturbs what is measured on purpose.
+//! `figures` is the arithmetic, `machine` what is read from /proc, `level` sees to it that everybody finds the same memory,
+//! `beside` disturbs what is measured on purpose.
 //!
 //! What the figures mean is told in docs/benchmarks.md, which holds the last record.
 
@@ -12,6 +13,7 @@ mod brokers;
 mod figures;
 mod json;
 mod ledger;
+mod level;
 mod load;
 mod machine;
 mod options;
@@ -29,6 +31,7 @@ use std::time::Instant;
 use self::brokers::Server;
 use self::json::Record;
 use self::ledger::{Entry, Ledger};
+use self::level::Level;
 use self::load::Load;
 use self::options::Options;
 use self::row::{Row, Subject};
@@ -45,6 +48,7 @@ pub(crate) struct Bench {
     /// Where brokers keep their data meanwhile.
     folder: PathBuf,
     ledger: Ledger,
+    level: Level,
     begun: Instant,
 }
 
@@ -106,14 +110,16 @@ fn measure(options: Options, families: &[&Family]) -> Result<Record, String> {
     let folder = options.dir.join(format!("ottla-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let ledger = Ledger::new(families.iter().flat_map(|family| rows_of(family, &options)));
-    let mut bench = Bench { options, load, folder, ledger, begun: Instant::now() };
+    let mut bench = Bench { options, load, folder, ledger, level: Level::default(), begun: Instant::now() };
     for (at, family) in families.iter().enumerate() {
         let left: f64 = families[at..].iter().map(|family| bench.minutes(family)).sum();
         bench.say(&format!("{} ({} of {}, some {left:.0} minutes left)", family.name, at + 1, families.len()));
+        bench.prepare(family);
         if let Err(why) = (family.measure)(&mut bench) {
             bench.trouble(family.name, None, &why);
         }
     }
+    bench.level.release();
     // What is left there is of brokers that failed, which the table tells of.
     drop(std::fs::remove_dir_all(&bench.folder));
     let Bench { options, ledger, .. } = bench;
@@ -133,11 +139,28 @@ impl Bench {
         Server::start(subject, &self.options.binary, &folder, settings)
     }
 
-    /// Deletes a topic, whose room the next work needs.
+    /// Takes the memory that a family's works are not to have, or gives it back.
+    fn prepare(&mut self, family: &Family) {
+        if family.levelled {
+            let said = self.level.hold(&self.load);
+            said.iter().for_each(|what| self.say(what));
+        } else {
+            self.level.release();
+        }
+    }
+
+    /// Has the memory that a work is going to write to warm; see [`level`].
+    fn fill(&self) {
+        self.say(&self.level.fill(&self.load, &self.folder));
+    }
+
+    /// Deletes a topic, whose room the next work needs, and waits until the broker is done with it: what that costs is no
+    /// part of the next work.
     fn forget(&self, server: &Server, topic: &str) -> Result<(), String> {
         let mut command = Command::new(&self.options.binary);
         command.args(["topic", "delete", topic, "--yes", "--if-exists", "--bootstrap", &server.address()]);
-        process::output(&mut command).map(drop)
+        process::output(&mut command)?;
+        server.forgotten(topic)
     }
 
     /// A number of records, seconds or megabytes, as large as `--scale` wants it.

@@ -38,6 +38,8 @@ pub(crate) const P50: Unit = Unit { label: "ms", better: Better::Low, of: |a| a.
 pub(crate) const P99: Unit = Unit { label: "ms", better: Better::Low, of: |a| a.number("end_to_end_ms/p99") };
 /// The same.
 pub(crate) const P999: Unit = Unit { label: "ms", better: Better::Low, of: |a| a.number("end_to_end_ms/p999") };
+/// From when a record was due until the generator gave it to its client, which is part of the others.
+pub(crate) const LATE: Unit = Unit { label: "ms", better: Better::Low, of: |a| a.number("late_ms/p99") };
 
 /// A figure of a work, and what it is to be.
 pub(crate) struct Measure {
@@ -77,8 +79,6 @@ pub(crate) struct Work {
     pub(crate) words: String,
     /// What is done to the topic before, and not measured; empty for nothing.
     pub(crate) before: String,
-    /// How many megabytes are touched before.
-    pub(crate) touch_mb: f64,
     /// Which Ottlas do it.
     pub(crate) ottlas: &'static [Subject],
     /// Whom it is compared with.
@@ -174,12 +174,12 @@ fn renew(bench: &Bench, server: &mut Server) -> Result<(), String> {
 
 fn one(bench: &Bench, work: &Work, server: &Server, round: u32) -> Result<Answer, String> {
     let topic = format!("{}-{round}", work.key.replace('/', "-"));
-    let load = bench.load.clone();
+    // First of all: what is written before may be what is read then, out of the page cache.
+    bench.fill();
     if !work.before.is_empty() {
-        load.run(server, &topic, &work.before)?;
+        bench.load.run(server, &topic, &work.before)?;
     }
-    load.touch(bench.scaled(work.touch_mb), &bench.folder)?;
-    let answer = load.run(server, &topic, &work.words);
+    let answer = bench.load.run(server, &topic, &work.words);
     if server.subject != Subject::Floor
         && let Err(why) = bench.forget(server, &topic)
     {
@@ -209,7 +209,6 @@ mod tests {
             what: "produce 1 KB".to_owned(),
             words: String::new(),
             before: String::new(),
-            touch_mb: 0.0,
             ottlas: BOTH,
             against: Subject::Kafka,
             measures: vec![

@@ -9,8 +9,14 @@ use crate::bench::works::{CPU, Measure, OFF, Work, alternate};
 use crate::process::{self, cargo};
 
 /// The family.
-pub(super) const FAMILY: Family =
-    Family { name: "codecs", what: "a topic with another codec than its producer's", minutes: 2.0, rows, measure };
+pub(super) const FAMILY: Family = Family {
+    name: "codecs",
+    what: "a topic with another codec than its producer's",
+    minutes: 2.0,
+    levelled: true,
+    rows,
+    measure,
+};
 
 /// How much more than the codecs' own time it may take.
 const OWN: Goal = Goal::Times(1.0 / 1.2);
@@ -48,7 +54,6 @@ fn works(scale: f64) -> Vec<Work> {
         what: "produce 1 KB, lz4 to a topic of zstd".to_owned(),
         words: format!("produce -records {} -codec lz4 -config compression.type=zstd", (1e6 * scale).ceil()),
         before: String::new(),
-        touch_mb: 2000.0,
         ottlas: OFF,
         against: Subject::Kafka,
         measures: vec![Measure::told("cpu", "", CPU)],

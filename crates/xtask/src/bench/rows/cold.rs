@@ -12,8 +12,14 @@ use crate::bench::machine;
 use crate::bench::row::{Row, Subject};
 
 /// The family.
-pub(super) const FAMILY: Family =
-    Family { name: "cold", what: "producers beside cold reads and much writing", minutes: 8.0, rows, measure };
+pub(super) const FAMILY: Family = Family {
+    name: "cold",
+    what: "producers beside cold reads and much writing",
+    minutes: 8.0,
+    levelled: true,
+    rows,
+    measure,
+};
 
 const READ: &str = "cold/read";
 const WRITE: &str = "cold/write";
@@ -22,7 +28,7 @@ const MOST: f64 = 1.5;
 const PERCENTILE: &str = "ack_ms/p99";
 /// What is read cold, in records of 1 KB.
 const COLD_RECORDS: f64 = 3e6;
-/// Memory that is left while much is written, and how much that is: twice as much. Smaller works leave more.
+/// Memory that is left, and how much is written into it: twice as much. Smaller works leave more.
 const LEFT_MB: u64 = 4000;
 const WRITTEN_RECORDS: f64 = 8e6;
 
@@ -40,6 +46,13 @@ fn measure(bench: &mut Bench) -> Result<(), String> {
             bench.trouble("cold", Some(server.subject), &why);
         }
     }
+    // For all that is measured: with and without the disturbance there is as much memory, and to give it back and take it
+    // again would leave the next work cold memory.
+    let ballast = machine::available_mb()
+        .and_then(|available| bench.load.ballast(bench.scaled(available.saturating_sub(LEFT_MB) as f64)));
+    if let Err(why) = &ballast {
+        bench.trouble(WRITE, None, why);
+    }
     for round in 0..=bench.options.rounds {
         for server in servers.iter().filter(|server| round > 0 || server.subject.is_kafka()) {
             bench.say(&format!("round {round}: cold: {}", server.subject.name()));
@@ -48,6 +61,7 @@ fn measure(bench: &mut Bench) -> Result<(), String> {
             }
         }
     }
+    drop(ballast);
     bench.stop_all("cold", servers);
     Ok(())
 }
@@ -56,7 +70,7 @@ fn one(bench: &mut Bench, server: &Server, round: u32) -> Result<(), String> {
     let probe = format!("paced -rate 20000 -warm 2 -seconds {}", bench.scaled(10.0));
     let topic = format!("probe-{round}");
     let load = bench.load.clone();
-    load.touch(bench.scaled(3000.0), &bench.folder)?;
+    bench.fill();
     let without = load.run(server, &topic, &probe)?;
     let reader = format!("consume -records {}", bench.scaled(COLD_RECORDS));
     let read = beside(load.start(server, &topic, &probe)?, |_| {
@@ -64,14 +78,10 @@ fn one(bench: &mut Bench, server: &Server, round: u32) -> Result<(), String> {
         Ok(Some(load.command(server, "cold", &reader)))
     })?;
     let much = format!("produce -records {}", bench.scaled(WRITTEN_RECORDS));
-    let longer = format!("paced -rate 20000 -warm 2 -seconds {}", bench.scaled(20.0));
-    let written = {
-        let taken = machine::available_mb()?.saturating_sub(LEFT_MB) as f64;
-        let _ballast = load.ballast(bench.scaled(taken))?;
-        beside(load.start(server, &topic, &longer)?, |turn| {
-            Ok((turn == 0).then(|| load.command(server, "much", &much)))
-        })?
-    };
+    let longer = format!("paced -rate 20000 -warm 2 -seconds {}", bench.scaled(15.0));
+    let written = beside(load.start(server, &topic, &longer)?, |turn| {
+        Ok((turn == 0).then(|| load.command(server, "much", &much)))
+    })?;
     bench.forget(server, &topic)?;
     bench.forget(server, "much")?;
     let mut tell = |key, with: &Answer| tell_disturbed(bench, key, server.subject, PERCENTILE, &without, with);

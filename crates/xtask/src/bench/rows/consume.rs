@@ -6,7 +6,8 @@ use crate::bench::row::{Goal, Row, Subject};
 use crate::bench::works::{CPU, MACHINE, Measure, OFF, SPEED, Work, alternate};
 
 /// The family.
-pub(super) const FAMILY: Family = Family { name: "consume", what: "reading what is hot", minutes: 4.0, rows, measure };
+pub(super) const FAMILY: Family =
+    Family { name: "consume", what: "reading what is hot", minutes: 2.0, levelled: true, rows, measure };
 
 /// What it may cost beside a bare sendfile.
 const FLOOR: Goal = Goal::Times(1.0 / 1.1);
@@ -27,7 +28,6 @@ fn works(scale: f64) -> Vec<Work> {
         what: "consume 1 KB, hot".to_owned(),
         words: format!("consume -records {records}"),
         before: format!("produce -records {records}"),
-        touch_mb: 1.0,
         ottlas: OFF,
         against: Subject::Kafka,
         measures: vec![

@@ -7,7 +7,7 @@ use crate::bench::row::{Goal, Row, Subject};
 
 /// The family.
 pub(super) const FAMILY: Family =
-    Family { name: "crash", what: "kill -9 with ten gigabytes", minutes: 4.0, rows, measure };
+    Family { name: "crash", what: "kill -9 with ten gigabytes", minutes: 4.0, levelled: false, rows, measure };
 
 const KEY: &str = "crash/10-gb/ack";
 /// Ten gigabytes in records of 1 KB.

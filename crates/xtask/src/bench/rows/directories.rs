@@ -14,8 +14,14 @@ use crate::bench::row::{Row, Subject};
 use crate::disks::mounts::Mounts;
 
 /// The family.
-pub(super) const FAMILY: Family =
-    Family { name: "directories", what: "one of two log directories is slow", minutes: 5.0, rows, measure };
+pub(super) const FAMILY: Family = Family {
+    name: "directories",
+    what: "one of two log directories is slow",
+    minutes: 6.0,
+    levelled: true,
+    rows,
+    measure,
+};
 
 const KEY: &str = "directories/slow";
 /// Unmoved; two runs of the same differ by less than a quarter.
@@ -91,7 +97,7 @@ fn one(bench: &Bench, server: &Server, dirs: &[PathBuf], slow: &Path, round: u32
     }
     let (here, there) = here.zip(there).ok_or("all topics came into one directory")?;
     let probe = format!("paced -rate 20000 -warm 2 -seconds {}", bench.scaled(10.0));
-    load.touch(bench.scaled(2000.0), &bench.folder)?;
+    bench.fill();
     let without = load.run(server, &here, &probe)?;
     let disturb = format!("paced -rate {WANTED_RECORDS} -seconds 60");
     let with = {

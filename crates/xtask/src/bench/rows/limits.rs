@@ -14,7 +14,8 @@ use crate::process::{self, Running};
 pub(super) const FAMILY: Family = Family {
     name: "limits",
     what: "an ordinary client beside what is large, much or slow",
-    minutes: 9.0,
+    minutes: 12.0,
+    levelled: true,
     rows,
     measure,
 };
@@ -43,7 +44,7 @@ const LIMITS: [Limit; 5] = [
         key: "limits/many-records",
         what: "1,000,000/s of 100 B over 1,000 partitions, flush off",
         before: "produce -records 1000 -size 100 -partitions 1000 -spread -memory 100",
-        words: "flood 1000 1000000 100 10",
+        words: "flood 1000 1000000 100 8",
         stays: false,
         ottla: Subject::FlushOff,
         against: Subject::Kafka,
@@ -52,7 +53,7 @@ const LIMITS: [Limit; 5] = [
         key: "limits/large-records",
         what: "records of 100 MB, one a second, written and read, flush off",
         before: "produce -records 1 -partitions 1 -config max.message.bytes=104857600 -memory 100",
-        words: "latency -rate 1 -size 100000000 -batch 104000000 -partitions 1 -warm 0 -seconds 10",
+        words: "latency -rate 1 -size 100000000 -batch 104000000 -partitions 1 -warm 0 -seconds 8",
         stays: false,
         ottla: Subject::FlushOff,
         against: Subject::Kafka,
@@ -89,7 +90,7 @@ const LIMITS: [Limit; 5] = [
 /// The program of `crates/bench` for many records.
 const FLOOD: &str = "flood";
 /// The ordinary client, for as long as the loads that do not stay: those begin while it warms up.
-const ORDINARY: &str = "latency -rate 1000 -warm 3 -seconds 6 -memory 200 -reset-peak";
+const ORDINARY: &str = "latency -rate 1000 -warm 2 -seconds 5 -memory 200 -reset-peak";
 const PERCENTILE: &str = "end_to_end_ms/p99";
 /// What requests in flight may hold, in bytes and MB, and what the rest of a broker may.
 const SETTINGS: &[&str] = &["queued.max.request.bytes=268435456"];

@@ -12,7 +12,8 @@ use crate::connections::let_pass;
 use crate::process::Running;
 
 /// The family.
-pub(super) const FAMILY: Family = Family { name: "memory", what: "resident memory", minutes: 6.0, rows, measure };
+pub(super) const FAMILY: Family =
+    Family { name: "memory", what: "resident memory", minutes: 4.0, levelled: false, rows, measure };
 
 const IDLE: &str = "memory/idle/resident";
 const AFTER: &str = "memory/10-gb/resident";

@@ -32,6 +32,9 @@ pub(crate) struct Family {
     pub(crate) what: &'static str,
     /// How long it takes, with Kafka and three rounds.
     pub(crate) minutes: f64,
+    /// Whether its works find the same memory each, of which little is left ([`super::level`]). Not those that are about
+    /// what a broker holds or starts with.
+    pub(crate) levelled: bool,
     /// Its rows, in the table's order.
     pub(crate) rows: fn() -> Vec<Row>,
     /// Measures those that are asked for.
@@ -50,11 +53,11 @@ pub(crate) const FAMILIES: &[Family] = &[
     directories::FAMILY,
     old::FAMILY,
     codecs::FAMILY,
+    limits::FAMILY,
     start::FAMILY,
     memory::FAMILY,
     partitions::FAMILY,
     crash::FAMILY,
-    limits::FAMILY,
 ];
 
 /// The rows of works.

@@ -6,7 +6,8 @@ use crate::bench::row::{Row, Subject};
 use crate::bench::works::{CPU, Measure, OFF, Work, alternate};
 
 /// The family.
-pub(super) const FAMILY: Family = Family { name: "old", what: "clients of Kafka 0.10", minutes: 3.0, rows, measure };
+pub(super) const FAMILY: Family =
+    Family { name: "old", what: "clients of Kafka 0.10", minutes: 3.0, levelled: true, rows, measure };
 
 fn rows() -> Vec<Row> {
     rows_of(&works(1.0))
@@ -24,7 +25,6 @@ fn works(scale: f64) -> Vec<Work> {
         what: format!("client of Kafka 0.10, {what}"),
         words,
         before,
-        touch_mb: 2000.0,
         ottlas: OFF,
         against: Subject::OldKafka,
         measures: vec![Measure::times("cpu", "", CPU, 4.0, 4.0)],

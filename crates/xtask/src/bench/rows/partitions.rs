@@ -13,7 +13,7 @@ use crate::connections::let_pass;
 
 /// The family.
 pub(super) const FAMILY: Family =
-    Family { name: "partitions", what: "ten thousand partitions", minutes: 9.0, rows, measure };
+    Family { name: "partitions", what: "ten thousand partitions", minutes: 8.0, levelled: false, rows, measure };
 
 const MEMORY: &str = "partitions/memory/resident";
 const IDLE: &str = "partitions/idle/cpu";

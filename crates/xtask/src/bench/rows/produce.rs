@@ -7,7 +7,7 @@ use crate::bench::works::{BOTH, CPU, MACHINE, Measure, OFF, SPEED, Work, alterna
 
 /// The family.
 pub(super) const FAMILY: Family =
-    Family { name: "produce", what: "producing in batches", minutes: 10.0, rows, measure };
+    Family { name: "produce", what: "producing in batches", minutes: 12.0, levelled: true, rows, measure };
 
 fn rows() -> Vec<Row> {
     rows_of(&works(1.0))
@@ -28,7 +28,6 @@ fn works(scale: f64) -> Vec<Work> {
         what: format!("produce {what}"),
         words: format!("produce {words}"),
         before: String::new(),
-        touch_mb: 2500.0,
         ottlas,
         against: Subject::Kafka,
         measures,

@@ -12,8 +12,14 @@ use crate::bench::row::{Row, Subject};
 use crate::process::{self, cargo};
 
 /// The family.
-pub(super) const FAMILY: Family =
-    Family { name: "rolls", what: "an open loop across rolls, deletions and cleaning", minutes: 6.0, rows, measure };
+pub(super) const FAMILY: Family = Family {
+    name: "rolls",
+    what: "an open loop across rolls, deletions and cleaning",
+    minutes: 7.0,
+    levelled: true,
+    rows,
+    measure,
+};
 
 const KEY: &str = "rolls/p99";
 const KEY_999: &str = "rolls/p999";
@@ -53,12 +59,12 @@ fn measure(bench: &mut Bench) -> Result<(), String> {
 }
 
 fn one(bench: &Bench, server: &Server, round: u32) -> Result<(Answer, Answer), String> {
-    let words = format!("latency -rate 20000 -warm {} -seconds {}", bench.scaled(5.0), bench.scaled(10.0));
+    let words = format!("latency -rate 20000 -warm {} -seconds {}", bench.scaled(3.0), bench.scaled(10.0));
     let (plain, rolling) = (format!("plain-{round}"), format!("rolling-{round}"));
-    bench.load.touch(bench.scaled(3000.0), &bench.folder)?;
+    bench.fill();
     let without = bench.load.run(server, &plain, &words)?;
     bench.forget(server, &plain)?;
-    bench.load.touch(bench.scaled(3000.0), &bench.folder)?;
+    bench.fill();
     let measured = bench.load.start(server, &rolling, &format!("{words} {CONFIG}"))?;
     // It fills the log while the loop warms up, and has it cleaned while the loop is measured.
     let clean = |turn| {

@@ -6,7 +6,7 @@ use crate::bench::row::{Goal, Row, Subject};
 
 /// The family.
 pub(super) const FAMILY: Family =
-    Family { name: "start", what: "start to first acknowledgement", minutes: 1.0, rows, measure };
+    Family { name: "start", what: "start to first acknowledgement", minutes: 1.0, levelled: false, rows, measure };
 
 const KEY: &str = "start/first/ack";
 
