@@ -2,8 +2,8 @@
 //!
 //! A flag that RFC 1952 reserves is refused, as it asks; the Java client ignores it.
 //!
-//! Headers and trailers are read here, and only what is between them by the library: its reader makes an inflater for each
-//! member, which costs more than to inflate a small batch.
+//! Headers and trailers are read here, and only what is between them by the library: its reader makes an inflater of
+//! tens of kilobytes for each member.
 
 use std::io::Write;
 
