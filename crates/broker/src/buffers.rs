@@ -77,6 +77,18 @@ impl Buffers {
         Buffer { bytes, home: self.clone(), granted: None }
     }
 
+    /// Empty memory for a file to read some `bytes` bytes into (`File::read_again`).
+    pub(crate) fn to_read_into(self: &Arc<Self>, bytes: usize) -> Bytes {
+        Bytes::from(std::mem::take(self.take(bytes).bytes()))
+    }
+
+    /// Takes back what a file has read into, unless somebody still has a part of it.
+    pub(crate) fn was_read(&self, bytes: Bytes) {
+        if bytes.is_unique() {
+            self.give_back(Vec::from(bytes));
+        }
+    }
+
     fn give_back(&self, mut bytes: Vec<u8>) {
         let capacity = bytes.capacity();
         if !capacity.is_power_of_two() || capacity < SMALLEST_BYTES {
@@ -180,6 +192,24 @@ mod tests {
         let again = [pool.take(10_000), pool.take(10_000)];
         assert!(again.iter().any(|b| b.filled().as_ptr() == at));
         assert!(again.iter().all(|b| b.filled().is_empty()));
+    }
+
+    #[test]
+    fn memory_that_was_read_into_comes_back_unless_a_part_is_in_use() {
+        let pool = Arc::new(Buffers::default());
+        let read = |bytes: Bytes| {
+            let mut memory = Vec::from(bytes);
+            memory.resize(memory.capacity(), 7);
+            Bytes::from(memory)
+        };
+        let first = read(pool.to_read_into(10_000));
+        let at = first.as_ptr();
+        pool.was_read(first);
+        let again = read(pool.to_read_into(10_000));
+        assert_eq!(again.as_ptr(), at);
+        let part = again.slice(5..6);
+        pool.was_read(again);
+        assert_eq!((pool.kept.lock().bytes, &part[..]), (0, &[7][..]));
     }
 
     #[test]

@@ -38,14 +38,14 @@ pub(crate) struct Share {
 }
 
 /// Bytes, and the share that they are paid from.
-struct Paid {
-    bytes: Vec<u8>,
+struct Paid<B> {
+    bytes: B,
     _share: Share,
 }
 
-impl AsRef<[u8]> for Paid {
+impl<B: AsRef<[u8]>> AsRef<[u8]> for Paid<B> {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_ref()
     }
 }
 
@@ -65,7 +65,7 @@ impl Conversions {
 
 impl Share {
     /// `bytes`, which keep the share until they are gone.
-    pub(crate) fn pay(&self, bytes: Vec<u8>) -> Bytes {
+    pub(crate) fn pay(&self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
         Bytes::from_owner(Paid { bytes, _share: self.clone() })
     }
 }

@@ -241,7 +241,15 @@ fn as_a_request(bytes: &[u8]) {
 fn as_an_old_request(bytes: &[u8]) {
     if let Ok(MessageSet::Old(_)) = MessageSet::of(bytes) {
         let (mut scratch, mut compressor) = (Scratch::default(), Compressor::default());
-        let converted = convert_up(bytes, &LIMITS, &RULES, Packing::default(), &mut scratch, &mut compressor);
+        let converted = convert_up(
+            bytes,
+            &LIMITS,
+            &RULES,
+            Packing::default(),
+            &mut scratch,
+            &mut compressor,
+            &mut Vec::with_capacity,
+        );
         if let Ok(converted) = converted {
             check_batch(&converted.bytes, &LIMITS, &RULES, &mut scratch).expect("what was converted is sound");
         }
@@ -252,7 +260,8 @@ fn recompressed(bytes: &[u8]) {
     let Ok(batch) = single_batch(bytes) else { return };
     let (mut scratch, mut compressor) = (Scratch::default(), Compressor::default());
     let packing = Packing::default();
-    let converted = check_and_recompress(batch, &LIMITS, &RULES, packing, &mut scratch, &mut compressor);
+    let converted =
+        check_and_recompress(batch, &LIMITS, &RULES, packing, &mut scratch, &mut compressor, &mut Vec::with_capacity);
     if let Ok(converted) = converted {
         check_batch(&converted.bytes, &LIMITS, &RULES, &mut scratch).expect("what was recompressed is sound");
     }

@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::check::crc32c;
 pub use crate::compress::Compressor;
 use crate::compress::{Codec, Packing};
+use crate::convert::Room;
 use crate::header::{Attributes, BATCH_HEADER_BYTES, BatchHeader, CRC_START, LOG_OVERHEAD, MAGIC};
 use crate::read::Header;
 use crate::varint;
@@ -93,9 +94,20 @@ impl BatchBuilder {
         }
     }
 
-    /// Makes room for records of about so many bytes.
-    pub(crate) fn reserve(&mut self, bytes: usize) {
-        self.bytes.reserve(bytes);
+    /// Goes on in `memory`, which is empty.
+    pub(crate) fn move_to(&mut self, mut memory: Vec<u8>) {
+        memory.extend_from_slice(&self.bytes);
+        self.bytes = memory;
+    }
+
+    /// The memory that records were written to which became compressed ones, for others to be written to.
+    pub(crate) fn into_memory(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// How the records will be compressed.
+    pub(crate) fn codec(&self) -> Codec {
+        self.options.codec
     }
 
     /// The number of records so far.
@@ -160,17 +172,23 @@ impl BatchBuilder {
     }
 
     /// The batch: records compressed, header and CRC written.
-    pub fn build(self, compressor: &mut Compressor) -> Result<Bytes, BuildError> {
+    pub fn build(mut self, compressor: &mut Compressor) -> Result<Bytes, BuildError> {
+        self.build_in(compressor, &mut Vec::with_capacity).map(Bytes::from)
+    }
+
+    /// The same, once; compressed records go into what `room` gives.
+    pub(crate) fn build_in(&mut self, compressor: &mut Compressor, room: Room<'_>) -> Result<Vec<u8>, BuildError> {
         if self.record_count == 0 {
             return Err(BuildError::Empty);
         }
         let options = self.options;
         let mut bytes = match options.codec {
-            Codec::None => self.bytes,
+            Codec::None => std::mem::take(&mut self.bytes),
             codec => {
-                let out = vec![0; BATCH_HEADER_BYTES];
+                let records = &self.bytes[BATCH_HEADER_BYTES..];
+                let out = room(BATCH_HEADER_BYTES + codec.bytes_max(records.len()));
                 let packing = Packing { codec, level: options.level };
-                compressor.compress(packing, MAGIC, &self.bytes[BATCH_HEADER_BYTES..], out)
+                compressor.compress_behind_header(packing, records, out)
             }
         };
         let batch_length = i32::try_from(bytes.len() - LOG_OVERHEAD).map_err(|_| BuildError::TooLarge)?;
@@ -195,7 +213,7 @@ impl BatchBuilder {
         bytes[..BATCH_HEADER_BYTES].copy_from_slice(&header.to_bytes());
         header.crc = crc32c(&bytes[CRC_START..]);
         bytes[..BATCH_HEADER_BYTES].copy_from_slice(&header.to_bytes());
-        Ok(bytes.into())
+        Ok(bytes)
     }
 
     /// The size of the next record without its length.

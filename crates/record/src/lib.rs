@@ -48,7 +48,7 @@ pub use batches::{Batches, single_batch};
 pub use build::{BatchBuilder, BatchOptions, BuildError, Compressor};
 pub use check::{CheckedBatch, Limits, Rules, Scratch, TimestampRule, check_batch};
 pub use compress::{Codec, CompressionError, Packing, decompress};
-pub use convert::{Converted, DownConverter, DownError, MessageSet, check_and_recompress, convert_up};
+pub use convert::{Converted, DownConverter, DownError, MessageSet, Room, check_and_recompress, convert_up};
 pub use error::{BatchError, FramingFault, HeaderFault, RecordError, RecordFault, RefusedRecords};
 pub use header::{Attributes, BATCH_HEADER_BYTES, BatchHeader, LOG_OVERHEAD, MAGIC, MAGIC_POSITION, TimestampType};
 pub use message::OldMessage;

@@ -134,7 +134,16 @@ fn what_old_clients_sent_and_old_brokers_stored_reads_as_it_was_sent() {
 fn up(set: &[u8], timestamps: TimestampRule, codec: Codec) -> Converted {
     let rules = Rules { timestamps, compacted: false };
     let packing = Packing { codec, level: None };
-    convert_up(set, &Limits::default(), &rules, packing, &mut Scratch::default(), &mut Compressor::default()).unwrap()
+    convert_up(
+        set,
+        &Limits::default(),
+        &rules,
+        packing,
+        &mut Scratch::default(),
+        &mut Compressor::default(),
+        &mut Vec::with_capacity,
+    )
+    .unwrap()
 }
 
 const CREATE_TIME: TimestampRule =

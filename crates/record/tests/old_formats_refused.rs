@@ -35,7 +35,15 @@ fn set(magic: OldMagic, codec: Codec, values: &[&[u8]]) -> Vec<u8> {
 }
 
 fn up_with(set: &[u8], limits: &Limits, rules: &Rules, codec: Codec) -> Result<Converted, BatchError> {
-    convert_up(set, limits, rules, plain(codec), &mut Scratch::default(), &mut Compressor::default())
+    convert_up(
+        set,
+        limits,
+        rules,
+        plain(codec),
+        &mut Scratch::default(),
+        &mut Compressor::default(),
+        &mut Vec::with_capacity,
+    )
 }
 
 fn up(set: &[u8]) -> Result<Converted, BatchError> {
@@ -296,7 +304,7 @@ proptest! {
         }
         let sent = builder.build(&mut Compressor::default()).unwrap();
         let (limits, mut scratch) = (Limits::default(), Scratch::default());
-        let made = check_and_recompress(&sent, &limits, &RULES, plain(to), &mut scratch, &mut Compressor::default());
+        let made = check_and_recompress(&sent, &limits, &RULES, plain(to), &mut scratch, &mut Compressor::default(), &mut Vec::with_capacity);
         let made = made.unwrap();
         // What comes out passes the check that it went through.
         let checked = check_batch(&made.bytes, &limits, &RULES, &mut scratch).unwrap();

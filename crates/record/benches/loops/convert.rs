@@ -42,7 +42,10 @@ fn up(packing: Packing) -> Prepared {
     let (mut scratch, mut compressor, mut old) = (Scratch::default(), Compressor::default(), Vec::new());
     set.build(&mut compressor, &mut old).expect("small");
     Prepared::new(records as usize, move || {
-        convert_up(&old, &LIMITS, &RULES, packing, &mut scratch, &mut compressor).expect("a good set").bytes.len()
+        convert_up(&old, &LIMITS, &RULES, packing, &mut scratch, &mut compressor, &mut Vec::with_capacity)
+            .expect("a good set")
+            .bytes
+            .len()
     })
 }
 
@@ -62,7 +65,15 @@ fn recompress(from: Codec, to: Codec) -> Prepared {
     let (mut scratch, mut compressor) = (Scratch::default(), Compressor::default());
     let packing = Packing { codec: to, level: None };
     Prepared::new(records, move || {
-        let converted = check_and_recompress(&batch, &LIMITS, &RULES, packing, &mut scratch, &mut compressor);
+        let converted = check_and_recompress(
+            &batch,
+            &LIMITS,
+            &RULES,
+            packing,
+            &mut scratch,
+            &mut compressor,
+            &mut Vec::with_capacity,
+        );
         converted.expect("a good batch").bytes.len()
     })
 }

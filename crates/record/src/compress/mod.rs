@@ -13,6 +13,7 @@ mod zstd;
 use thiserror::Error;
 
 use crate::error::BatchError;
+use crate::header::{BATCH_HEADER_BYTES, MAGIC};
 pub(crate) use window::Window;
 
 /// How the records of a batch are compressed; the number is that of the attribute bits.
@@ -46,6 +47,14 @@ impl Codec {
             3 => Some(Self::Lz4),
             4 => Some(Self::Zstd),
             _ => None,
+        }
+    }
+
+    /// The most that `bytes` bytes of records become; of the codecs that are no more than a few bytes off, about so many.
+    pub(crate) fn bytes_max(self, bytes: usize) -> usize {
+        match self {
+            Self::Zstd => zstd::bytes_max(bytes),
+            Self::None | Self::Gzip | Self::Snappy | Self::Lz4 => bytes,
         }
     }
 
@@ -106,6 +115,7 @@ pub(crate) enum Reading {
 #[derive(Debug, Default)]
 pub(crate) struct Decompressor {
     window: Window,
+    gzip: gzip::Context,
     zstd: zstd::Context,
     snappy: snappy::Context,
 }
@@ -127,7 +137,7 @@ impl Decompressor {
         self.window.restart(bytes_max);
         let mut stream = match codec {
             Codec::None => Stream::None(input),
-            Codec::Gzip => Stream::Gzip(gzip::Reader::new(input, reading)),
+            Codec::Gzip => Stream::Gzip(gzip::Reader::new(input, &mut self.gzip, reading)?),
             Codec::Snappy => Stream::Snappy(snappy::Reader::new(input, &mut self.snappy)?),
             Codec::Lz4 => Stream::Lz4(lz4::Reader::new(input, lz4::HeaderChecksum::of(magic), reading)?),
             Codec::Zstd => Stream::Zstd(zstd::Reader::new(input, &mut self.zstd)?),
@@ -167,16 +177,45 @@ impl Decompressor {
 /// The uncompressed form of bytes that are no batch: a client's metrics (KIP-714). At most `bytes_max` bytes.
 pub fn decompress(codec: Codec, input: &[u8], bytes_max: usize) -> Result<Vec<u8>, BatchError> {
     let mut decompressor = Decompressor::default();
-    decompressor.whole(codec, crate::header::MAGIC, Reading::Strict, input, bytes_max).map(<[u8]>::to_vec)
+    decompressor.whole(codec, MAGIC, Reading::Strict, input, bytes_max).map(<[u8]>::to_vec)
 }
 
 /// Contexts of compression, kept from batch to batch. One per thread is the idea.
 #[derive(Debug, Default)]
 pub struct Compressor {
     zstd: zstd::Compressor,
+    /// Memory for records on their way into a compressed batch.
+    staging: Vec<u8>,
 }
 
 impl Compressor {
+    /// Gives back what large batches took, as [`Scratch::give_back`](crate::Scratch::give_back) does.
+    pub fn give_back(&mut self) {
+        if self.staging.capacity() > window::KEPT_BYTES_MAX {
+            self.staging = Vec::new();
+        }
+    }
+
+    /// Empty memory for some `bytes` bytes, to be given back by [`keep_staging`](Self::keep_staging).
+    pub(crate) fn take_staging(&mut self, bytes: usize) -> Vec<u8> {
+        let mut staging = std::mem::take(&mut self.staging);
+        staging.clear();
+        staging.reserve(bytes);
+        staging
+    }
+
+    /// Keeps memory for the next batch.
+    pub(crate) fn keep_staging(&mut self, staging: Vec<u8>) {
+        self.staging = staging;
+        self.give_back();
+    }
+
+    /// The compressed form of `records` in `out`, which is empty, behind room for a batch's header.
+    pub(crate) fn compress_behind_header(&mut self, packing: Packing, records: &[u8], mut out: Vec<u8>) -> Vec<u8> {
+        out.resize(BATCH_HEADER_BYTES, 0);
+        self.compress(packing, MAGIC, records, out)
+    }
+
     /// Appends the compressed form of `records`, which are of the format `magic`, to `out`.
     pub(crate) fn compress(&mut self, packing: Packing, magic: i8, records: &[u8], mut out: Vec<u8>) -> Vec<u8> {
         let Packing { codec, level } = packing;
@@ -195,7 +234,7 @@ impl Compressor {
 /// whether it is.
 enum Stream<'i, 'c> {
     None(&'i [u8]),
-    Gzip(gzip::Reader<'i>),
+    Gzip(gzip::Reader<'i, 'c>),
     Snappy(snappy::Reader<'i, 'c>),
     Lz4(lz4::Reader<'i>),
     Zstd(zstd::Reader<'i, 'c>),

@@ -8,7 +8,7 @@ use super::CompressionError;
 pub(super) const PIECE_BYTES: usize = 64 << 10;
 
 /// Memory above this is given back when its user says that it is done, or when the next stream starts.
-const KEPT_BYTES_MAX: usize = 4 << 20;
+pub(super) const KEPT_BYTES_MAX: usize = 4 << 20;
 
 /// Invariant: `start <= end <= bytes.len()` and `total <= total_max`.
 #[derive(Debug, Default)]

@@ -6,6 +6,8 @@
 //! Such a window costs address space rather than memory, for pages are touched as output appears, and that is
 //! limited. A context that grew is not kept.
 
+use std::io::Cursor;
+
 use zstd::zstd_safe::{CCtx, CParameter, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
 
 use super::window::PIECE_BYTES;
@@ -85,6 +87,11 @@ fn broken(position: usize, reason: &'static str) -> CompressionError {
     CompressionError::Broken { codec: Codec::Zstd, position, reason }
 }
 
+/// The most that `bytes` bytes may become, and as much room as the library wants for them.
+pub(super) fn bytes_max(bytes: usize) -> usize {
+    zstd::zstd_safe::compress_bound(bytes)
+}
+
 /// The compression context kept between batches.
 #[derive(Default)]
 pub(super) struct Compressor(Option<CCtx<'static>>);
@@ -102,11 +109,11 @@ impl Compressor {
         let context = self.0.get_or_insert_with(CCtx::create);
         let level = level.unwrap_or(LEVEL).min(LEVEL_MAX);
         context.set_parameter(CParameter::CompressionLevel(level)).expect("the library clamps levels");
-        let start = out.len();
-        out.resize(start + zstd::zstd_safe::compress_bound(records.len()), 0);
-        let written =
-            context.compress2(&mut out[start..], records).expect("there is as much room as the library asks for");
-        out.truncate(start + written);
+        out.reserve(bytes_max(records.len()));
+        // Into memory that nobody has filled.
+        let mut behind = Cursor::new(out);
+        behind.set_position(behind.get_ref().len() as u64);
+        context.compress2(&mut behind, records).expect("there is as much room as the library asks for");
     }
 }
 

@@ -57,6 +57,28 @@ impl DownConverter {
         Self { magic, from, records_bytes_max, scratch, compressor, messages: Vec::new() }
     }
 
+    /// For another partition, from `from` on.
+    pub fn restart(&mut self, from: Offset) {
+        self.from = from;
+    }
+
+    /// How much room the old form of `batch` takes at most; of a compressed batch, about so much.
+    #[must_use]
+    pub fn room_for(&self, batch: &RecordBatch<'_>) -> usize {
+        let (header, bytes) = (batch.header(), batch.bytes().len());
+        if header.magic <= self.magic as i8 {
+            return bytes;
+        }
+        match header.codec() {
+            Ok(Codec::None) => {
+                // Records come from the batch and are as many as can be in it, whatever its header says.
+                let records = (header.record_count as usize).min(batch.payload().len() / RECORD_BYTES_MIN);
+                batch.payload().len() + records * message::overhead(self.magic as i8)
+            }
+            _ => bytes + bytes / 8,
+        }
+    }
+
     /// Appends the old form of `batch` to `out`: nothing for a batch that such a reader does not get to see.
     pub fn convert(&mut self, batch: &RecordBatch<'_>, out: &mut Vec<u8>) -> Result<(), DownError> {
         let header = batch.header();
@@ -80,9 +102,7 @@ impl DownConverter {
             // Straight to where they belong.
             Codec::None => {
                 let before = out.len();
-                // Records come from the batch and are as many as can be in it, whatever its header says.
-                let records = (header.record_count as usize).min(batch.payload().len() / RECORD_BYTES_MIN);
-                out.reserve(batch.payload().len() + records * message::overhead(self.magic as i8));
+                out.reserve(self.room_for(batch));
                 let mut set = set.behind(std::mem::take(out));
                 let filled = self.fill(&mut set, batch, self.from);
                 *out = set.into_buffer();

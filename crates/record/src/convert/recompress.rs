@@ -3,14 +3,12 @@
 //! The records stay as they are, byte for byte, so that only the header and their compression change: producer, flags
 //! and bits without a meaning survive. Kafka writes each record anew, which comes to the same.
 
-use bytes::Bytes;
-
-use super::Converted;
+use super::{Converted, Room};
 use crate::build::Compressor;
 use crate::check::{Limits, Rules, Scratch, check_and_open, crc32c};
 use crate::compress::Packing;
 use crate::error::BatchError;
-use crate::header::{BATCH_HEADER_BYTES, BatchHeader, CRC_START, LOG_OVERHEAD, MAGIC};
+use crate::header::{BATCH_HEADER_BYTES, BatchHeader, CRC_START, LOG_OVERHEAD};
 
 /// [`check_batch`](crate::check_batch), and the same records in another codec. The size is checked before and, as the
 /// new form may be larger, behind.
@@ -21,9 +19,11 @@ pub fn check_and_recompress(
     packing: Packing,
     scratch: &mut Scratch,
     compressor: &mut Compressor,
+    room: Room<'_>,
 ) -> Result<Converted, BatchError> {
     let (header, records) = check_and_open(bytes, limits, rules, scratch)?;
-    let mut bytes = compressor.compress(packing, MAGIC, records, vec![0; BATCH_HEADER_BYTES]);
+    let bytes = room(BATCH_HEADER_BYTES + packing.codec.bytes_max(records.len()));
+    let mut bytes = compressor.compress_behind_header(packing, records, bytes);
     let too_large = BatchError::TooLarge { bytes: bytes.len(), bytes_max: limits.batch_bytes_max };
     if bytes.len() > limits.batch_bytes_max {
         return Err(too_large);
@@ -33,5 +33,5 @@ pub fn check_and_recompress(
     bytes[..BATCH_HEADER_BYTES].copy_from_slice(&header.to_bytes());
     header.crc = crc32c(&bytes[CRC_START..]);
     bytes[..BATCH_HEADER_BYTES].copy_from_slice(&header.to_bytes());
-    Ok(Converted { header, bytes: Bytes::from(bytes) })
+    Ok(Converted { header, bytes })
 }

@@ -8,13 +8,13 @@
 //! Stricter than Kafka: a timestamp type that the producer claims, as in `check`; a message whose key and value do not
 //! fill it. zstd, which these formats do not have, is UNSUPPORTED_COMPRESSION_TYPE, where Kafka says INVALID_RECORD.
 
-use super::Converted;
+use super::{Converted, Room};
 use crate::batches::next_batch;
 use crate::build::{BatchBuilder, BatchOptions, BuildError, Compressor};
 use crate::check::{Limits, Rules, Scratch, TimestampRule, settle};
 use crate::compress::{Codec, Packing, Reading};
 use crate::error::{BatchError, FramingFault, HeaderFault, RefusedRecords};
-use crate::header::{Attributes, BatchHeader, MAGIC, MAGIC_POSITION, TimestampType};
+use crate::header::{Attributes, BATCH_HEADER_BYTES, BatchHeader, MAGIC, MAGIC_POSITION, TimestampType};
 use crate::message::{self, Message, Next};
 use crate::read::RecordBatch;
 use crate::walk::RecordRules;
@@ -59,6 +59,7 @@ pub fn convert_up(
     packing: Packing,
     scratch: &mut Scratch,
     compressor: &mut Compressor,
+    room: Room<'_>,
 ) -> Result<Converted, BatchError> {
     let magic = check_outside(set, limits)?;
     let mut up = Up::new(magic, rules, packing);
@@ -66,8 +67,10 @@ pub fn convert_up(
     while let Some(bytes) = next_batch(&set[at..])? {
         match message::attributes(bytes).codec_of_message()? {
             Codec::None => {
-                // Once for all messages: none becomes larger as a record.
-                up.builder.reserve(if at == 0 { set.len() } else { 0 });
+                if at == 0 {
+                    // Once for all messages: none becomes larger as a record.
+                    up.settle(set.len(), compressor, room);
+                }
                 up.take(bytes, at)?;
             }
             codec => {
@@ -76,13 +79,13 @@ pub fn convert_up(
                 let decompressor = &mut scratch.decompressor;
                 let within =
                     decompressor.whole(codec, magic, Reading::Strict, batch.payload(), limits.records_bytes_max)?;
-                up.builder.reserve(within.len());
+                up.settle(within.len(), compressor, room);
                 up.wrapper(batch.header(), within)?;
             }
         }
         at += bytes.len();
     }
-    up.finish(limits, rules, compressor)
+    up.finish(limits, rules, compressor, room)
 }
 
 /// What holds for the messages of the set itself, before any is opened; the magic that all of them have.
@@ -137,6 +140,17 @@ impl Up {
             index: 0,
             refused: RefusedRecords::default(),
         }
+    }
+
+    /// Has the records written where they belong, some `bytes` of them: into the batch itself, or, if they are to be
+    /// compressed, to where the compressor keeps them.
+    fn settle(&mut self, bytes: usize, compressor: &mut Compressor, room: Room<'_>) {
+        let bytes = BATCH_HEADER_BYTES + bytes;
+        let memory = match self.builder.codec() {
+            Codec::None => room(bytes),
+            _ => compressor.take_staging(bytes),
+        };
+        self.builder.move_to(memory);
     }
 
     /// What a producer may not claim of a message, whether it is a record or holds some.
@@ -195,15 +209,24 @@ impl Up {
         Ok(())
     }
 
-    fn finish(self, limits: &Limits, rules: &Rules, compressor: &mut Compressor) -> Result<Converted, BatchError> {
+    fn finish(
+        mut self,
+        limits: &Limits,
+        rules: &Rules,
+        compressor: &mut Compressor,
+        room: Room<'_>,
+    ) -> Result<Converted, BatchError> {
         if self.refused.count > 0 {
             return Err(BatchError::Records(self.refused));
         }
         let uncompressed = self.builder.size_in_bytes();
-        let bytes = self.builder.build(compressor).map_err(|error| match error {
+        let bytes = self.builder.build_in(compressor, room).map_err(|error| match error {
             BuildError::Empty => BatchError::NotOneBatch { several: false },
             _ => too_large(uncompressed, i32::MAX as usize),
         })?;
+        if self.builder.codec() != Codec::None {
+            compressor.keep_staging(self.builder.into_memory());
+        }
         // Each message was small enough; together, or in another codec, they may not be.
         if bytes.len() > limits.batch_bytes_max {
             return Err(too_large(bytes.len(), limits.batch_bytes_max));

@@ -12,6 +12,8 @@
 //! the first one, and otherwise the end of the answer. A partition whose only news are markers of transactions has no
 //! records for such a client, who asks again at once.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use ottla_record::{BatchHeader, Codec, DownConverter, DownError, LOG_OVERHEAD, Limits, OldMagic, RecordBatch};
 use ottla_storage::Slice;
@@ -19,6 +21,7 @@ use ottla_types::{ErrorCode, Offset};
 
 use super::read::{Got, Outcome};
 use super::session::Partitions;
+use crate::buffers::{Buffer, Buffers};
 use crate::conversions::Share;
 use crate::node::Node;
 
@@ -30,8 +33,10 @@ const TIMESTAMPS_FROM: i16 = 2;
 const SOFT_LIMITS_FROM: i16 = 3;
 /// What is converted for one answer at most, but for first batches.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
-/// How much is read from a file at a time.
+/// How much is read from a file at a time, and is made room for.
 const PIECE_BYTES: usize = 1 << 20;
+/// How much is converted before others who wait for this thread get their turn: a fraction of a millisecond.
+const UNBROKEN_BYTES_MAX: usize = 1 << 20;
 
 /// Whether a version's limits hold for the first batch too.
 pub(super) const fn has_hard_limits(version: i16) -> bool {
@@ -51,14 +56,15 @@ pub(super) async fn for_version(node: &Node, version: i16, bytes_max: usize, par
     }
     let mut left = bytes_max.min(ANSWER_BYTES_MAX);
     let share = node.conversions.share(left).await;
+    let converter = DownConverter::new(magic, Offset::ZERO, Limits::default().records_bytes_max);
+    let mut conversion = Conversion { node, share: &share, converter };
     for got in got {
         let Outcome::Records { bounds, slice: Some(slice), .. } = &got.outcome else { continue };
         let wanted = partitions.followed(got.place).wanted;
         let bytes_max = wanted.bytes_max.min(left / waiting);
-        let conversion = Conversion { magic, from: wanted.fetch_offset, bytes_max };
-        got.outcome = match conversion.run(slice, node, &share).await {
+        got.outcome = match conversion.run(slice, wanted.fetch_offset, bytes_max).await {
             Ok(records) => {
-                left = left.saturating_sub(records.len());
+                left = left.saturating_sub(records.bytes);
                 Outcome::Converted { bounds: *bounds, records }
             }
             Err(error) => Outcome::because(error),
@@ -67,45 +73,108 @@ pub(super) async fn for_version(node: &Node, version: i16, bytes_max: usize, par
     }
 }
 
-/// The conversion of one partition's range.
-struct Conversion {
-    magic: OldMagic,
-    /// The offset asked for.
-    from: Offset,
-    bytes_max: usize,
+/// The conversion of one answer's records.
+struct Conversion<'a> {
+    node: &'a Node,
+    share: &'a Share,
+    converter: DownConverter,
 }
 
-impl Conversion {
-    async fn run(&self, slice: &Slice, node: &Node, share: &Share) -> Result<Bytes, ErrorCode> {
-        let mut converter = DownConverter::new(self.magic, self.from, Limits::default().records_bytes_max);
-        let mut batches = BatchesInFile { slice, at: 0, piece: Bytes::new(), piece_at: 0 };
-        let mut out = Vec::new();
-        let mut first_bytes = 0;
-        let mut leave = None;
-        while out.len() < self.bytes_max.max(1) {
-            let Some(bytes) = batches.next().await? else { break };
+impl Conversion<'_> {
+    /// What `slice` becomes from the offset `from` on: some `bytes_max` bytes.
+    async fn run(&mut self, slice: &Slice, from: Offset, bytes_max: usize) -> Result<Converted, ErrorCode> {
+        let Self { node, share, converter } = self;
+        converter.restart(from);
+        let mut batches = BatchesInFile { slice, pool: &node.buffers, at: 0, piece: Bytes::new(), piece_at: 0 };
+        let mut out = Out { pool: &node.buffers, share, done: Converted::default(), buffer: node.buffers.take(0) };
+        let (mut first_bytes, mut unbroken_bytes, mut leave) = (0, 0, None);
+        while out.bytes() < bytes_max.max(1) {
+            // One that is larger than what is left would be cut, and converted again by the next fetch.
+            let size_max = if first_bytes == 0 { usize::MAX } else { bytes_max - out.bytes() };
+            let Some(bytes) = batches.next(size_max).await? else { break };
             let batch = RecordBatch::parse(&bytes).map_err(DownError::Batch);
             let compressed = batch.as_ref().is_ok_and(|batch| batch.header().codec() != Ok(Codec::None));
             if compressed && leave.is_none() {
                 leave = node.conversions.leave_to_open().await;
             }
-            let converted = batch.and_then(|batch| converter.convert(&batch, &mut out));
+            let converted = batch.and_then(|batch| {
+                let room = out.room(converter.room_for(&batch), slice.bytes - batches.at);
+                converter.convert(&batch, room)
+            });
             match converted {
-                Ok(()) if first_bytes == 0 => first_bytes = out.len(),
+                Ok(()) if first_bytes == 0 => first_bytes = out.bytes(),
                 Ok(()) => {}
                 // What comes before it is good; the next fetch begins with it.
                 Err(_) if first_bytes > 0 => break,
                 Err(error) => return Err(refused(&error)),
             }
-            // A large batch takes a while, and others wait for this thread.
-            tokio::task::yield_now().await;
+            // Much takes a while, as may little that is compressed, and others wait for this thread.
+            unbroken_bytes += if compressed { UNBROKEN_BYTES_MAX } else { bytes.len() };
+            if unbroken_bytes >= UNBROKEN_BYTES_MAX {
+                unbroken_bytes = 0;
+                drop(bytes);
+                tokio::task::yield_now().await;
+            }
         }
         if batches.at == 0 {
             // Not even the first batch is within the client's limit: it is told of a message that is larger.
-            out = batches.start_of_first().await?;
+            let start = batches.start_of_first().await?;
+            out.room(start.len(), 0).extend_from_slice(&start);
         }
-        out.truncate(self.bytes_max.max(first_bytes));
-        Ok(share.pay(out))
+        Ok(out.end(bytes_max.max(first_bytes)))
+    }
+}
+
+/// Records in their old form.
+#[derive(Default)]
+pub(super) struct Converted {
+    /// Their bytes, one piece behind the other.
+    pub(super) pieces: Vec<Bytes>,
+    /// How many those are.
+    pub(super) bytes: usize,
+}
+
+impl Converted {
+    fn push(&mut self, piece: Buffer, share: &Share) {
+        if !piece.filled().is_empty() {
+            self.bytes += piece.filled().len();
+            self.pieces.push(share.pay(piece));
+        }
+    }
+}
+
+/// Where converted records go: into one buffer of the pool after the other.
+struct Out<'a> {
+    pool: &'a Arc<Buffers>,
+    share: &'a Share,
+    done: Converted,
+    buffer: Buffer,
+}
+
+impl Out<'_> {
+    /// How many bytes it has.
+    fn bytes(&self) -> usize {
+        self.done.bytes + self.buffer.filled().len()
+    }
+
+    /// A buffer to append some `wanted` bytes to, and perhaps as much as `following` bytes of batches become.
+    fn room(&mut self, wanted: usize, following: usize) -> &mut Vec<u8> {
+        let buffer = self.buffer.bytes();
+        if buffer.capacity() - buffer.len() < wanted {
+            let next = self.pool.take(wanted.max(PIECE_BYTES.min(wanted + following)));
+            let full = std::mem::replace(&mut self.buffer, next);
+            self.done.push(full, self.share);
+        }
+        self.buffer.bytes()
+    }
+
+    /// All of it, but for what goes beyond `bytes_max` bytes.
+    fn end(mut self, bytes_max: usize) -> Converted {
+        let excess = self.bytes().saturating_sub(bytes_max);
+        let last = self.buffer.filled().len();
+        self.buffer.bytes().truncate(last.saturating_sub(excess));
+        self.done.push(self.buffer, self.share);
+        self.done
     }
 }
 
@@ -120,6 +189,8 @@ fn refused(error: &DownError) -> ErrorCode {
 /// The whole batches of a range, read in pieces.
 struct BatchesInFile<'a> {
     slice: &'a Slice,
+    /// Where memory to read into comes from.
+    pool: &'a Arc<Buffers>,
     /// Where the next one starts in the range.
     at: usize,
     piece: Bytes,
@@ -127,14 +198,16 @@ struct BatchesInFile<'a> {
 }
 
 impl BatchesInFile<'_> {
-    /// The next batch; `None` at the end, or where the range ends within one.
-    async fn next(&mut self) -> Result<Option<Bytes>, ErrorCode> {
+    /// The next batch; `None` at the end, where the range ends within one, and if it has more than `size_max` bytes.
+    async fn next(&mut self, size_max: usize) -> Result<Option<Bytes>, ErrorCode> {
         let left = self.slice.bytes - self.at;
         let head = self.bytes(left.min(ottla_record::BATCH_HEADER_BYTES)).await?;
         // A head that is cut is no head.
         let Ok(header) = BatchHeader::parse_any(&head) else { return Ok(None) };
+        // What is in use cannot be read into.
+        drop(head);
         let size = header.size_in_bytes();
-        if size > left {
+        if size > left.min(size_max) {
             return Ok(None);
         }
         let batch = self.bytes(size).await?;
@@ -153,7 +226,9 @@ impl BatchesInFile<'_> {
         let start = self.at - self.piece_at;
         if start + length > self.piece.len() {
             let wanted = length.max(PIECE_BYTES).min(self.slice.bytes - self.at);
-            let read = self.slice.file.read(self.slice.position + self.at as u64, wanted).await;
+            self.pool.was_read(std::mem::take(&mut self.piece));
+            let memory = self.pool.to_read_into(wanted);
+            let read = self.slice.file.read_again(self.slice.position + self.at as u64, wanted, memory).await;
             self.piece = read.map_err(|_| ErrorCode::KafkaStorageError)?;
             self.piece_at = self.at;
         }
@@ -162,5 +237,11 @@ impl BatchesInFile<'_> {
             return Err(ErrorCode::KafkaStorageError);
         }
         Ok(self.piece.slice(start..start + length))
+    }
+}
+
+impl Drop for BatchesInFile<'_> {
+    fn drop(&mut self) {
+        self.pool.was_read(std::mem::take(&mut self.piece));
     }
 }

@@ -125,9 +125,12 @@ fn respond(request: &Request, reply: FetchReply<'_, RecordsPlace>) -> Result<Ans
     let frame = reply
         .into_frame(request.correlation_id, request.version)
         .map_err(|error| Hangup::Malformed(format!("the answer cannot be written: {error}")))?;
-    let parts = frame.parts.into_iter().filter_map(|piece| match piece {
-        Piece::Inline(bytes) => Some(Part::Bytes(bytes)),
-        Piece::Records(part) => part,
-    });
-    Ok(Answer::Now(Response::parts(parts.collect(), errors)))
+    let mut parts = Vec::with_capacity(frame.parts.len());
+    for piece in frame.parts {
+        match piece {
+            Piece::Inline(bytes) => parts.push(Part::Bytes(bytes)),
+            Piece::Records(place) => place.send_by(&mut parts),
+        }
+    }
+    Ok(Answer::Now(Response::parts(parts, errors)))
 }

@@ -1,9 +1,9 @@
 //! Reads what a fetch asks for, partition by partition, within its byte limits.
 
-use bytes::Bytes;
 use ottla_storage::{AbortedTransaction, EpochEnd, Slice};
 use ottla_types::{BrokerId, ErrorCode, LeaderEpoch, Offset};
 
+use super::convert::Converted;
 use super::lookup::{Asked, Target, fate};
 use super::session::Partitions;
 use crate::fetch_sessions::{Found, Place, Wanted};
@@ -44,7 +44,7 @@ pub(super) enum Outcome {
         diverging: Option<EpochEnd>,
     },
     /// Records for a client of another time ([`super::convert`]).
-    Converted { bounds: Bounds, records: Bytes },
+    Converted { bounds: Bounds, records: Converted },
     Refused {
         error: ErrorCode,
         /// Who leads, if that is what the client got wrong.
@@ -62,7 +62,7 @@ impl Outcome {
                 Found { bytes: 0, pressing: true, high_watermark: none, log_start: none }
             }
             Self::Converted { bounds, records } => Found {
-                bytes: records.len(),
+                bytes: records.bytes,
                 pressing: false,
                 high_watermark: bounds.high_watermark,
                 log_start: bounds.log_start,

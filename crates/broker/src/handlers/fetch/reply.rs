@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use ottla_protocol::fetch::{AbortedTransaction, EpochEndOffset, LeaderIdAndEpoch, NodeEndpoint};
 use ottla_protocol::{FetchedPartition, FetchedTopic, RecordsAt, TopicKey};
+use ottla_storage::Slice;
 use ottla_types::{BrokerId, ErrorCode, Uuid};
 
 use super::Request;
@@ -17,8 +19,26 @@ const STORAGE_ERROR_FROM: i16 = 6;
 /// The first version that names leaders in errors.
 const LEADERS_FROM: i16 = 16;
 
-/// Where the records of an answer are; `None` if there are none.
-pub(super) type RecordsPlace = Option<Part>;
+/// Where the records of a partition are.
+pub(super) enum RecordsPlace {
+    /// There are none.
+    Nowhere,
+    /// In a segment file.
+    File(Slice),
+    /// In memory.
+    Memory(Vec<Bytes>),
+}
+
+impl RecordsPlace {
+    /// The parts of the answer that they are.
+    pub(super) fn send_by(self, parts: &mut Vec<Part>) {
+        match self {
+            Self::Nowhere => {}
+            Self::File(slice) => parts.push(Part::Records(slice)),
+            Self::Memory(pieces) => parts.extend(pieces.into_iter().map(Part::Bytes)),
+        }
+    }
+}
 
 /// The topics of an answer in a version's form, in the order in which they were read: one entry for neighbours of one topic.
 pub(super) fn topics(partitions: &Partitions, got: Vec<Got>, version: i16) -> Vec<FetchedTopic<'_, RecordsPlace>> {
@@ -42,7 +62,7 @@ pub(super) fn topics(partitions: &Partitions, got: Vec<Got>, version: i16) -> Ve
 
 fn partition(index: i32, outcome: Outcome, version: i16) -> FetchedPartition<RecordsPlace> {
     // No records at all, which is not null: clients may count on a field that is there.
-    let records = Some(RecordsAt { length: 0, place: None });
+    let records = Some(RecordsAt { length: 0, place: RecordsPlace::Nowhere });
     let empty = FetchedPartition { partition_index: index, records, ..FetchedPartition::default() };
     match outcome {
         Outcome::Refused { error, leader } => FetchedPartition {
@@ -71,14 +91,14 @@ fn partition(index: i32, outcome: Outcome, version: i16) -> FetchedPartition<Rec
                 .unwrap_or_default(),
             records: Some(RecordsAt {
                 length: slice.as_ref().map_or(0, |slice| slice.bytes),
-                place: slice.map(Part::Records),
+                place: slice.map_or(RecordsPlace::Nowhere, RecordsPlace::File),
             }),
             ..empty
         },
         // These versions have no other bounds, and know no transactions.
         Outcome::Converted { bounds, records } => FetchedPartition {
             high_watermark: bounds.high_watermark.0,
-            records: Some(RecordsAt { length: records.len(), place: Some(Part::Bytes(records)) }),
+            records: Some(RecordsAt { length: records.bytes, place: RecordsPlace::Memory(records.pieces) }),
             ..empty
         },
     }

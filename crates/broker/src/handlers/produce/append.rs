@@ -138,7 +138,8 @@ pub(super) async fn append_one(
 
 /// The batch that is to be appended, if it may be.
 fn admitted(node: &Node, partition: &Partition, records: &Bytes, asked: Asked<'_>) -> Result<Option<Batch>, Refused> {
-    let Some(batch) = batch_of(partition, records, asked.request.version, node.runtime.clock.wall())? else {
+    let Some(batch) = batch_of(partition, records, asked.request.version, node.runtime.clock.wall(), &node.buffers)?
+    else {
         return Ok(None);
     };
     if batch.header.attributes.is_transactional() {

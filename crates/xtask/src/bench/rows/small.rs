@@ -30,7 +30,7 @@ fn works(scale: f64) -> Vec<Work> {
         before: String::new(),
         ottlas: BOTH,
         against: Subject::Kafka,
-        measures: vec![Measure { on, ..Measure::times("records", "", RECORDS, 4.0, 4.0) }],
+        measures: vec![Measure { on, floor: Some(Goal::Told), ..Measure::times("records", "", RECORDS, 4.0, 4.0) }],
     };
     vec![
         work("1", "1 connection", 6e4, 1, Goal::Times(1.0)),
