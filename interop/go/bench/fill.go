@@ -23,7 +23,7 @@ const (
 	// Once all was read, this much more at a time is, while too much is free,
 	stepBytes = 1 << 30
 	// and so often at most.
-	stepsMax = 10
+	stepsMax = 4
 )
 
 // fill has the page cache full of clean pages that were used a moment ago, by reading a hole: as much as is free and as the
