@@ -148,7 +148,9 @@ mod tests {
     fn wrappers_are_opened_once() {
         let convert = |set: &[u8]| {
             let (mut scratch, mut compressor) = (Scratch::default(), Compressor::default());
-            convert_up(set, &LIMITS, &rules(), Packing::default(), &mut scratch, &mut compressor).map(drop)
+            let packing = Packing::default();
+            convert_up(set, &LIMITS, &rules(), packing, &mut scratch, &mut compressor, &mut Vec::with_capacity)
+                .map(drop)
         };
         for magic in [OldMagic::V0, OldMagic::V1] {
             convert(&nested(magic, 1, 100)).expect("a wrapper");
