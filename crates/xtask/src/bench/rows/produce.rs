@@ -60,8 +60,8 @@ fn works(scale: f64) -> Vec<Work> {
         work("zstd", "1 KB, zstd", records(5e5) + " -codec zstd", OFF, cpu(3.0)),
         work("acks-1", "1 KB, acks=1", records(1e6) + " -acks 1", OFF, cpu(4.0)),
         Work {
-            // Making them, which Kafka does after it has answered, is not this row's; nor is the first entry of each index,
-            // at which the kernel gives Kafka's map of it memory: ten times as much CPU as all that follows.
+            // Making them, which Kafka does after it has answered, is not this row's; nor are the first records of each,
+            // which cost Kafka ten times as much CPU as all that follows.
             before: "produce -records 50000 -partitions 1000 -spread -memory 50".to_owned(),
             ..work(
                 "1000-partitions",
